@@ -1,0 +1,70 @@
+"""The package's own definition; the tools' settings are in pyproject.toml."""
+
+import pathlib
+
+import setuptools
+
+_HERE = pathlib.Path(__file__).parent
+
+# A version of ours is a version of the pipeline's definition. Configurations,
+# artifacts and pushed models record it.
+_VERSION = (_HERE / "pipeline" / "version.py").read_text().split('"')[-2]
+
+_INSTALL_REQUIRES = [
+    "apache-beam>=2.50,<3",
+    "click>=8.1",
+    "keras>=3.4",
+    "keras-tuner>=1.4.7,<2",
+    "matplotlib>=3.7",
+    "ml-metadata>=1.16,<1.22",
+    "numpy>=1.24",
+    "pillow>=9.5",
+    "protobuf>=3.20",
+    "pyyaml>=6.0",
+    "rich>=13.0",
+    "scikit-learn>=1.3",
+    "tensorflow>=2.16,<2.22",
+    "tensorflow-datasets>=4.9.3",
+    "tensorflow-metadata>=1.16",
+    "tensorflow-model-analysis>=0.47",
+    "tfx>=1.16,<1.22",
+    # Not ours: tfx-bsl 1.16 imports dill, which Beam stopped bringing, and
+    # TFX's dependencies import pkg_resources, which setuptools 81 dropped.
+    "dill",
+    "setuptools<81",
+]
+
+_EXTRAS_REQUIRE = {
+    "dev": [
+        "mypy>=1.8",
+        "pytest>=8.0",
+        "ruff>=0.8",
+        "types-PyYAML",
+    ],
+    "kubeflow": ["kfp>=2.5,<3"],
+}
+
+setuptools.setup(
+    name="tfx-distill",
+    version=_VERSION,
+    description=(
+        "Knowledge distillation as typed, cached, gated, traceable TFX "
+        "pipeline components."
+    ),
+    long_description=(_HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    python_requires=">=3.10,<3.14",
+    # `kubeflow/` is left out on purpose: it is not a Python package, and the
+    # Kubeflow SDK owns that import name.
+    packages=setuptools.find_packages(
+        include=[
+            "components", "components.*",
+            "pipeline", "pipeline.*",
+            "trainer", "trainer.*",
+        ]
+    ),
+    package_data={"pipeline": ["configs/*.yaml"]},
+    install_requires=_INSTALL_REQUIRES,
+    extras_require=_EXTRAS_REQUIRE,
+    entry_points={"console_scripts": ["distill=pipeline.cli:main"]},
+)

@@ -1,0 +1,21 @@
+"""The one exception type for failures that a user can mend."""
+
+
+class DistillError(Exception):
+    """An expected failure: where, what was received, what was expected, what to do.
+
+    The command line prints its text in one or two lines and exits with 1
+    (2 for `ConfigError`); a traceback appears only with `--debug`.
+    """
+
+
+class ConfigError(DistillError, ValueError):
+    """A configuration that cannot be run: nothing has started yet."""
+
+
+class DataError(DistillError):
+    """A data set or a record that cannot be used."""
+
+
+class ModelError(DistillError):
+    """A model that cannot be built, loaded, or that does not fit the data."""
