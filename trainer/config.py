@@ -122,6 +122,23 @@ class Section:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class SplitsConfig(Section):
+    """Our splits as TFDS split expressions, such as `train[:90%]`."""
+
+    train: str = "train[:90%]"  # what teacher and student learn from
+    eval: str = "train[90%:]"  # watched while training; hyper-parameters chosen on it
+    test: str = "test"  # what the gate decides on
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            require(
+                bool(value.strip()), f"data.splits.{field.name}", value,
+                "a TFDS split expression, as train[:90%]",
+            )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class DataConfig(Section):
     """Which examples, from where, cut how."""
 
@@ -129,27 +146,11 @@ class DataConfig(Section):
     data_dir: str | None = None  # prepared data sets; null: TFDS's own folder
     manual_dir: str | None = None  # original files; null: $DISTILL_MANUAL_DIR
     image_shape: tuple[int, ...] | None = None  # (h, w, c); null: the data set's
-    splits: dict[str, str] = dataclasses.field(
-        default_factory=lambda: {
-            "train": "train[:90%]",
-            "eval": "train[90%:]",
-            "test": "test",
-        }
-    )
+    splits: SplitsConfig = SplitsConfig()
     substitute: bool = True  # a local run may fall back from mnist to digits
 
     def __post_init__(self) -> None:
         require(bool(self.dataset.strip()), "data.dataset", self.dataset, "a TFDS name")
-        missing = {"train", "eval", "test"} - set(self.splits)
-        require(
-            not missing, "data.splits", sorted(self.splits),
-            "a mapping with train, eval and test",
-        )
-        for name in self.splits:
-            require(
-                name.isalnum(), f"data.splits.{name}", name,
-                "a name of letters and digits",
-            )
         shape = self.image_shape
         require(
             shape is None
