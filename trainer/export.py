@@ -1,0 +1,206 @@
+"""Models as SavedModels that do their own preprocessing, and their use."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from trainer import data
+from trainer.data_spec import DataSpec
+from trainer.errors import ModelError
+
+# TensorFlow Serving ignores this folder of a SavedModel; tools may use it.
+_CARD_FILE = os.path.join("assets.extra", "model_card.json")
+_KERAS_FILE = os.path.join("assets.extra", "model.keras")
+_SIGNATURE = "predict_images"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelCard:
+    """What a model says of itself; lies inside its SavedModel.
+
+    Attributes:
+        role: `teacher` or `student`.
+        spec: The data it was trained on.
+        num_parameters: Number of weights, trainable and not.
+        config: Resolved sections of the configuration that it was trained with.
+        history: Values by name, one for each epoch.
+        seconds: Wall time of the training.
+        versions: Of Python and the libraries that trained it.
+    """
+
+    role: str
+    spec: DataSpec
+    num_parameters: int
+    config: Mapping[str, Any]
+    history: Mapping[str, list[float]]
+    seconds: float
+    versions: Mapping[str, str]
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelCard:
+        fields = json.loads(text)
+        fields["spec"] = DataSpec.from_json(json.dumps(fields["spec"]))
+        return cls(**fields)
+
+
+def save(
+    model: keras.Model,
+    model_dir: str,
+    *,
+    role: str,
+    spec: DataSpec,
+    config: Mapping[str, Any],
+    history: Mapping[str, list[float]],
+    seconds: float,
+) -> ModelCard:
+    """Writes a SavedModel with two signatures, and the model's card inside it.
+
+    `serving_default` takes serialized examples (string `(batch,)`), whose
+    `image` is a PNG or JPEG file; `predict_images` takes pixels (uint8
+    `(batch, height, width, channels)` in 0–255; another dtype is an error).
+    Both return `logits` (float32 `(batch, num_classes)`), `probabilities` (as
+    `logits`, at temperature 1) and `class` (int64 `(batch,)`).
+
+    Args:
+        model: From uint8 pixels to logits, as `models.build` makes it.
+        model_dir: Folder to write, created when missing.
+        role: `teacher` or `student`.
+        spec: The data it was trained on.
+        config: What it was trained with, plain values.
+        history: See `training.Trained`.
+        seconds: Wall time of the training.
+    """
+
+    def answer(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        logits = tf.cast(model(images, training=False), tf.float32)
+        return {
+            "logits": logits,
+            "probabilities": tf.nn.softmax(logits),
+            "class": tf.argmax(logits, axis=-1),
+        }
+
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    archive.add_endpoint(
+        "serving_default",
+        lambda examples: answer(data.decode_examples(examples, spec)),
+        [tf.TensorSpec([None], tf.string, name="examples")],
+    )
+    archive.add_endpoint(
+        _SIGNATURE, answer, [tf.TensorSpec([None, *spec.image_shape], tf.uint8, name="images")]
+    )
+    archive.write_out(model_dir, verbose=False)
+    card = ModelCard(
+        role=role,
+        spec=spec,
+        num_parameters=model.count_params(),
+        config=config,
+        history=history,
+        seconds=seconds,
+        versions=_versions(),
+    )
+    os.makedirs(os.path.join(model_dir, "assets.extra"), exist_ok=True)
+    with open(os.path.join(model_dir, _CARD_FILE), "w", encoding="utf-8") as file:
+        file.write(card.to_json())
+    model.save(os.path.join(model_dir, _KERAS_FILE))
+    return card
+
+
+def read_card(model_dir: str) -> ModelCard | None:
+    """The card inside a SavedModel; None for a model that is not ours."""
+    try:
+        with open(os.path.join(model_dir, _CARD_FILE), encoding="utf-8") as file:
+            return ModelCard.from_json(file.read())
+    except FileNotFoundError:
+        return None
+
+
+def saved_model_bytes(model_dir: str) -> int:
+    """Size of what a server loads: all files but those in `assets.extra`."""
+    total = 0
+    for folder, _, names in os.walk(model_dir):
+        if os.path.basename(folder) != "assets.extra":
+            total += sum(os.path.getsize(os.path.join(folder, name)) for name in names)
+    return total
+
+
+class Predictor:
+    """A SavedModel's `predict_images`, with what it takes and gives.
+
+    Attributes:
+        image_shape: (height, width, channels) in pixels.
+        num_classes: Number of logits.
+        class_names: From the model's card; empty without one.
+    """
+
+    def __init__(self, model_dir: str) -> None:
+        """Loads a SavedModel.
+
+        Raises:
+            ModelError: If it does not load, or has no fitting `predict_images`.
+        """
+        try:
+            self._loaded = tf.saved_model.load(model_dir)
+        except (OSError, ValueError, tf.errors.OpError) as error:
+            reason = str(error).strip().split("\n")[0]
+            raise ModelError(
+                f"No loadable model in {model_dir} ({reason}). "
+                "Give the folder of a SavedModel, or train the teacher again."
+            ) from error
+        try:
+            self._predict = self._loaded.signatures[_SIGNATURE]
+            images = self._predict.structured_input_signature[1]["images"]
+            logits = self._predict.structured_outputs["logits"]
+        except (KeyError, AttributeError):
+            raise ModelError(
+                f"Model in {model_dir} has the signatures "
+                f"{sorted(getattr(self._loaded, 'signatures', {}))}, expected "
+                f"{_SIGNATURE} from images to logits. Export it with trainer.export.save."
+            ) from None
+        self.image_shape: tuple[int, ...] = tuple(images.shape[1:])
+        self.num_classes: int = logits.shape[-1]
+        card = read_card(model_dir)
+        self.class_names: tuple[str, ...] = card.spec.class_names if card else ()
+
+    def predict(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Answers images.
+
+        Args:
+            images: uint8 `(batch, height, width, channels)` in 0–255.
+
+        Returns:
+            `logits` and `probabilities`, float32 `(batch, num_classes)`, and
+            `class`, int64 `(batch,)`.
+
+        Raises:
+            ModelError: If the images are not uint8 of the model's shape: scaled
+                images would get confident nonsense for an answer.
+        """
+        if images.dtype != np.uint8 or images.shape[1:] != self.image_shape:
+            raise ModelError(
+                f"Images are {images.dtype} of shape {images.shape[1:]}, expected uint8 "
+                f"0-255 of shape {self.image_shape}. Do not scale them: the model does."
+            )
+        answers = self._predict(images=tf.constant(images))
+        return {name: value.numpy() for name, value in answers.items()}
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+    }

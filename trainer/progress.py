@@ -1,0 +1,64 @@
+"""How far a training is, for whoever watches: a log by default, a bar in a terminal."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """A moment in a long task.
+
+    Attributes:
+        task: What is done, such as `training the teacher`.
+        done: Number of units finished.
+        total: Number of units in all.
+        detail: Where exactly, such as `epoch 2/5`.
+        metrics: Latest values by name, such as loss and accuracy.
+    """
+
+    task: str
+    done: int
+    total: int
+    detail: str = ""
+    metrics: dict[str, float] = dataclasses.field(default_factory=dict)
+
+
+Listener = Callable[[Progress], None]
+
+
+def _log(progress: Progress) -> None:
+    values = " ".join(f"{name}={value:.4f}" for name, value in progress.metrics.items())
+    logger.info(
+        "%s: %s %d/%d %s", progress.task, progress.detail, progress.done, progress.total, values
+    )
+
+
+class _Reporter:
+    def __init__(self) -> None:
+        self.listener: Listener = _log
+        self.interval_s = 10.0
+        self.last = 0.0
+
+
+_reporter = _Reporter()
+
+
+def listen(listener: Listener | None, interval_s: float = 0.1) -> None:
+    """Sends progress to `listener`, at most once in `interval_s`; None: to the log."""
+    _reporter.listener = listener or _log
+    _reporter.interval_s = interval_s if listener else 10.0
+
+
+def report(progress: Progress, *, always: bool = False) -> None:
+    """Reports progress unless the last report was a moment ago."""
+    now = time.monotonic()
+    finished = progress.done >= progress.total
+    if always or finished or now - _reporter.last >= _reporter.interval_s:
+        _reporter.last = now
+        _reporter.listener(progress)
