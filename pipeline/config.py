@@ -45,8 +45,10 @@ class RunConfig(Section):
 
     def __post_init__(self) -> None:
         require(
-            self.min_free_disk_gb >= 0, "pipeline.min_free_disk_gb",
-            self.min_free_disk_gb, ">= 0",
+            self.min_free_disk_gb >= 0,
+            "pipeline.min_free_disk_gb",
+            self.min_free_disk_gb,
+            ">= 0",
         )
         require(bool(self.root), "pipeline.root", self.root, "a folder")
 
@@ -76,7 +78,9 @@ class BeamConfig(Section):
 
     def __post_init__(self) -> None:
         for arg in self.args:
-            require(arg.startswith("--"), "beam.args", arg, "options that begin with --")
+            require(
+                arg.startswith("--"), "beam.args", arg, "options that begin with --"
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -95,7 +99,8 @@ class PipelineConfig(Section):
 
     def __post_init__(self) -> None:
         require(
-            bool(_NAME_PATTERN.fullmatch(self.pipeline_name)), "pipeline.name",
+            bool(_NAME_PATTERN.fullmatch(self.pipeline_name)),
+            "pipeline.name",
             self.pipeline_name,
             "1 to 128 lower-case letters, digits and dashes, not first a dash",
         )
@@ -108,7 +113,10 @@ class PipelineConfig(Section):
     @property
     def pipeline_dir(self) -> pathlib.Path:
         """The pipeline's own folder: artifacts, metadata, logs, serving."""
-        return pathlib.Path(self.pipeline.root).expanduser().absolute() / self.pipeline_name
+        return (
+            pathlib.Path(self.pipeline.root).expanduser().absolute()
+            / self.pipeline_name
+        )
 
     @property
     def artifacts_dir(self) -> pathlib.Path:
@@ -157,7 +165,9 @@ def load_config(
         # Where the files lie was said for the data set that is not there.
         layers.append({"data": {"dataset": dataset, "manual_dir": None}})
     values = _merged(layers)
-    name = _merged([{"data": {"dataset": DataConfig().dataset}}, values])["data"]["dataset"]
+    name = _merged([{"data": {"dataset": DataConfig().dataset}}, values])["data"][
+        "dataset"
+    ]
     values = _merged([_dataset_layer(str(name)), values])
     config = build(PipelineConfig, values)
     if config.data.manual_dir is None and os.environ.get(MANUAL_DIR_VARIABLE):

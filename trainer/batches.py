@@ -44,7 +44,11 @@ class DistillationBatches(keras.utils.PyDataset):
     """
 
     def __init__(
-        self, split: Split, logits: np.ndarray, offsets: np.ndarray, config: StudentConfig
+        self,
+        split: Split,
+        logits: np.ndarray,
+        offsets: np.ndarray,
+        config: StudentConfig,
     ) -> None:
         super().__init__()
         self._split, self._config = split, config
@@ -58,8 +62,12 @@ class DistillationBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         batch = _batch(self._order, index, self._config.batch_size)
         views = self._views[batch]
-        images = augmentation.shift(self._split.images[batch], self._offsets[views, batch])
-        targets = losses.pack_targets(self._split.labels[batch], self._logits[views, batch])
+        images = augmentation.shift(
+            self._split.images[batch], self._offsets[views, batch]
+        )
+        targets = losses.pack_targets(
+            self._split.labels[batch], self._logits[views, batch]
+        )
         return images, targets
 
     def on_epoch_end(self) -> None:

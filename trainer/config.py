@@ -7,6 +7,7 @@ is even imported. This module imports the standard library alone.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import json
@@ -52,7 +53,9 @@ def build(cls: type[T], values: Mapping[str, Any] | None, where: str = "") -> T:
     arguments = {}
     for name, value in values.items():
         if name not in fields:
-            raise ConfigError(_unknown_key(f"{prefix}{name}", str(name), fields, prefix))
+            raise ConfigError(
+                _unknown_key(f"{prefix}{name}", str(name), fields, prefix)
+            )
         arguments[name] = _convert(value, hints[name], f"{prefix}{name}")
     return cls(**arguments)
 
@@ -90,17 +93,17 @@ def _convert_scalar(value: Any, hint: Any, key: str) -> Any:
         return value
     if hint is float:
         if isinstance(value, str):  # YAML 1.1 reads 1e-3 as text.
-            try:
+            with contextlib.suppress(ValueError):
                 value = float(value)
-            except ValueError:
-                pass
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         require(is_number, key, value, "a number")
         return float(value)
     if hint is int:
         require(
             isinstance(value, int) and not isinstance(value, bool),
-            key, value, "a whole number",
+            key,
+            value,
+            "a whole number",
         )
     elif hint is bool:
         require(isinstance(value, bool), key, value, "true or false")
@@ -133,7 +136,9 @@ class SplitsConfig(Section):
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             require(
-                bool(value.strip()), f"data.splits.{field.name}", value,
+                bool(value.strip()),
+                f"data.splits.{field.name}",
+                value,
                 "a TFDS split expression, as train[:90%]",
             )
 
@@ -155,7 +160,9 @@ class DataConfig(Section):
         require(
             shape is None
             or (len(shape) == 3 and min(shape) > 0 and shape[2] in (1, 3)),
-            "data.image_shape", shape, "[height, width, channels] with 1 or 3 channels",
+            "data.image_shape",
+            shape,
+            "[height, width, channels] with 1 or 3 channels",
         )
 
 
@@ -176,18 +183,24 @@ class TrainingConfig(Section):
     def __post_init__(self) -> None:
         section = self._SECTION
         require(
-            "." in self.model, f"{section}.model", self.model,
+            "." in self.model,
+            f"{section}.model",
+            self.model,
             "the dotted path of a function, as my_package.models.my_model",
         )
         require(self.epochs >= 1, f"{section}.epochs", self.epochs, ">= 1")
         require(self.batch_size >= 1, f"{section}.batch_size", self.batch_size, ">= 1")
         require(
-            0 < self.learning_rate < 10, f"{section}.learning_rate",
-            self.learning_rate, "> 0 and < 10",
+            0 < self.learning_rate < 10,
+            f"{section}.learning_rate",
+            self.learning_rate,
+            "> 0 and < 10",
         )
         require(
-            self.schedule in ("cosine", "constant"), f"{section}.schedule",
-            self.schedule, "cosine or constant",
+            self.schedule in ("cosine", "constant"),
+            f"{section}.schedule",
+            self.schedule,
+            "cosine or constant",
         )
         require(0 <= self.seed < 2**31, f"{section}.seed", self.seed, "in [0, 2**31)")
 
@@ -197,6 +210,9 @@ class TeacherConfig(TrainingConfig):
     """The teacher: trained on labels."""
 
     model: str = "trainer.models.teacher"
+    epochs: int = 6
+    batch_size: int = 256
+    learning_rate: float = 4e-3
     max_shift: int = 2  # random shifts while training, pixels each way, >= 0
 
     _SECTION: typing.ClassVar[str] = "teacher"
@@ -212,8 +228,7 @@ class StudentConfig(TrainingConfig):
 
     model: str = "trainer.models.student"
     epochs: int = 12
-    batch_size: int = 256
-    learning_rate: float = 4e-3
+    learning_rate: float = 8e-3
 
     _SECTION: typing.ClassVar[str] = "student"
 
@@ -230,7 +245,7 @@ class DistillationConfig(Section):
     temperature: float = 4.0  # softmax temperature, > 0
     student_loss_weight: float = 0.1  # share of the hard-label loss, in [0, 1]
     temperature_squared: bool = True  # scale soft-target loss by temperature**2
-    views: int = 1  # the teacher answers each example this often, >= 1
+    views: int = 4  # the teacher answers each example this often, >= 1
     max_shift: int = 2  # shifts of the further views, pixels each way, >= 0
 
     def __post_init__(self) -> None:
@@ -240,8 +255,10 @@ class DistillationConfig(Section):
                 f"{self.temperature}. Use 1 for unsoftened targets."
             )
         require(
-            0 <= self.student_loss_weight <= 1, "distillation.student_loss_weight",
-            self.student_loss_weight, "in [0, 1]",
+            0 <= self.student_loss_weight <= 1,
+            "distillation.student_loss_weight",
+            self.student_loss_weight,
+            "in [0, 1]",
         )
         require(1 <= self.views <= 64, "distillation.views", self.views, "in [1, 64]")
         require(self.max_shift >= 0, "distillation.max_shift", self.max_shift, ">= 0")

@@ -121,7 +121,9 @@ def decode_examples(serialized: tf.Tensor, spec: DataSpec) -> tf.Tensor:
     features = {IMAGE_FEATURE: _FEATURES[IMAGE_FEATURE]}
     encoded = tf.io.parse_example(serialized, features)[IMAGE_FEATURE]
     signature = tf.TensorSpec(spec.image_shape, tf.uint8)
-    return tf.map_fn(lambda e: decode_image(e, spec), encoded, fn_output_signature=signature)
+    return tf.map_fn(
+        lambda e: decode_image(e, spec), encoded, fn_output_signature=signature
+    )
 
 
 def _records(files: Sequence[str]) -> tf.data.Dataset:
@@ -171,7 +173,9 @@ def _locate(
                     f"expected {tuple(spec.image_shape)}. {advice}"
                 )
     except tf.errors.DataLossError:
-        return DataError(f"{where}, record {record + 1}: truncated or corrupt. {advice}")
+        return DataError(
+            f"{where}, record {record + 1}: truncated or corrupt. {advice}"
+        )
     except tf.errors.InvalidArgumentError:
         return DataError(
             f"{where}, record {record}: no features {IMAGE_FEATURE} and {LABEL_FEATURE}. "

@@ -99,7 +99,9 @@ def save(
         [tf.TensorSpec([None], tf.string, name="examples")],
     )
     archive.add_endpoint(
-        _SIGNATURE, answer, [tf.TensorSpec([None, *spec.image_shape], tf.uint8, name="images")]
+        _SIGNATURE,
+        answer,
+        [tf.TensorSpec([None, *spec.image_shape], tf.uint8, name="images")],
     )
     archive.write_out(model_dir, verbose=False)
     card = ModelCard(

@@ -63,7 +63,9 @@ def hard_label_loss(labels: Any, logits: Any) -> Any:
     Returns:
         float32 `(batch,)` in nats, not reduced, >= 0.
     """
-    return keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+    return keras.losses.sparse_categorical_crossentropy(
+        labels, logits, from_logits=True
+    )
 
 
 def pack_targets(labels: np.ndarray, teacher_logits: np.ndarray) -> np.ndarray:
@@ -132,7 +134,9 @@ class DistillationLoss(keras.losses.Loss):
 def packed_accuracy(y_true: Any, y_pred: Any) -> Any:
     """Share of right answers against the labels in `pack_targets`; float32 `(batch,)`."""
     labels, _ = unpack_targets(y_true)
-    return ops.cast(ops.equal(labels, ops.cast(ops.argmax(y_pred, axis=-1), "int32")), "float32")
+    return ops.cast(
+        ops.equal(labels, ops.cast(ops.argmax(y_pred, axis=-1), "int32")), "float32"
+    )
 
 
 def packed_agreement(y_true: Any, y_pred: Any) -> Any:

@@ -96,7 +96,9 @@ def student(image_shape: tuple[int, int, int], num_classes: int) -> keras.Model:
     )
 
 
-def build(path: str, image_shape: tuple[int, int, int], num_classes: int) -> keras.Model:
+def build(
+    path: str, image_shape: tuple[int, int, int], num_classes: int
+) -> keras.Model:
     """Builds the architecture at a dotted path, preprocessing included.
 
     Args:
@@ -148,7 +150,9 @@ def _import(path: str) -> Architecture:
             "(image_shape, num_classes) -> Keras model that Python can import."
         ) from None
     if not callable(function):
-        raise ModelError(f"{path} is not a function. Give one that returns a Keras model.")
+        raise ModelError(
+            f"{path} is not a function. Give one that returns a Keras model."
+        )
     return function
 
 
@@ -156,7 +160,10 @@ def _require_logits(path: str, core: keras.Model) -> None:
     last = core.layers[-1] if core.layers else None
     activation = getattr(last, "activation", None)
     is_softmax = isinstance(last, keras.layers.Softmax)
-    if is_softmax or activation in (keras.activations.softmax, keras.activations.sigmoid):
+    if is_softmax or activation in (
+        keras.activations.softmax,
+        keras.activations.sigmoid,
+    ):
         raise ModelError(
             f"{path} ends in probabilities, expected logits: a temperature acts on "
             "logits. Remove the softmax from its last layer."

@@ -35,7 +35,12 @@ Listener = Callable[[Progress], None]
 def _log(progress: Progress) -> None:
     values = " ".join(f"{name}={value:.4f}" for name, value in progress.metrics.items())
     logger.info(
-        "%s: %s %d/%d %s", progress.task, progress.detail, progress.done, progress.total, values
+        "%s: %s %d/%d %s",
+        progress.task,
+        progress.detail,
+        progress.done,
+        progress.total,
+        values,
     )
 
 

@@ -185,7 +185,11 @@ def teacher_logits(
             logits[view, batch] = teacher.predict(shifted)["logits"]
             done = view * num_examples + min(start + _PREDICT_BATCH, num_examples)
             total = num_views * num_examples
-            report(Progress("asking the teacher", done, total, f"view {view + 1}/{num_views}"))
+            report(
+                Progress(
+                    "asking the teacher", done, total, f"view {view + 1}/{num_views}"
+                )
+            )
     if not np.isfinite(logits).all():
         raise ModelError(
             f"Teacher's logits are not finite for {int((~np.isfinite(logits)).sum())} of "
@@ -203,7 +207,9 @@ def _compile(
 ) -> None:
     rate: Any = config.learning_rate
     if config.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, config.epochs * steps_per_epoch)
+        rate = keras.optimizers.schedules.CosineDecay(
+            rate, config.epochs * steps_per_epoch
+        )
     # XLA makes these convolutions 4-5 times slower on a CPU.
     on_gpu = bool(tf.config.list_physical_devices("GPU"))
     model.compile(keras.optimizers.Adam(rate), jit_compile=on_gpu, **arguments)
@@ -218,7 +224,9 @@ def _fit(
     section: str,
     logs_dir: str | None,
 ) -> dict[str, list[float]]:
-    callbacks: list[keras.callbacks.Callback] = [_Watch(node, section, config, len(batches))]
+    callbacks: list[keras.callbacks.Callback] = [
+        _Watch(node, section, config, len(batches))
+    ]
     if logs_dir:
         callbacks.append(keras.callbacks.TensorBoard(logs_dir, write_graph=False))
     # Keras would shuffle the batches once more; their order is ours.
@@ -236,7 +244,9 @@ def _fit(
 class _Watch(keras.callbacks.Callback):
     """Reports progress, and stops a training that has gone astray."""
 
-    def __init__(self, node: str, section: str, config: TrainingConfig, steps: int) -> None:
+    def __init__(
+        self, node: str, section: str, config: TrainingConfig, steps: int
+    ) -> None:
         super().__init__()
         self._task = f"training the {section}"
         self._node, self._section = node, section
@@ -246,7 +256,9 @@ class _Watch(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._epoch = epoch
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, float] | None = None
+    ) -> None:
         loss = (logs or {}).get("loss", 0.0)
         if not math.isfinite(loss):
             raise ModelError(
@@ -258,8 +270,12 @@ class _Watch(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._report((epoch + 1) * self._steps, logs, always=True)
 
-    def _report(self, done: int, logs: dict[str, float] | None, always: bool = False) -> None:
-        shown = {k: v for k, v in (logs or {}).items() if "loss" in k or "accuracy" in k}
+    def _report(
+        self, done: int, logs: dict[str, float] | None, always: bool = False
+    ) -> None:
+        shown = {
+            k: v for k, v in (logs or {}).items() if "loss" in k or "accuracy" in k
+        }
         detail = f"epoch {self._epoch + 1}/{self._epochs}"
         total = self._epochs * self._steps
         report(Progress(self._task, done, total, detail, shown), always=always)

@@ -1,0 +1,68 @@
+"""TFX's Evaluator with the gate as its configuration, failing closed."""
+
+from __future__ import annotations
+
+import json
+
+from tfx import types
+from tfx.components.evaluator import component as tfx_component
+from tfx.dsl.components.base import executor_spec
+from tfx.types import component_spec, standard_artifacts, standard_component_specs
+
+from components.evaluator import config, executor
+from trainer.config import GateConfig
+
+SPLIT = "test"
+
+
+class EvaluatorSpec(standard_component_specs.EvaluatorSpec):
+    """TFX's specification and the gate's bounds."""
+
+    PARAMETERS = {
+        **standard_component_specs.EvaluatorSpec.PARAMETERS,
+        "gate": component_spec.ExecutionParameter(type=str),
+    }
+
+
+class Evaluator(tfx_component.Evaluator):
+    """Evaluates the student against its teacher on the test split, and blesses it or not.
+
+    Component `outputs` contains:
+     - `evaluation`: Channel of type `standard_artifacts.ModelEvaluation`, TFMA's
+       metrics of both models, overall and per class.
+     - `blessing`: Channel of type `standard_artifacts.ModelBlessing`, with
+       `verdict.json`: every bound with its value.
+    """
+
+    SPEC_CLASS = EvaluatorSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
+
+    def __init__(
+        self,
+        *,
+        examples: types.BaseChannel,
+        student_model: types.BaseChannel,
+        teacher_model: types.BaseChannel,
+        gate: GateConfig,
+    ) -> None:
+        """Makes the node.
+
+        Args:
+            examples: Channel of Examples with the split `test`.
+            student_model: Channel of Model: the candidate.
+            teacher_model: Channel of Model: the baseline.
+            gate: The bounds.
+        """
+        spec = EvaluatorSpec(
+            examples=examples,
+            model=student_model,
+            baseline_model=teacher_model,
+            eval_config=config.eval_config(gate),
+            example_splits=json.dumps([SPLIT]),
+            fairness_indicator_thresholds="null",
+            gate=gate.to_json(),
+            evaluation=types.Channel(type=standard_artifacts.ModelEvaluation),
+            blessing=types.Channel(type=standard_artifacts.ModelBlessing),
+        )
+        # TFX's own constructor takes no further parameters.
+        super(tfx_component.Evaluator, self).__init__(spec=spec)

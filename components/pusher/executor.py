@@ -1,0 +1,62 @@
+"""TFX's Pusher executor, made to push a version whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from typing import Any
+
+from tfx import types
+from tfx.components.pusher import executor as tfx_executor
+from tfx.proto import pusher_pb2
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import proto_utils
+
+
+class Executor(tfx_executor.Executor):
+    """Pushes the blessed student. Inputs `model`, `model_blessing`; output `pushed_model`.
+
+    TFX's own executor copies file by file into the folder that a server watches.
+    Here it copies into a hidden folder beside it, which becomes the new version
+    by one rename. Versions only grow.
+    """
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        key = standard_component_specs.PUSH_DESTINATION_KEY
+        destination = pusher_pb2.PushDestination()
+        proto_utils.json_to_proto(exec_properties[key], destination)
+        serving_dir = destination.filesystem.base_directory
+        if "://" in serving_dir or not self.CheckBlessing(input_dict):
+            # Object stores have no rename: TFX writes saved_model.pb last there.
+            super().Do(input_dict, output_dict, exec_properties)
+            return
+        os.makedirs(serving_dir, exist_ok=True)
+        staging_dir = tempfile.mkdtemp(prefix=".staging-", dir=serving_dir)
+        try:
+            destination.filesystem.base_directory = staging_dir
+            staged = {**exec_properties, key: proto_utils.proto_to_json(destination)}
+            super().Do(input_dict, output_dict, staged)
+            (staged_version,) = os.listdir(staging_dir)
+            version = _next_version(serving_dir, int(staged_version))
+            pushed_dir = os.path.join(serving_dir, str(version))
+            os.rename(os.path.join(staging_dir, staged_version), pushed_dir)
+        finally:
+            shutil.rmtree(staging_dir, ignore_errors=True)
+        pushed = artifact_utils.get_single_instance(
+            output_dict[standard_component_specs.PUSHED_MODEL_KEY]
+        )
+        self._MarkPushed(
+            pushed, pushed_destination=pushed_dir, pushed_version=str(version)
+        )
+
+
+def _next_version(serving_dir: str, proposed: int) -> int:
+    """`proposed`, or the first number above every version that is there."""
+    versions = [int(name) for name in os.listdir(serving_dir) if name.isdigit()]
+    return max([proposed, *(version + 1 for version in versions)])

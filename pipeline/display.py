@@ -1,0 +1,160 @@
+"""What a person sees of a run: the step, how far it is, and the result."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich import box
+from rich.console import Console, Group
+from rich.markup import escape
+from rich.panel import Panel
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.results import ModelResult, NodeResult, RunResult
+from trainer import progress as training_progress
+
+
+class RunDisplay:
+    """Shows nodes as they run: a live bar in a terminal, lines elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = console.is_terminal
+        self._bars = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[detail]}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+        self._bar: TaskID | None = None
+        self._label = ""
+        self._shown_detail = ""
+        self._started = time.monotonic()
+
+    def __enter__(self) -> RunDisplay:
+        if self._live:
+            self._bars.start()
+        training_progress.listen(self.progressed)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        training_progress.listen(None)
+        self._remove_bar()
+        if self._live:
+            self._bars.stop()
+
+    def doing(self, what: str) -> None:
+        """Says what is done outside of any node."""
+        self._remove_bar()
+        if self._live:
+            self._bar = self._bars.add_task(escape(what), total=None, detail="")
+        else:
+            self._print(what)
+
+    def node_started(self, node_id: str, index: int, total: int) -> None:
+        self._label = f"[{index + 1}/{total}] {node_id}"
+        self._shown_detail = ""
+        self._remove_bar()
+        if self._live:
+            self._bar = self._bars.add_task(escape(self._label), total=None, detail="")
+        else:
+            self._print(f"{self._label} ...")
+
+    def node_finished(self, node_id: str, result: NodeResult) -> None:
+        self._remove_bar()
+        how = "from cache" if result.cached else f"{result.seconds:.1f} s"
+        self._print(f"{self._label:<26} {how:>10}")
+
+    def progressed(self, progress: training_progress.Progress) -> None:
+        values = "  ".join(
+            f"{name} {value:.4f}" for name, value in progress.metrics.items()
+        )
+        if self._live and self._bar is not None:
+            detail = f"{progress.detail}  {values}".strip()
+            self._bars.update(
+                self._bar,
+                completed=progress.done,
+                total=progress.total,
+                detail=escape(detail),
+            )
+        elif (
+            "val_accuracy" in progress.metrics and progress.detail != self._shown_detail
+        ):
+            self._shown_detail = progress.detail
+            self._print(f"    {progress.task}: {progress.detail}  {values}")
+
+    def _remove_bar(self) -> None:
+        if self._bar is not None:
+            self._bars.remove_task(self._bar)
+            self._bar = None
+
+    def _print(self, line: str) -> None:
+        self._console.print(Text(line), soft_wrap=True, highlight=False)
+
+
+def notice(text: str) -> Panel:
+    """A panel that nobody can miss."""
+    return Panel(Text(text), title="NOTICE", border_style="bold yellow", box=box.HEAVY)
+
+
+def result_table(result: RunResult) -> Group:
+    """The end of a run: both models, the verdict, and where the student is."""
+    table = Table(
+        title=f"{escape(result.dataset)} {escape(result.dataset_version)}, "
+        f"{result.num_test_examples:,} test images",
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+    )
+    table.add_column("")
+    table.add_column("teacher", justify="right")
+    table.add_column("student", justify="right")
+    models = result.teacher, result.student
+    table.add_row("accuracy on test", *map(_accuracy, models))
+    table.add_row("parameters", *(_count(model.parameters) for model in models))
+    table.add_row("size on disk", *(_size(model.bytes) for model in models))
+    agreement = "?" if result.agreement is None else f"{result.agreement:.4f}"
+    table.add_row("agreement with the teacher", "", agreement)
+    return Group(table, *_verdict_lines(result))
+
+
+def _verdict_lines(result: RunResult) -> list[Text]:
+    lines = []
+    if result.blessed:
+        lines.append(Text("Student blessed.", style="bold green"))
+    else:
+        lines.append(Text("Student NOT blessed. Nothing was pushed.", style="bold red"))
+        lines += [Text(f"  {reason}") for reason in result.reasons]
+    if result.pushed:
+        lines.append(Text(f"Pushed to {result.pushed}", overflow="fold"))
+    lines.append(Text(f"Run {result.run_dir}", style="dim", overflow="fold"))
+    return lines
+
+
+def _accuracy(model: ModelResult) -> str:
+    return "?" if model.accuracy is None else f"{model.accuracy:.4f}"
+
+
+def _count(number: int | None) -> str:
+    return "?" if number is None else f"{number:,}"
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes / 1000:,.0f} kB"

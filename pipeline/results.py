@@ -1,0 +1,137 @@
+"""What a run achieved, as plain values read back from ML Metadata."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+
+import ml_metadata
+
+from components.evaluator.verdict import OVERALL, Verdict
+from pipeline import metadata
+from trainer import export
+from trainer.errors import DistillError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NodeResult:
+    """One node of a run: whether its result came from the cache, and its wall time."""
+
+    seconds: float
+    cached: bool
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelResult:
+    """One model of a run.
+
+    Attributes:
+        accuracy: On the test split, in [0, 1]; None when it was not evaluated.
+        parameters: Number of weights.
+        bytes: Size of its SavedModel.
+        path: Folder of its SavedModel.
+    """
+
+    accuracy: float | None
+    parameters: int | None
+    bytes: int
+    path: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """What a person wants to know at the end of a run.
+
+    Attributes:
+        dataset: TFDS name of the data that the run really used.
+        dataset_version: TFDS version.
+        blessed: Whether the gate let the student pass.
+        reasons: Why not, one line each.
+        pushed: Folder of the pushed version; None when nothing was pushed.
+        num_test_examples: Number of images that the gate decided on.
+        agreement: Share of test images with the same answer from both models.
+        teacher: The teacher.
+        student: The student.
+        nodes: By node id, in the order in which they ran.
+        run_id: Name of the run in ML Metadata.
+        run_dir: Folder with the run's resolved configuration, log and this result.
+    """
+
+    dataset: str
+    dataset_version: str
+    blessed: bool
+    reasons: tuple[str, ...]
+    pushed: str | None
+    num_test_examples: int
+    agreement: float | None
+    teacher: ModelResult
+    student: ModelResult
+    nodes: dict[str, NodeResult]
+    run_id: str
+    run_dir: str
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=2)
+
+
+def collect(
+    store: ml_metadata.MetadataStore,
+    executions: dict[str, int],
+    nodes: dict[str, NodeResult],
+    run_id: str,
+    run_dir: str,
+) -> RunResult:
+    """Reads the result of a finished run.
+
+    Args:
+        store: Where the run recorded itself.
+        executions: Execution id by node id.
+        nodes: See `RunResult`.
+        run_id: See `RunResult`.
+        run_dir: See `RunResult`.
+
+    Raises:
+        DistillError: If a student counts as pushed but its folder is not there.
+    """
+    outputs = {node: metadata.outputs(store, id_) for node, id_ in executions.items()}
+    examples = outputs["TfdsExampleGen"]["examples"][0].custom_properties
+    verdict = Verdict.load(outputs["Evaluator"]["blessing"][0].uri)
+    return RunResult(
+        dataset=examples["dataset"].string_value,
+        dataset_version=examples["dataset_version"].string_value,
+        blessed=verdict.blessed,
+        reasons=verdict.reasons,
+        pushed=_pushed(outputs["Pusher"]["pushed_model"][0]),
+        num_test_examples=verdict.num_examples,
+        agreement=verdict.agreement,
+        teacher=_model(outputs["Teacher"]["model"][0], verdict.teacher),
+        student=_model(outputs["DistillationTrainer"]["model"][0], verdict.student),
+        nodes=nodes,
+        run_id=run_id,
+        run_dir=run_dir,
+    )
+
+
+def _model(artifact, metrics) -> ModelResult:
+    folder = metadata.saved_model_dir(artifact)
+    card = export.read_card(folder)
+    return ModelResult(
+        accuracy=metrics.get(OVERALL, {}).get("accuracy"),
+        parameters=card.num_parameters if card else None,
+        bytes=export.saved_model_bytes(folder),
+        path=folder,
+    )
+
+
+def _pushed(artifact) -> str | None:
+    properties = artifact.custom_properties
+    if not properties["pushed"].int_value:
+        return None
+    folder = os.path.join(properties["pushed_destination"].string_value)
+    if not os.path.isdir(folder):
+        raise DistillError(
+            f"The student was pushed to {folder} by an earlier run, and that folder is "
+            "gone. Run again with --set pipeline.cache=false to push it once more."
+        )
+    return folder

@@ -1,0 +1,219 @@
+"""Runs the DAG on this machine, one node after the other, and says what happens."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import pathlib
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from tfx.dsl.compiler import compiler, constants
+from tfx.orchestration import metadata as tfx_metadata
+from tfx.orchestration.local import local_dag_runner, runner_utils
+from tfx.orchestration.portable import launcher, runtime_parameter_utils
+from tfx.proto.orchestration import pipeline_pb2
+
+from pipeline import folders, graph, metadata, results
+from pipeline.config import PipelineConfig
+from pipeline.version import VERSION
+from trainer.errors import DistillError
+
+logger = logging.getLogger(__name__)
+
+
+class NodeFailed(DistillError):
+    """A node did not finish; the message says which, where and why."""
+
+
+class Interrupted(DistillError):
+    """A person, or the system, asked the run to stop."""
+
+
+class Watcher(Protocol):
+    """Who is told what a run does."""
+
+    def node_started(self, node_id: str, index: int, total: int) -> None: ...
+
+    def node_finished(self, node_id: str, result: results.NodeResult) -> None: ...
+
+
+def run(
+    config: PipelineConfig, watcher: Watcher, run_dir: pathlib.Path
+) -> results.RunResult:
+    """Runs the whole pipeline.
+
+    Args:
+        config: What to run.
+        watcher: Told of every node.
+        run_dir: Folder of this run, already made; its name is the run's id.
+
+    Raises:
+        DistillError: For a failure that its text explains; nothing was pushed,
+            unless it says so.
+    """
+    with folders.only_run(config.pipeline_dir):
+        connection = metadata.connection_config(config)
+        ir = compiler.Compiler().compile(
+            graph.create_pipeline(config, metadata_connection_config=connection)
+        )
+        with tfx_metadata.Metadata(connection) as handle:
+            stale = metadata.fail_unfinished(handle.store, config.pipeline_name)
+            if stale:
+                logger.warning(
+                    "%d executions of a killed run are now marked failed", stale
+                )
+        runner = _LocalDagRunner(run_dir.name, watcher)
+        try:
+            with _signals_as_errors():
+                runner.run_with_ir(ir)
+        finally:
+            _finish(config, connection, run_dir)
+        with tfx_metadata.Metadata(connection) as handle:
+            return results.collect(
+                handle.store,
+                runner.executions,
+                runner.results,
+                run_dir.name,
+                str(run_dir),
+            )
+
+
+class _LocalDagRunner(local_dag_runner.LocalDagRunner):
+    """TFX's LocalDagRunner, watched: who runs, for how long, from the cache or not."""
+
+    def __init__(self, run_id: str, watcher: Watcher) -> None:
+        super().__init__()
+        self._run_id, self._watcher = run_id, watcher
+        self.executions: dict[str, int] = {}
+        self.results: dict[str, results.NodeResult] = {}
+
+    def run_with_ir(
+        self,
+        pipeline: pipeline_pb2.Pipeline,
+        run_options: pipeline_pb2.RunOptions | None = None,
+    ) -> None:
+        if run_options is not None:
+            raise NotImplementedError("Partial runs are not supported.")
+        runtime_parameter_utils.substitute_runtime_parameter(
+            pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: self._run_id}
+        )
+        for index, node in enumerate(pipeline.nodes):
+            node_id = node.pipeline_node.node_info.id
+            self._watcher.node_started(node_id, index, len(pipeline.nodes))
+            start = time.monotonic()
+            try:
+                cached = self._launch(pipeline, node.pipeline_node)
+            except Exception as error:
+                logger.exception("%s failed", node_id)
+                raise _explained(node_id, error) from error
+            seconds = time.monotonic() - start
+            self.results[node_id] = results.NodeResult(
+                seconds=round(seconds, 3), cached=cached
+            )
+            self._watcher.node_finished(node_id, self.results[node_id])
+
+    def _launch(
+        self, pipeline: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode
+    ) -> bool:
+        """Runs one node; returns whether its result came from the cache."""
+        node_id = node.node_info.id
+        deployment = runner_utils.extract_local_deployment_config(pipeline)
+        connection = getattr(
+            deployment.metadata_connection_config,
+            deployment.metadata_connection_config.WhichOneof("connection_config"),
+        )
+        info = launcher.Launcher(
+            pipeline_node=node,
+            mlmd_connection=tfx_metadata.Metadata(connection),
+            pipeline_info=pipeline.pipeline_info,
+            pipeline_runtime_spec=pipeline.runtime_spec,
+            executor_spec=runner_utils.extract_executor_spec(deployment, node_id),
+            custom_driver_spec=runner_utils.extract_custom_driver_spec(
+                deployment, node_id
+            ),
+        ).launch()
+        if info is None or info.execution_id is None:
+            raise DistillError(
+                "its inputs are not there. Run again with --set pipeline.cache=false."
+            )
+        self.executions[node_id] = info.execution_id
+        with tfx_metadata.Metadata(connection) as handle:
+            return metadata.was_cached(handle.store, info.execution_id)
+
+
+def _explained(node_id: str, error: BaseException) -> DistillError:
+    """The failure of a node in a sentence."""
+    chain = list(_causes(error))
+    for cause in chain:
+        if isinstance(cause, DistillError):
+            if isinstance(cause, Interrupted):
+                return cause
+            return NodeFailed(f"{node_id}: {cause}")
+    for cause in chain:
+        is_full = isinstance(cause, OSError) and cause.errno in (
+            errno.ENOSPC,
+            errno.EDQUOT,
+        )
+        if is_full or "No space left on device" in str(cause):
+            return NodeFailed(
+                f"{node_id}: no space left on the disk. Free some, or set pipeline.root "
+                "to a folder on another disk. Nothing was pushed."
+            )
+    text = str(error).strip().split("\n")[0] or "no message"
+    return NodeFailed(
+        f"{node_id} failed: {type(error).__name__}: {text}. Its log has the rest; "
+        "nothing was pushed."
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or current.__context__
+
+
+@contextlib.contextmanager
+def _signals_as_errors() -> Iterator[None]:
+    """Turns Ctrl-C and termination into an error that TFX cleans up after.
+
+    TFX removes a node's half-written output for every `Exception`;
+    `KeyboardInterrupt` is none.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(signum: int, frame: Any) -> None:
+        # A second signal ends the process at once.
+        signal.signal(signum, signal.SIG_DFL)
+        raise Interrupted(
+            f"Stopped by {signal.Signals(signum).name}. Nothing was pushed; the same "
+            "command goes on after the last finished step."
+        )
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, interrupt) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _finish(config: PipelineConfig, connection: Any, run_dir: pathlib.Path) -> None:
+    """Leaves no execution running and the run described, however it ended."""
+    with tfx_metadata.Metadata(connection) as handle:
+        metadata.fail_unfinished(handle.store, config.pipeline_name)
+        metadata.describe_run(
+            handle.store,
+            run_dir.name,
+            {"config": config.to_yaml(), "tfx_distill_version": VERSION},
+        )
