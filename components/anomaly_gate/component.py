@@ -1,0 +1,40 @@
+"""The component that stops a pipeline whose data are not as they should be."""
+
+from __future__ import annotations
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import component_spec, standard_artifacts
+
+from components.anomaly_gate import executor
+
+
+class AnomalyGateSpec(types.ComponentSpec):
+    """No output: what must wait for the gate names it as an upstream node."""
+
+    PARAMETERS: dict[str, component_spec.ExecutionParameter] = {}
+    INPUTS = {
+        executor.ANOMALIES_KEY: component_spec.ChannelParameter(
+            type=standard_artifacts.ExampleAnomalies
+        ),
+    }
+    OUTPUTS: dict[str, component_spec.ChannelParameter] = {}
+
+
+class AnomalyGate(base_component.BaseComponent):
+    """Fails if ExampleValidator found an anomaly in any split.
+
+    ExampleValidator writes what it finds and goes on, so that everything after
+    it would train on bad data. Call `add_upstream_node(gate)` on what must not.
+    """
+
+    SPEC_CLASS = AnomalyGateSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(self, anomalies: types.BaseChannel) -> None:
+        """Makes the component.
+
+        Args:
+            anomalies: `ExampleAnomalies`, from ExampleValidator.
+        """
+        super().__init__(AnomalyGateSpec(**{executor.ANOMALIES_KEY: anomalies}))

@@ -1,0 +1,74 @@
+"""Reads what ExampleValidator wrote, and fails if it is anything."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import tensorflow as tf
+from google.protobuf import message
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tfx import types
+from tfx.components.example_validator import executor as example_validator
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils, standard_component_specs
+
+from trainer.errors import DataError
+
+ANOMALIES_KEY = standard_component_specs.ANOMALIES_KEY
+
+_MAX_LISTED = 5
+_ADVICE = (
+    "Nothing was trained. Repair the data, or mend the schema if the data are right."
+)
+
+
+class Executor(base_executor.BaseExecutor):
+    """Raises a `DataError` for any anomaly. Input `anomalies`; no output."""
+
+    def Do(self, input_dict, output_dict, exec_properties) -> None:
+        self._log_startup(input_dict, output_dict, exec_properties)
+        artifact = artifact_utils.get_single_instance(input_dict[ANOMALIES_KEY])
+        splits = artifact_utils.decode_split_names(artifact.split_names)
+        if not splits:
+            raise DataError(
+                f"Anomalies in {artifact.uri} name no split. Validate at least one."
+            )
+        found = [
+            f"split {split}, {text}"
+            for split in splits
+            for text in _descriptions(_read(artifact, split))
+        ]
+        if found:
+            more = f" And {len(found) - _MAX_LISTED} more." * (len(found) > _MAX_LISTED)
+            raise DataError(
+                f"The examples are not as their schema says: "
+                f"{'; '.join(found[:_MAX_LISTED])}.{more} {_ADVICE}"
+            )
+
+
+def _read(artifact: types.Artifact, split: str) -> anomalies_pb2.Anomalies:
+    folder = artifact_utils.get_split_uri([artifact], split)
+    path = os.path.join(folder, example_validator.DEFAULT_FILE_NAME)
+    try:
+        with tf.io.gfile.GFile(path, "rb") as file:
+            return anomalies_pb2.Anomalies.FromString(file.read())
+    except (tf.errors.NotFoundError, message.DecodeError):
+        raise DataError(
+            f"Split {split} has no anomalies file that can be read at {path}. "
+            "Run ExampleValidator again."
+        ) from None
+
+
+def _descriptions(anomalies: anomalies_pb2.Anomalies) -> Iterator[str]:
+    """Yields "feature label: short description (long description)" for each."""
+    if anomalies.data_missing:
+        yield "no data: the split is empty"
+    if anomalies.HasField("dataset_anomaly_info"):
+        yield f"the whole data set: {_text(anomalies.dataset_anomaly_info)}"
+    for feature, info in sorted(anomalies.anomaly_info.items()):
+        yield f"feature {feature}: {_text(info)}"
+
+
+def _text(info: anomalies_pb2.AnomalyInfo) -> str:
+    return f"{info.short_description} ({info.description.strip().rstrip('.')})"
