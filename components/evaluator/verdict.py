@@ -29,6 +29,7 @@ from trainer.data_spec import LABEL_FEATURE, DataSpec
 
 FILE_NAME = "verdict.json"
 OVERALL = "overall"
+_DIGITS = 6  # all that is exact in TFMA's float32
 
 # Metrics by slice (`overall` or a class name), then by metric name.
 SliceMetrics = Mapping[str, Mapping[str, float]]
@@ -166,7 +167,7 @@ def _slice_checks(
 ) -> list[Check]:
     value = student.get(slice_name, {}).get("accuracy")
     reference = teacher.get(slice_name, {}).get("accuracy")
-    change = None if value is None or reference is None else value - reference
+    change = None if None in (value, reference) else round(value - reference, _DIGITS)
     return [
         _check(f"gate.min_{metric}", slice_name, lowest, value),
         _check(f"gate.max_{metric}_drop", slice_name, -max_drop, change),
@@ -191,7 +192,7 @@ def _read(
     slices: dict[str, dict[str, float]] = {}
     for key, outputs in result.slicing_metrics:
         values = {
-            names[name]: float(value["doubleValue"])
+            names[name]: round(float(value["doubleValue"]), _DIGITS)
             for name, value in outputs[""][""].items()
             if name in names and "doubleValue" in value
         }
