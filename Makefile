@@ -1,0 +1,38 @@
+# Everything here sets the environment up first, which is quick once it is
+# current. ARGS are handed on, as in: make run ARGS="--config article"
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+LOCK := pip compile setup.py - --extra dev --extra kubeflow --no-emit-index-url \
+	--no-annotate --quiet --custom-compile-command "make lock" $(ARGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format lock
+
+help:  ## List the targets.
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 15
+
+setup:  ## Make .venv from the lock file, if it is not current.
+	@$(PYTHON) bin/setup_env.py
+
+run: setup  ## Run the pipeline on MNIST.
+	@$(BIN)/distill run $(ARGS)
+
+test: setup  ## Run the tests.
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: setup  ## Check format, style and types.
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+format: setup  ## Format the code and mend what can be mended.
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock:  ## Bring both lock files up to setup.py; ARGS=--upgrade for newer versions.
+	@uv="$$($(PYTHON) bin/setup_env.py --uv)" && \
+	echo "tfx==1.16.*" | "$$uv" $(LOCK) -o requirements/tfx-1.16.lock \
+		--python-version 3.10 --python-platform x86_64-manylinux_2_28 && \
+	echo "tfx==1.21.*" | "$$uv" $(LOCK) -o requirements/tfx-1.21.lock \
+		--python-version 3.11 --universal
