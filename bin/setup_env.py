@@ -70,7 +70,7 @@ def install_uv() -> str:
         reasons.append(reason)
     raise SetupError(
         f"uv {UV_VERSION} could not be installed. Install it in any other way, so "
-        "that it is on PATH.\n" + " / ".join(reasons)
+        "that it is on PATH.\n" + "\n".join(dict.fromkeys(reasons))
     )
 
 
