@@ -58,9 +58,12 @@ setuptools.setup(
     # Kubeflow SDK owns that import name.
     packages=setuptools.find_packages(
         include=[
-            "components", "components.*",
-            "pipeline", "pipeline.*",
-            "trainer", "trainer.*",
+            "components",
+            "components.*",
+            "pipeline",
+            "pipeline.*",
+            "trainer",
+            "trainer.*",
         ]
     ),
     package_data={"pipeline": ["configs/*.yaml"]},
