@@ -1,0 +1,113 @@
+"""Losses against numbers worked out by hand."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import ops
+
+from trainer import losses
+
+# At T=2 these are the probabilities [1/4, 3/4] against [1/2, 1/2]:
+# KL = 1/4 ln(1/2) + 3/4 ln(3/2) = 0.1308121.
+TEACHER = np.array([[0.0, 2 * np.log(3)]], np.float32)
+STUDENT = np.zeros((1, 2), np.float32)
+KL = 0.25 * np.log(0.5) + 0.75 * np.log(1.5)
+
+
+def test_soft_loss_is_scaled_by_temperature_squared():
+    loss = losses.soft_target_loss(TEACHER, STUDENT, temperature=2.0)
+    np.testing.assert_allclose(loss, [4 * 0.1308121], rtol=1e-5)
+
+
+def test_soft_loss_without_scaling_is_the_plain_divergence():
+    loss = losses.soft_target_loss(
+        TEACHER, STUDENT, temperature=2.0, temperature_squared=False
+    )
+    np.testing.assert_allclose(loss, [KL], rtol=1e-5)
+
+
+def test_soft_loss_goes_from_teacher_to_student_and_not_back():
+    back = losses.soft_target_loss(
+        STUDENT, TEACHER, temperature=2.0, temperature_squared=False
+    )
+    by_hand = 0.5 * np.log(0.5 / 0.25) + 0.5 * np.log(0.5 / 0.75)
+    np.testing.assert_allclose(back, [by_hand], rtol=1e-5)
+
+
+def test_soft_loss_is_zero_for_the_teachers_own_logits_up_to_a_constant():
+    loss = losses.soft_target_loss(TEACHER, TEACHER + 7.0, temperature=3.0)
+    np.testing.assert_allclose(loss, [0.0], atol=1e-6)
+
+
+def test_soft_loss_is_finite_for_a_certain_teacher_and_a_wrong_student():
+    # By hand: p = [1, 0], log q = [-2000, 0] at T=1, so KL = 2000.
+    teacher = np.array([[1000.0, -1000.0]], np.float32)
+    loss = losses.soft_target_loss(teacher, -teacher, temperature=1.0)
+    np.testing.assert_allclose(loss, [2000.0], rtol=1e-6)
+
+
+def test_soft_loss_at_high_temperature_matches_half_the_squared_logit_distance():
+    # T -> inf: T^2 KL -> sum((a - b)^2) / (2 N) for centred logits (Hinton, eq. 4).
+    a, b = np.array([[1.0, -1.0]], np.float32), np.array([[0.5, -0.5]], np.float32)
+    loss = losses.soft_target_loss(a, b, temperature=100.0)
+    np.testing.assert_allclose(loss, [(0.25 + 0.25) / 4], rtol=2e-2)
+
+
+def test_soft_loss_gradient_is_temperature_times_difference_of_probabilities():
+    student = tf.Variable(STUDENT)
+    with tf.GradientTape() as tape:
+        loss = losses.soft_target_loss(TEACHER, student, temperature=2.0)
+    # d(T^2 KL)/d(logit) = T (q - p) = 2 ([1/2, 1/2] - [1/4, 3/4]).
+    np.testing.assert_allclose(tape.gradient(loss, student), [[0.5, -0.5]], rtol=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
+def test_soft_loss_refuses_a_temperature_that_is_not_positive(temperature):
+    with pytest.raises(ValueError, match="temperature must be > 0"):
+        losses.soft_target_loss(TEACHER, STUDENT, temperature=temperature)
+
+
+def test_soft_loss_refuses_logits_of_different_shapes():
+    with pytest.raises(ValueError, match="one shape"):
+        losses.soft_target_loss(TEACHER, np.zeros((1, 3)), temperature=2.0)
+
+
+def test_hard_label_loss_is_cross_entropy_at_temperature_one():
+    # softmax([0, ln 3]) = [1/4, 3/4]; label 1: -ln 3/4.
+    loss = losses.hard_label_loss(np.array([1]), np.array([[0.0, np.log(3)]]))
+    np.testing.assert_allclose(loss, [-np.log(0.75)], rtol=1e-5)
+
+
+def test_distillation_loss_weighs_soft_and_hard_and_means_over_the_batch():
+    loss = losses.DistillationLoss(temperature=2.0, student_loss_weight=0.25)
+    targets = losses.pack_targets(np.array([0, 0]), np.repeat(TEACHER, 2, axis=0))
+    value = loss(targets, np.repeat(STUDENT, 2, axis=0))
+    # Hard: -ln 1/2 for both images.
+    np.testing.assert_allclose(value, 0.75 * 4 * KL + 0.25 * np.log(2), rtol=1e-5)
+
+
+def test_pack_and_unpack_are_inverse():
+    labels, logits = losses.unpack_targets(losses.pack_targets(np.array([3]), TEACHER))
+    assert ops.convert_to_numpy(labels).tolist() == [3]
+    np.testing.assert_array_equal(logits, TEACHER)
+
+
+def test_accuracy_is_against_labels_and_agreement_against_the_teacher():
+    targets = losses.pack_targets(np.array([0, 1]), np.repeat(TEACHER, 2, axis=0))
+    answers = np.array([[1.0, 0.0], [1.0, 0.0]], np.float32)
+    assert ops.convert_to_numpy(losses.packed_accuracy(targets, answers)).tolist() == [
+        1,
+        0,
+    ]
+    assert ops.convert_to_numpy(losses.packed_agreement(targets, answers)).tolist() == [
+        0,
+        0,
+    ]
+
+
+def test_distillation_loss_survives_keras_serialization():
+    loss = losses.DistillationLoss(temperature=2.0, student_loss_weight=0.25)
+    copy = keras.losses.deserialize(keras.losses.serialize(loss))
+    targets = losses.pack_targets(np.array([0]), TEACHER)
+    np.testing.assert_allclose(copy(targets, STUDENT), loss(targets, STUDENT))
