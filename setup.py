@@ -30,7 +30,9 @@ _INSTALL_REQUIRES = [
     "tfx>=1.16,<1.22",
     # Not ours: tfx-bsl 1.16 imports dill, which Beam stopped bringing, and
     # TFX's dependencies import pkg_resources, which setuptools 81 dropped.
+    # TensorFlow Datasets imports importlib_resources, which etils stopped bringing.
     "dill",
+    "importlib-resources",
     "setuptools<81",
 ]
 
