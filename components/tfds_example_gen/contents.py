@@ -10,6 +10,7 @@ import math
 
 import tensorflow_datasets as tfds
 
+from components.tfds_example_gen import records
 from components.tfds_example_gen.records import Piece, RecordFormat, Shard
 from trainer.config import DataConfig
 from trainer.data_spec import DataSpec
@@ -19,8 +20,6 @@ from trainer.errors import DataError
 # enough that its fixed costs vanish, small enough that workers share the rest.
 _MAX_SHARD_RECORDS = 10_000
 _MAX_SHARD_BYTES = 64 * 2**20
-
-_BLOCK_BYTES = 2**20
 
 
 def full_name(builder: tfds.core.DatasetBuilder) -> str:
@@ -60,8 +59,9 @@ def record_format(builder: tfds.core.DatasetBuilder) -> RecordFormat:
         )
     if info.file_format != tfds.core.FileFormat.TFRECORD:
         raise DataError(
-            f"Data set {name} in {builder.data_dir} is in {info.file_format} files, "
-            "expected tfrecord. Set data.data_dir to a folder where it can be prepared."
+            f"Data set {name} in {builder.data_dir} is in {info.file_format.value} "
+            "files, expected tfrecord. Set data.data_dir to another folder, where it "
+            "will be prepared anew."
         )
     return RecordFormat(*keys, shape=shape, num_classes=label.num_classes)
 
@@ -69,7 +69,9 @@ def record_format(builder: tfds.core.DatasetBuilder) -> RecordFormat:
 def _types(features) -> str:
     if not isinstance(features, tfds.features.FeaturesDict):
         return type(features).__name__
-    return ", ".join(f"{key} ({type(f).__name__})" for key, f in features.items())
+    return ", ".join(
+        f"{key} ({type(f).__name__})" for key, f in sorted(features.items())
+    )
 
 
 def data_spec(
@@ -126,8 +128,8 @@ def _image_shape(
 def shards(builder: tfds.core.DatasetBuilder, data: DataConfig) -> list[Shard]:
     """Cuts the splits into shards, the same ones for the same data."""
     size_bytes = sum(split.num_bytes for split in builder.info.splits.values())
-    records = sum(split.num_examples for split in builder.info.splits.values())
-    fitting = int(_MAX_SHARD_BYTES / max(1, size_bytes / records))
+    num_records = sum(split.num_examples for split in builder.info.splits.values())
+    fitting = int(_MAX_SHARD_BYTES / max(1, size_bytes / num_records))
     max_records = max(1, min(_MAX_SHARD_RECORDS, fitting))
     declared = record_format(builder)
     result = []
@@ -188,18 +190,16 @@ def _pieces_by_split(
 
 
 def fingerprint(builder: tfds.core.DatasetBuilder) -> str:
-    """Hashes what the data set's files hold; equal data, equal text, on any machine."""
-    digest = hashlib.sha256()
-    lengths = {
-        name: list(split.shard_lengths) for name, split in builder.info.splits.items()
-    }
-    described = [full_name(builder), str(builder.version), lengths]
-    digest.update(json.dumps(described, sort_keys=True).encode())
-    for path in sorted(builder.data_path.iterdir()):
-        # dataset_info.json holds prose and dates, and no data.
-        if path.name != "dataset_info.json" and not path.is_dir():
-            digest.update(f"\n{path.name}\n".encode())
-            with path.open("rb") as file:
-                while block := file.read(_BLOCK_BYTES):
-                    digest.update(block)
+    """Hashes what the data set holds: equal data, equal text, on any machine.
+
+    Raises:
+        DataError: If it is not one of images with a class each.
+    """
+    label = builder.info.features[record_format(builder).label_key]
+    described = [full_name(builder), str(builder.version), label.names]
+    digest = hashlib.sha256(json.dumps(described).encode())
+    for name, split in sorted(builder.info.splits.items()):
+        digest.update(f"\n{name} {split.shard_lengths}\n".encode())
+        for path in split.filepaths:
+            records.update_digest(digest, str(path))
     return digest.hexdigest()

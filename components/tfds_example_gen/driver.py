@@ -35,13 +35,13 @@ class Driver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
         properties = result.exec_properties
         data = DataConfig.from_json(execution_info.exec_properties[DATA_KEY])
         try:
-            builder = source.prepare(data)
+            fingerprint = contents.fingerprint(source.prepare(data))
         except DataError:
             # A driver that raises leaves its execution running for ever in ML
             # Metadata. So the executor is made to fail, and never a cache to hit.
             properties["attempt"].string_value = uuid.uuid4().hex
             return result
-        properties[FINGERPRINT_KEY].string_value = contents.fingerprint(builder)
+        properties[FINGERPRINT_KEY].string_value = fingerprint
         # Where prepared data came from must not decide whether to use them.
         settled = dataclasses.replace(data, manual_dir=None, substitute=True)
         properties[DATA_KEY].string_value = settled.to_json()

@@ -101,9 +101,10 @@ def checked(serialized: bytes, record_format: RecordFormat) -> bytes:
         DataError: Says what is wrong with it, not where it is.
     """
     try:
-        features = tf.train.Example.FromString(serialized).features.feature
+        example = tf.train.Example.FromString(serialized)
     except message.DecodeError:
         raise DataError("it is not a tf.train.Example.") from None
+    features = example.features.feature
     image_key, label_key = record_format.image_key, record_format.label_key
     images = features[image_key].bytes_list.value
     labels = features[label_key].int64_list.value
@@ -115,11 +116,33 @@ def checked(serialized: bytes, record_format: RecordFormat) -> bytes:
             f"label {labels[0]} is outside 0 to {record_format.num_classes - 1}."
         )
     _check_image(images[0], record_format.shape)
-    if (image_key, label_key, len(features)) == (IMAGE_FEATURE, LABEL_FEATURE, 2):
-        return serialized
-    example = tf.train.Example()
-    example.features.feature[IMAGE_FEATURE].bytes_list.value.append(images[0])
-    example.features.feature[LABEL_FEATURE].int64_list.value.append(labels[0])
+    if (image_key, label_key, len(features)) != (IMAGE_FEATURE, LABEL_FEATURE, 2):
+        example = tf.train.Example()
+        example.features.feature[IMAGE_FEATURE].bytes_list.value.append(images[0])
+        example.features.feature[LABEL_FEATURE].int64_list.value.append(labels[0])
+    return _canonical(example)
+
+
+def update_digest(digest, path: str) -> None:
+    """Adds what a file's records hold to a hash.
+
+    Args:
+        digest: A hash object of `hashlib`.
+        path: A TFRecord file of `tf.train.Example`s. Of a broken one, the bytes
+            count.
+    """
+    try:
+        for batch in tf.data.TFRecordDataset(path).batch(_BATCH_SIZE):
+            for serialized in batch.numpy():
+                digest.update(_canonical(tf.train.Example.FromString(serialized)))
+    except (*_FILE_ERRORS, message.DecodeError):
+        with tf.io.gfile.GFile(path, "rb") as file:
+            digest.update(file.read())
+
+
+def _canonical(example: tf.train.Example) -> bytes:
+    # TFDS writes features in an order that changes from record to record and
+    # from one preparation of the same data to the next.
     return example.SerializeToString(deterministic=True)
 
 

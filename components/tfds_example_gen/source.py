@@ -22,6 +22,7 @@ from collections.abc import Iterator
 import requests
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import download_manager, downloader
+from tensorflow_datasets.core.utils import gcs_utils
 
 from components.tfds_example_gen import digits  # noqa: F401 (registers `digits`)
 from components.tfds_example_gen.originals import Originals
@@ -47,10 +48,10 @@ def prepare(data: DataConfig) -> tfds.core.DatasetBuilder:
         DataError: Whatever else keeps it from being prepared.
     """
     builder = open_builder(data)
-    if not builder.is_prepared():
+    if not _is_prepared(builder):
         with _lock(builder):
             builder = open_builder(data)  # another process may have prepared it
-            if not builder.is_prepared():
+            if not _is_prepared(builder):
                 _prepare_locked(builder, data.manual_dir)
     missing = [
         path
@@ -72,6 +73,8 @@ def open_builder(data: DataConfig) -> tfds.core.DatasetBuilder:
     name = data.dataset
     data_dir = os.path.expanduser(data.data_dir) if data.data_dir else None
     public = tfds.core.visibility.DatasetType.TFDS_PUBLIC
+    # TFDS before 4.9.10 asks Google's storage about every data set, and waits.
+    gcs_utils._is_gcs_disabled = True
     try:
         # Community data sets come as code that is downloaded and run.
         with tfds.core.visibility.set_availables_tmp([public]):
@@ -87,6 +90,11 @@ def open_builder(data: DataConfig) -> tfds.core.DatasetBuilder:
         raise DataError(
             f"data.dataset: TensorFlow Datasets cannot open {name!r}: {_line(error)}"
         ) from error
+
+
+def _is_prepared(builder: tfds.core.DatasetBuilder) -> bool:
+    # TFDS warns of files that are not in a folder that is not there.
+    return builder.data_path.exists() and builder.is_prepared()
 
 
 def _prepare_locked(builder: tfds.core.DatasetBuilder, manual_dir: str | None) -> None:
