@@ -165,10 +165,9 @@ def load_config(
         # Where the files lie was said for the data set that is not there.
         layers.append({"data": {"dataset": dataset, "manual_dir": None}})
     values = _merged(layers)
-    name = _merged([{"data": {"dataset": DataConfig().dataset}}, values])["data"][
-        "dataset"
-    ]
-    values = _merged([_dataset_layer(str(name)), values])
+    # Checked twice: the first time to know the data set, whose layer lies below.
+    name = build(PipelineConfig, values).data.dataset
+    values = _merged([_dataset_layer(name), values])
     config = build(PipelineConfig, values)
     if config.data.manual_dir is None and os.environ.get(MANUAL_DIR_VARIABLE):
         manual_dir = os.environ[MANUAL_DIR_VARIABLE]

@@ -116,7 +116,10 @@ def save(
     os.makedirs(os.path.join(model_dir, "assets.extra"), exist_ok=True)
     with open(os.path.join(model_dir, _CARD_FILE), "w", encoding="utf-8") as file:
         file.write(card.to_json())
-    model.save(os.path.join(model_dir, _KERAS_FILE))
+    # Without the loss and metrics of its training, which are ours: plain Keras
+    # loads it.
+    plain = keras.Model(model.inputs, model.outputs, name=model.name)
+    plain.save(os.path.join(model_dir, _KERAS_FILE))
     return card
 
 

@@ -131,6 +131,7 @@ class DistillationLoss(keras.losses.Loss):
         }
 
 
+@keras.saving.register_keras_serializable("tfx_distill")
 def packed_accuracy(y_true: Any, y_pred: Any) -> Any:
     """Share of right answers against the labels in `pack_targets`; float32 `(batch,)`."""
     labels, _ = unpack_targets(y_true)
@@ -139,6 +140,7 @@ def packed_accuracy(y_true: Any, y_pred: Any) -> Any:
     )
 
 
+@keras.saving.register_keras_serializable("tfx_distill")
 def packed_agreement(y_true: Any, y_pred: Any) -> Any:
     """Share of answers equal to the teacher's; float32 `(batch,)`."""
     _, teacher_logits = unpack_targets(y_true)

@@ -1,0 +1,72 @@
+"""Real teachers and students on `digits`, good and bad, as Model artifacts."""
+
+import keras
+import numpy as np
+from tfx.types import standard_artifacts
+from tfx.utils import path_utils
+
+from trainer import data, export, models, training
+from trainer.config import DistillationConfig, StudentConfig, TeacherConfig
+from trainer.data_spec import DataSpec
+
+TEACHER = TeacherConfig(epochs=8, batch_size=64)
+STUDENT = StudentConfig(epochs=12, batch_size=64)
+FIVE = 5
+
+
+def splits(examples):
+    """The specification and the splits `train` and `eval` of an Examples artifact."""
+    spec = DataSpec.load(examples.uri)
+    names = "train", "eval"
+    files = [data.split_files(examples.uri, name) for name in names]
+    loaded = [data.load_split(f, n, spec) for f, n in zip(files, names, strict=True)]
+    return spec, *loaded
+
+
+def artifact(model, spec, role, folder):
+    """Saves a Keras model as TFX's Trainer would."""
+    result = standard_artifacts.Model()
+    result.uri = str(folder)
+    serving_dir = path_utils.serving_model_dir(result.uri)
+    export.save(
+        model, serving_dir, role=role, spec=spec, config={}, history={}, seconds=0.0
+    )
+    return result
+
+
+def predictor(model):
+    return export.Predictor(path_utils.serving_model_path(model.uri))
+
+
+def train_student(examples, teacher, *, shuffled_labels=False):
+    """A student of `teacher`, or one that learnt from labels in disorder."""
+    spec, train, evaluation = splits(examples)
+    distillation = DistillationConfig()
+    if shuffled_labels:
+        mixed = np.random.default_rng(0).permutation(train.labels)
+        train = data.Split(train.images, mixed)
+        distillation = DistillationConfig(student_loss_weight=1.0)
+    return training.train_student(
+        predictor(teacher), train, evaluation, spec, STUDENT, distillation
+    ).model
+
+
+def with_last_layer(model, change):
+    """A copy of `model` whose last layer's kernel and bias went through `change`."""
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    last = copy.layers[-1].layers[-1]
+    last.set_weights([change(weights) for weights in last.get_weights()])
+    return copy
+
+
+def never_five(weights):
+    """The answer 5 becomes impossible; all others stay as they are."""
+    if weights.ndim == 1:
+        weights = weights.copy()
+        weights[FIVE] = -1e4
+    return weights
+
+
+def untrained(spec):
+    return models.build("trainer.models.student", spec.image_shape, spec.num_classes)

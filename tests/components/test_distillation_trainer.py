@@ -1,0 +1,117 @@
+"""The component's executor: opens what it wrote, refuses what does not fit."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+
+import digit_models
+import keras_tuner
+import pytest
+from tfx.types import standard_artifacts
+from tfx.utils import path_utils
+
+from components.distillation_trainer.executor import Executor
+from trainer import export
+from trainer.config import DistillationConfig, StudentConfig
+from trainer.data_spec import DataSpec
+from trainer.errors import DataError, ModelError
+
+STUDENT = StudentConfig(epochs=1, batch_size=256)
+
+
+@pytest.fixture
+def train(examples, teacher, tmp_path):
+    """A function that calls the executor; returns the student's artifact."""
+
+    def run(*, teacher_model=teacher, student=STUDENT, hyperparameters=()):
+        model, model_run = standard_artifacts.Model(), standard_artifacts.ModelRun()
+        model.uri, model_run.uri = str(tmp_path / "model"), str(tmp_path / "run")
+        inputs = {
+            "examples": [examples],
+            "teacher_model": [teacher_model],
+            "hyperparameters": list(hyperparameters),
+        }
+        properties = {
+            "student": student.to_json(),
+            "distillation": DistillationConfig(views=2).to_json(),
+        }
+        Executor().Do(inputs, {"model": [model], "model_run": [model_run]}, properties)
+        return model
+
+    return run
+
+
+def _card(model):
+    return export.read_card(path_utils.serving_model_path(model.uri))
+
+
+def test_the_student_says_how_it_was_made(train, examples):
+    model = train()
+    card = _card(model)
+    assert (card.role, card.spec) == ("student", DataSpec.load(examples.uri))
+    assert card.config["student"]["epochs"] == 1
+    assert card.config["distillation"]["views"] == 2
+    assert model.get_int_custom_property("num_parameters") == 8778
+
+
+def test_plain_keras_loads_the_student(train):
+    folder = path_utils.serving_model_path(train().uri)
+    code = (
+        "import sys, keras\n"
+        "model = keras.models.load_model(sys.argv[1] + '/assets.extra/model.keras')\n"
+        "print(model.count_params())"
+    )
+    command = [sys.executable, "-c", code, folder]
+    output = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+    assert output.splitlines()[-1] == "8778"
+
+
+def test_tensorboard_logs_are_written(train, tmp_path):
+    train()
+    files = [name for _, _, names in os.walk(tmp_path / "run") for name in names]
+    assert any(name.startswith("events.out.tfevents") for name in files)
+
+
+def test_hyperparameters_of_a_tuner_are_used(train, tmp_path):
+    found = keras_tuner.HyperParameters()
+    found.Fixed("distillation.temperature", 7.0)
+    found.Fixed("student.batch_size", 512)
+    artifact = standard_artifacts.HyperParameters()
+    artifact.uri = str(tmp_path)
+    text = json.dumps(found.get_config())
+    (tmp_path / "best_hyperparameters.txt").write_text(text)
+    card = _card(train(hyperparameters=[artifact]))
+    assert card.config["distillation"]["temperature"] == 7.0
+    assert card.config["student"]["batch_size"] == 512
+
+
+def test_a_teacher_of_other_classes_is_refused_before_training(
+    train, examples, tmp_path
+):
+    spec = DataSpec.load(examples.uri)
+    letters = dataclasses.replace(spec, class_names=tuple("ABCDEFGHIJ"))
+    other = digit_models.artifact(
+        digit_models.untrained(letters), letters, "teacher", tmp_path / "other"
+    )
+    with pytest.raises(ModelError, match=r"knows the classes A, B.* digits has 0, 1"):
+        train(teacher_model=other)
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_teacher_that_does_not_load_is_refused(train, tmp_path):
+    empty = standard_artifacts.Model()
+    empty.uri = str(tmp_path / "empty")
+    with pytest.raises(ModelError, match="No loadable model"):
+        train(teacher_model=empty)
+
+
+def test_examples_of_another_component_are_refused(train, examples, tmp_path):
+    path = os.path.join(examples.uri, "data_spec.json")
+    os.rename(path, path + ".away")
+    try:
+        with pytest.raises(DataError, match="have no data_spec.json"):
+            train()
+    finally:
+        os.rename(path + ".away", path)

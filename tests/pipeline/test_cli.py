@@ -1,0 +1,76 @@
+"""The command as a person types it: quick, one line for an error, exit statuses."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+HEAVY = ("tensorflow", "tfx", "keras", "kfp", "apache_beam", "tensorflow_datasets")
+COMMANDS = ("run", "samples", "predict", "config")
+
+
+def distill(*arguments, code="from pipeline.cli import main; main()", **options):
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, **options)
+
+
+@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)])
+def test_help_loads_nothing_heavy(command):
+    code = (
+        "import sys, atexit\n"
+        f"heavy = {HEAVY!r}\n"
+        "atexit.register(lambda: print('loaded', [m for m in heavy if m in sys.modules]))\n"
+        "from pipeline.cli import main; main()"
+    )
+    start = time.monotonic()
+    result = distill(*command, "--help", code=code)
+    assert result.returncode == 0
+    assert result.stdout.startswith("Usage: ")
+    assert result.stdout.endswith("loaded []\n")
+    assert time.monotonic() - start < 10  # a bound for a busy machine, not a timing
+
+
+def test_version_names_the_stack():
+    lines = distill("--version").stdout.splitlines()
+    assert [line.split()[0] for line in lines[:4]] == [
+        "tfx-distill",
+        "python",
+        "tfx",
+        "tensorflow",
+    ]
+
+
+def test_config_prints_the_resolved_configuration():
+    result = distill("config", "--config", "smoke", "--set", "student.epochs=3")
+    assert result.returncode == 0
+    assert "  dataset: digits\n" in result.stdout
+    assert "  epochs: 3\n" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--set", "student.epoch=3"],
+         "Error: Unknown configuration key student.epoch. Did you mean student.epochs?\n"),
+        (["run", "--config", "nowhere.yaml"], "Configuration file nowhere.yaml cannot be"),
+        (["predict", "--index", "one"], "expected numbers such as 0,1,2"),
+        (["predict", "a.png", "--index", "1"], "Give image files or --index, not both."),
+        (["samples", "--split", "validation"], "'validation' is not one of"),
+        (["rnu"], "No such command 'rnu'"),
+    ],
+)  # fmt: skip
+def test_wrong_usage_exits_with_2_and_says_what_is_wrong(arguments, message):
+    result = distill(*arguments)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+
+
+def test_an_unwritable_folder_is_named_before_anything_loads(tmp_path):
+    (tmp_path / "file").write_text("")
+    result = distill("run", "--set", f"pipeline.root={tmp_path}/file/below")
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"Error: Folder {tmp_path}/file")
+    assert "Make it writable, or set pipeline.root" in result.stderr

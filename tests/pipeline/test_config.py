@@ -1,0 +1,116 @@
+"""Layers of the configuration, and what is refused before anything starts."""
+
+import dataclasses
+
+import pytest
+import yaml
+
+from pipeline.config import load_config
+from trainer.errors import ConfigError
+
+
+@pytest.fixture(autouse=True)
+def no_manual_dir(monkeypatch):
+    monkeypatch.delenv("DISTILL_MANUAL_DIR", raising=False)
+
+
+def _file(tmp_path, text):
+    path = tmp_path / "own.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_set_goes_over_the_file_and_the_file_over_the_defaults(tmp_path):
+    file = _file(tmp_path, "distillation: {temperature: 3, views: 2}")
+    config = load_config(file, ["distillation.temperature=2"])
+    assert (config.distillation.temperature, config.distillation.views) == (2.0, 2)
+    assert config.distillation.student_loss_weight == 0.1
+
+
+def test_a_data_sets_own_values_lie_between_defaults_and_file(tmp_path):
+    config = load_config(_file(tmp_path, "gate: {min_accuracy: 0.5}"), dataset="digits")
+    assert config.gate.min_accuracy == 0.5
+    assert config.gate.max_accuracy_drop == 0.03
+
+
+def test_the_resolved_configuration_is_a_configuration_file(tmp_path):
+    config = load_config("article", ["data.image_shape=[32, 32, 1]"])
+    again = load_config(_file(tmp_path, config.to_yaml()))
+    assert again == config
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("distilation.temperature=2", r"key distilation\. Did you mean distillation\?"),
+        ("distillation.temprature=2", "Did you mean distillation.temperature"),
+        ("distillation.temperature=0", "must be > 0, received 0.0. Use 1"),
+        ("distillation.temperature=hot", "must be a number, received 'hot'"),
+        ("student.epochs=1.5", "student.epochs must be a whole number, received 1.5"),
+        ("student.epochs=true", "student.epochs must be a whole number, received True"),
+        ("student.epochs=0", "student.epochs must be >= 1, received 0"),
+        ("teacher.model=teacher", "teacher.model must be the dotted path"),
+        ("student.schedule=linear", "student.schedule must be cosine or constant"),
+        ("gate.min_accuracy=99", r"gate.min_accuracy must be in \[0, 1\], received 99"),
+        ("data.image_shape=[28, 28]", r"must be \[height, width, channels\]"),
+        ("data=mnist", "data must be a mapping of keys, received 'mnist'"),
+        ("beam.args=--x", "beam.args must be a list, received '--x'"),
+        ("pipeline.name=My_Pipeline", "pipeline.name must be 1 to 128 lower-case"),
+        ("temperature", "--set must be key=value, received 'temperature'"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_line(override, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_config(None, [override])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("a: [", "is not YAML"), ("- a", "must be a mapping of sections, received list")],
+)
+def test_a_file_that_is_no_configuration_is_refused(tmp_path, text, message):
+    with pytest.raises(ConfigError, match=message):
+        load_config(_file(tmp_path, text))
+
+
+def test_a_missing_file_is_refused_with_the_shipped_names():
+    with pytest.raises(
+        ConfigError, match=r"nowhere.yaml cannot be read.*article, default"
+    ):
+        load_config("nowhere.yaml")
+
+
+def test_the_variable_names_the_manual_folder_unless_the_key_does(monkeypatch):
+    monkeypatch.setenv("DISTILL_MANUAL_DIR", "/from/variable")
+    assert load_config().data.manual_dir == "/from/variable"
+    named = load_config(None, ["data.manual_dir=/from/key"])
+    assert named.data.manual_dir == "/from/key"
+
+
+def test_data_sets_never_share_a_serving_folder():
+    mnist, digits = load_config(), load_config(dataset="digits")
+    assert mnist.serving_dir != digits.serving_dir
+    assert load_config("smoke").serving_dir != digits.serving_dir
+
+
+def test_sections_are_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        load_config().gate.min_accuracy = 0.0
+
+
+def test_the_article_is_the_article():
+    config = load_config("article")
+    loss = config.distillation
+    assert (loss.temperature, loss.student_loss_weight, loss.views) == (5.0, 0.0, 1)
+    assert not loss.temperature_squared
+    assert (config.teacher.epochs, config.teacher.batch_size) == (5, 64)
+    assert (config.student.epochs, config.student.batch_size) == (5, 32)
+    assert config.teacher.max_shift == 0
+    assert not config.student.shuffle
+
+
+def test_yaml_output_holds_plain_values_only():
+    assert yaml.safe_load(load_config(None, ["beam.args=[--a=1]"]).to_yaml())[
+        "beam"
+    ] == {"args": ["--a=1"]}

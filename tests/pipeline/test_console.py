@@ -1,0 +1,26 @@
+"""Library noise goes to the log, words for the person do not."""
+
+import subprocess
+import sys
+
+CODE = """
+import logging, os, sys, warnings
+from pipeline import console
+with console.quiet(sys.argv[1]) as terminal:
+    print("printed")
+    os.write(2, b"from C\\n")
+    logging.getLogger("library").info("logged")
+    warnings.warn("warned")
+    terminal.out.print("result")
+    terminal.err.print("notice")
+print("afterwards")
+"""
+
+
+def test_noise_from_python_and_c_goes_to_the_log(tmp_path):
+    command = [sys.executable, "-c", CODE, str(tmp_path / "log")]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout == "result\nafterwards\n"
+    assert result.stderr == "notice\n"
+    text = (tmp_path / "log").read_text()
+    assert all(word in text for word in ("printed", "from C", "logged", "warned"))

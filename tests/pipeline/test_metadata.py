@@ -1,0 +1,107 @@
+"""Real SQLite stores of ML Metadata: connections, leftovers, the newest models."""
+
+import ml_metadata
+import pytest
+from ml_metadata.proto import metadata_store_pb2 as pb
+
+from pipeline import metadata
+from pipeline.config import load_config
+from trainer.errors import ConfigError, DistillError
+
+
+@pytest.fixture
+def config(tmp_path):
+    config = load_config("smoke", [f"pipeline.root={tmp_path}"])
+    config.pipeline_dir.mkdir()
+    return config
+
+
+@pytest.fixture
+def store(config):
+    return ml_metadata.MetadataStore(metadata.connection_config(config))
+
+
+def _execution(store, name, state):
+    type_id = store.put_execution_type(pb.ExecutionType(name=name))
+    execution = pb.Execution(type_id=type_id, last_known_state=state)
+    (execution_id,) = store.put_executions([execution])
+    return execution_id
+
+
+def _link(store, execution_id, kind, key, uri):
+    type_id = store.put_artifact_type(pb.ArtifactType(name="Model"))
+    (artifact_id,) = store.put_artifacts([pb.Artifact(type_id=type_id, uri=str(uri))])
+    event = pb.Event(artifact_id=artifact_id, execution_id=execution_id, type=kind)
+    event.path.steps.add().key = key
+    store.put_events([event])
+
+
+def _context(store, name, execution_id):
+    type_id = store.put_context_type(pb.ContextType(name="pipeline"))
+    (context_id,) = store.put_contexts([pb.Context(type_id=type_id, name=name)])
+    link = pb.Association(execution_id=execution_id, context_id=context_id)
+    store.put_attributions_and_associations([], [link])
+
+
+def _student(store, folder):
+    execution_id = _execution(store, "x.DistillationTrainer", pb.Execution.COMPLETE)
+    for kind, key in ((pb.Event.INPUT, "teacher_model"), (pb.Event.OUTPUT, "model")):
+        uri = folder / key
+        (uri / "Format-Serving").mkdir(parents=True)
+        _link(store, execution_id, kind, key, uri)
+
+
+def test_the_newest_student_comes_with_its_own_teacher(config, store, tmp_path):
+    _student(store, tmp_path / "old")
+    _student(store, tmp_path / "new")
+    teacher, student = metadata.latest_models(config)
+    assert teacher == str(tmp_path / "new" / "teacher_model" / "Format-Serving")
+    assert student == str(tmp_path / "new" / "model" / "Format-Serving")
+
+
+def test_without_a_student_the_way_out_is_said(config, store):
+    with pytest.raises(
+        DistillError, match="No student has been trained in .* Run `distill run`"
+    ):
+        metadata.latest_models(config)
+
+
+def test_without_any_run_the_way_out_is_said(config):
+    with pytest.raises(DistillError, match="No pipeline has run in .*smoke-digits"):
+        metadata.latest_models(config)
+
+
+def test_what_a_killed_run_left_is_marked_failed_in_its_pipeline_only(store):
+    mine = _execution(store, "Trainer", pb.Execution.RUNNING)
+    theirs = _execution(store, "Trainer", pb.Execution.RUNNING)
+    _context(store, "mine", mine)
+    _context(store, "theirs", theirs)
+    assert metadata.fail_unfinished(store, "mine") == 1
+    states = [e.last_known_state for e in store.get_executions_by_id([mine, theirs])]
+    assert states == [pb.Execution.FAILED, pb.Execution.RUNNING]
+
+
+def test_a_password_comes_from_the_environment(monkeypatch):
+    monkeypatch.setenv("STORE_PASSWORD", "secret")
+    config = load_config(
+        None,
+        ["metadata.connection={mysql: {host: db, password: 'env:STORE_PASSWORD'}}"],
+    )
+    assert metadata.connection_config(config).mysql.password == "secret"
+    assert "secret" not in config.to_yaml()
+
+
+@pytest.mark.parametrize(
+    ("connection", "message"),
+    [
+        (
+            "{mysql: {password: 'env:NOT_SET'}}",
+            "connection.mysql.password refers to .*NOT_SET",
+        ),
+        ("{postgre: {}}", "is not ml_metadata's ConnectionConfig"),
+    ],
+)
+def test_a_connection_that_cannot_be_is_refused(connection, message):
+    config = load_config(None, [f"metadata.connection={connection}"])
+    with pytest.raises(ConfigError, match=message):
+        metadata.connection_config(config)
