@@ -23,6 +23,7 @@ _INSTALL_REQUIRES = [
     "pyyaml>=6.0",
     "rich>=13.0",
     "scikit-learn>=1.3",
+    "tensorboard>=2.16",
     "tensorflow>=2.16,<2.22",
     "tensorflow-datasets>=4.9.3",
     "tensorflow-metadata>=1.16",
