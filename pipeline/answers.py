@@ -1,0 +1,103 @@
+"""What teacher and student say of one image, and whether they are right."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Answer:
+    """Both models' answers to one image.
+
+    Attributes:
+        name: Of the image: a file, or split and position as `test[3]`.
+        image: uint8 `(height, width, channels)` in 0–255; channels is 1 or 3.
+        label: Index of the true class; None when it is not known.
+        teacher: float `(num_classes,)`, probabilities.
+        student: As `teacher`.
+        class_names: One for each class, in label order.
+    """
+
+    name: str
+    image: np.ndarray
+    label: int | None
+    teacher: np.ndarray
+    student: np.ndarray
+    class_names: tuple[str, ...]
+
+    @property
+    def teacher_class(self) -> int:
+        return int(np.argmax(self.teacher))
+
+    @property
+    def student_class(self) -> int:
+        return int(np.argmax(self.student))
+
+    @property
+    def agree(self) -> bool:
+        return self.teacher_class == self.student_class
+
+    def is_right(self, class_: int) -> bool | None:
+        """Whether a class is the true one; None when that is not known."""
+        return None if self.label is None else class_ == self.label
+
+    def top(self, count: int) -> list[int]:
+        """The classes that at least one model finds likely, the likeliest first."""
+        likelier = np.maximum(self.teacher, self.student)
+        return [int(i) for i in np.argsort(-likelier, kind="stable")[:count]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "image": self.name,
+            "label": self.label,
+            "teacher": self._model_dict(self.teacher, self.teacher_class),
+            "student": self._model_dict(self.student, self.student_class),
+            "agree": self.agree,
+        }
+
+    def _model_dict(self, probs: np.ndarray, class_: int) -> dict[str, Any]:
+        return {
+            "class": class_,
+            "name": self.class_names[class_],
+            "probability": float(probs[class_]),
+            "probabilities": [float(p) for p in probs],
+        }
+
+
+def percent(probability: float) -> str:
+    """At most six characters that never round a doubt away: `>99.9%`, `<0.1%`."""
+    value = 100 * probability
+    if 99.95 <= value < 100:
+        return ">99.9%"
+    if 0 < value < 0.05:
+        return "<0.1%"
+    return f"{value:.1f}%"
+
+
+def shortened(text: str, length: int) -> str:
+    """One printable line of at most `length` characters, cut in the middle.
+
+    The middle, since class names and file names differ at either end.
+    """
+    text = "".join(c if c.isprintable() else "?" for c in text)
+    if len(text) <= length:
+        return text
+    kept = length - 3
+    return text[: kept - kept // 2] + "..." + text[len(text) - kept // 2 :]
+
+
+def summary(answers: list[Answer]) -> str:
+    """One sentence on how often the models are right and agree."""
+    number = len(answers)
+    images = "1 image" if number == 1 else f"{number} images"
+    agreed = sum(answer.agree for answer in answers)
+    text = f"{images}: teacher and student agree on {agreed}"
+    if any(answer.label is None for answer in answers):
+        return f"{text}."
+    teacher = sum(answer.teacher_class == answer.label for answer in answers)
+    student = sum(answer.student_class == answer.label for answer in answers)
+    return f"{text}; teacher right on {teacher}, student on {student}."
