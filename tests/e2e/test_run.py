@@ -1,0 +1,178 @@
+"""Whole runs by the command, as a person starts them, on `digits`."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+DISTILL = [sys.executable, "-c", "from pipeline.cli import main; main()"]
+BEFORE_THE_STUDENT = (
+    "TfdsExampleGen",
+    "StatisticsGen",
+    "SchemaGen",
+    "ExampleValidator",
+    "AnomalyGate",
+    "Teacher",
+)
+
+
+class Place:
+    """A pipeline root of its own, and the command that runs there."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.folder = folder
+        self.serving_dir = folder / "smoke-digits" / "serving"
+        self.environment = dict(os.environ)
+
+    def command(self, *sets: str, name: str = "run") -> list[str]:
+        root = f"pipeline.root={self.folder}", f"data.data_dir={self.folder / 'tfds'}"
+        options = [word for item in (*root, *sets) for word in ("--set", item)]
+        return [*DISTILL, name, "--config", "smoke", *options]
+
+    def run(self, *sets: str, options: tuple[str, ...] = ("--json",)):
+        return subprocess.run(
+            [*self.command(*sets), *options],
+            capture_output=True,
+            text=True,
+            env=self.environment,
+        )
+
+    def versions(self) -> list[str]:
+        return sorted(os.listdir(self.serving_dir)) if self.serving_dir.exists() else []
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return Place(tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="module")
+def first(place):
+    """The first run's process and result."""
+    process = place.run()
+    assert process.returncode == 0, process.stderr
+    return process, json.loads(process.stdout)
+
+
+def _cached(result):
+    return [node for node, value in result["nodes"].items() if value["cached"]]
+
+
+def test_a_run_says_what_it_pushed(place, first):
+    _, result = first
+    assert (result["dataset"], result["blessed"]) == ("digits", True)
+    assert result["pushed"] == str(place.serving_dir / place.versions()[0])
+    assert result["student"]["parameters"] < 10_000 < result["teacher"]["parameters"]
+    assert result["student"]["accuracy"] > 0.7
+    assert _cached(result) == []
+
+
+def test_library_noise_goes_to_the_log_and_progress_to_the_person(place, first):
+    process, _ = first
+    assert "[9/9] Pusher" in process.stderr
+    assert "training the student: epoch 12/12" in process.stderr
+    for noise in ("Warning", "WARNING", "INFO", "TF_", "cuda"):
+        assert noise not in process.stderr
+    (log,) = (place.folder / "logs").iterdir()
+    assert "Going to run a new execution" in log.read_text()
+
+
+def test_plain_tensorflow_gets_the_same_accuracy_from_the_pushed_model(first):
+    _, result = first
+    code = """
+import glob, os, sys, tensorflow as tf
+model = tf.saved_model.load(sys.argv[1])
+(path,) = glob.glob(sys.argv[2] + "/Split-test/*")
+examples = list(tf.data.TFRecordDataset(path, "GZIP").as_numpy_iterator())
+answers = model.signatures["serving_default"](examples=tf.constant(examples))["class"]
+labels = tf.io.parse_example(examples, {"label": tf.io.FixedLenFeature([], tf.int64)})
+print(float(tf.reduce_mean(tf.cast(answers == labels["label"], tf.float64))))
+"""
+    root = pathlib.Path(result["run_dir"]).parents[1]
+    (examples,) = (root / "artifacts" / "TfdsExampleGen" / "examples").iterdir()
+    command = [sys.executable, "-c", code, result["pushed"], str(examples)]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    accuracy = float(output.splitlines()[-1])
+    assert accuracy == pytest.approx(result["student"]["accuracy"], abs=0.0005)
+
+
+def test_the_same_command_again_takes_everything_from_the_cache(place, first):
+    result = json.loads(place.run().stdout)
+    assert _cached(result) == list(result["nodes"])
+    assert result["pushed"] == first[1]["pushed"]
+    assert len(place.versions()) == 1
+
+
+def test_another_temperature_trains_the_student_only(place, first):
+    process = place.run("distillation.temperature=2")
+    result = json.loads(process.stdout)
+    assert _cached(result) == list(BEFORE_THE_STUDENT)
+    assert len(place.versions()) == 2
+
+
+def test_a_student_below_its_bound_is_not_pushed(place, first):
+    versions = place.versions()
+    process = place.run("gate.min_accuracy=1", options=())
+    assert process.returncode == 3
+    assert "Student NOT blessed. Nothing was pushed." in process.stdout
+    assert "gate.min_accuracy: 0." in process.stdout
+    assert "must be at least 1.0000: 0.0" in process.stdout
+    assert place.versions() == versions
+
+
+def test_ctrl_c_while_training_leaves_nothing_and_the_next_run_goes_on(place, first):
+    versions = place.versions()
+    slow = ("student.epochs=2000", "student.seed=7")
+    with subprocess.Popen(
+        place.command(*slow), stderr=subprocess.PIPE, text=True, env=place.environment
+    ) as process:
+        for line in process.stderr:
+            if "training the student: epoch 2/" in line:
+                second = place.run("student.seed=8")
+                process.send_signal(signal.SIGINT)
+                break
+        rest = process.stderr.read()
+    assert process.returncode == 1
+    assert "Stopped by SIGINT. Nothing was pushed" in rest
+    assert second.returncode == 1
+    assert f"Another run (process {process.pid}) works in" in second.stderr
+    assert place.versions() == versions
+    again = json.loads(place.run("student.seed=7").stdout)
+    assert _cached(again) == list(BEFORE_THE_STUDENT)
+
+
+def test_an_architecture_of_ones_own_is_used(place, first, tmp_path):
+    (tmp_path / "my_models.py").write_text(
+        "import keras\n"
+        "def tiny(image_shape, num_classes):\n"
+        "    return keras.Sequential([keras.Input(image_shape),\n"
+        "        keras.layers.AveragePooling2D(2), keras.layers.Flatten(),\n"
+        "        keras.layers.Dense(num_classes)])\n"
+    )
+    own = Place(place.folder)
+    own.environment["PYTHONPATH"] = f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"
+    result = json.loads(own.run("student.model=my_models.tiny").stdout)
+    assert result["student"]["parameters"] == 14 * 14 * 10 + 10
+
+
+def test_without_mnist_and_network_a_run_says_so_and_goes_on_with_digits(tmp_path):
+    place = Place(tmp_path)
+    place.environment.pop("DISTILL_MANUAL_DIR", None)
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        place.environment[name] = "http://127.0.0.1:9"
+    process = place.run("data.dataset=mnist", options=())
+    assert process.returncode == 0
+    assert "NOTICE" in process.stderr
+    assert "Its numbers are NOT MNIST's." in process.stderr
+    assert process.stdout.startswith("digits 1.0.0, 360 test images")
+    assert not (tmp_path / "smoke-mnist").exists()
+    forbidden = place.run("data.dataset=mnist", options=("--no-substitute",))
+    assert forbidden.returncode == 1
+    assert "Error: " in forbidden.stderr
+    assert "NOTICE" not in forbidden.stderr
