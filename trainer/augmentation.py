@@ -1,8 +1,18 @@
-"""Shifted copies of images: random for the teacher, fixed views for the student."""
+"""Moved and turned copies of images: random for the teacher, fixed views for the student."""
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
+import tensorflow as tf
+
+from trainer.config import ViewsConfig
+
+# Weyl constants of splitmix64, which turns a counter into well mixed bits.
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_2 = np.uint64(0x94D049BB133111EB)
 
 
 def shift(images: np.ndarray, offsets: np.ndarray) -> np.ndarray:
@@ -26,23 +36,95 @@ def shift(images: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     return np.moveaxis(moved, 1, -1)
 
 
-def view_offsets(
-    num_examples: int, num_views: int, max_shift: int, seed: int
-) -> np.ndarray:
-    """Fixed offsets of every example in every view; view 0 is the original.
+def rotate(images: np.ndarray, degrees: np.ndarray) -> np.ndarray:
+    """Turns each image about its centre, bilinearly; what comes in is 0.
 
     Args:
-        num_examples: Number of examples.
-        num_views: Number of views, the original included, >= 1.
-        max_shift: Largest shift each way, pixels.
-        seed: Equal seeds give equal offsets; view v does not depend on how
-            many views follow it.
+        images: uint8 `(batch, height, width, channels)`.
+        degrees: float32 `(batch,)`, counter-clockwise.
 
     Returns:
-        int8 `(num_views, num_examples, 2)`.
+        uint8, as `images`.
     """
-    offsets = np.zeros((num_views, num_examples, 2), np.int8)
-    for view in range(1, num_views):
-        rng = np.random.default_rng([seed, view])
-        offsets[view] = rng.integers(-max_shift, max_shift + 1, (num_examples, 2))
-    return offsets
+    if not np.any(degrees):
+        return images
+    height, width = images.shape[1:3]
+    angles = np.deg2rad(degrees)
+    cosine, sine = np.cos(angles), np.sin(angles)
+    x, y = (width - 1) / 2, (height - 1) / 2
+    # Rows of the matrix that takes an output pixel to its input pixel.
+    zeros = np.zeros_like(cosine)
+    matrix = [
+        cosine, -sine, x - cosine * x + sine * y,
+        sine, cosine, y - sine * x - cosine * y,
+        zeros, zeros,
+    ]  # fmt: skip
+    turned = tf.raw_ops.ImageProjectiveTransformV3(
+        images=tf.cast(images, tf.float32),
+        transforms=np.stack(matrix, axis=1).astype(np.float32),
+        output_shape=[height, width],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )
+    return np.rint(turned.numpy()).astype(np.uint8)
+
+
+def digests(images: np.ndarray) -> np.ndarray:
+    """Names each image by its content, whatever its place in a file.
+
+    Args:
+        images: uint8 `(num_examples, height, width, channels)`.
+
+    Returns:
+        uint64 `(num_examples,)`: equal for equal pixels.
+    """
+    names = b"".join(
+        hashlib.blake2b(np.ascontiguousarray(image), digest_size=8).digest()
+        for image in images
+    )
+    return np.frombuffer(names, np.uint64)
+
+
+def make_views(
+    images: np.ndarray, names: np.ndarray, view: np.ndarray, config: ViewsConfig
+) -> np.ndarray:
+    """Makes one view of each image; view 0 is the image itself.
+
+    A view depends on the image's content, the view's number and the seed alone:
+    not on the order of the examples, nor on how many views there are.
+
+    Args:
+        images: uint8 `(batch, height, width, channels)`.
+        names: uint64 `(batch,)`, the images' `digests`.
+        view: Integers `(batch,)`, >= 0.
+        config: How far views are moved and turned.
+
+    Returns:
+        uint8, as `images`.
+    """
+    original = view == 0
+    reach = 2 * config.max_shift + 1
+    offsets = np.stack(
+        [
+            (_random_bits(names, view, config.seed, axis) % np.uint64(reach)).astype(int)
+            - config.max_shift
+            for axis in (0, 1)
+        ],
+        axis=1,
+    )
+    share = _random_bits(names, view, config.seed, 2).astype(np.float64) / 2.0**64
+    degrees = (2 * share - 1) * config.max_rotation
+    offsets[original], degrees[original] = 0, 0.0
+    return shift(rotate(images, degrees.astype(np.float32)), offsets)
+
+
+def _random_bits(
+    names: np.ndarray, view: np.ndarray, seed: int, purpose: int
+) -> np.ndarray:
+    """splitmix64 (Steele et al. 2014) of name, view, seed and purpose; uint64."""
+    counter = np.uint64(seed) * np.uint64(1024) + np.uint64(purpose)
+    state = names + (view.astype(np.uint64) * np.uint64(8) + counter) * _GOLDEN
+    state = (state ^ (state >> np.uint64(30))) * _MIX_1
+    state = (state ^ (state >> np.uint64(27))) * _MIX_2
+    return state ^ (state >> np.uint64(31))

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import keras
 import numpy as np
 
 from trainer import augmentation, losses
-from trainer.config import StudentConfig, TeacherConfig, TrainingConfig
+from trainer.config import (
+    StudentConfig,
+    TeacherConfig,
+    TrainingConfig,
+    ViewsConfig,
+)
 from trainer.data import Split
 
 
@@ -37,44 +43,58 @@ class TeacherBatches(keras.utils.PyDataset):
         self._offsets = rng.integers(-reach, reach + 1, (len(self._split), 2))
 
 
+@dataclasses.dataclass(frozen=True)
+class Lesson:
+    """What a student learns from: a split, and the teacher's answers to its views.
+
+    Attributes:
+        split: The examples.
+        answers: float32 `(num_views, num_examples, num_classes + widths)`: the
+            teacher's logits, then its features.
+        views: How the views were made.
+        names: uint64 `(num_examples,)`, `augmentation.digests` of the images.
+    """
+
+    split: Split
+    answers: np.ndarray
+    views: ViewsConfig
+    names: np.ndarray
+
+    def packed(self) -> tuple[np.ndarray, np.ndarray]:
+        """The original images, with labels and answers as one target."""
+        return self.split.images, losses.pack_targets(self.split.labels, self.answers[0])
+
+
 class DistillationBatches(keras.utils.PyDataset):
-    """Shuffled batches of views with packed labels and teacher logits.
+    """Shuffled batches of views with labels and the teacher's answers.
 
     Every epoch takes each example once, in one of its views.
     """
 
-    def __init__(
-        self,
-        split: Split,
-        logits: np.ndarray,
-        offsets: np.ndarray,
-        config: StudentConfig,
-    ) -> None:
+    def __init__(self, lesson: Lesson, config: StudentConfig) -> None:
         super().__init__()
-        self._split, self._config = split, config
-        self._logits, self._offsets = logits, offsets
+        self._lesson, self._config = lesson, config
         self._epoch = -1
         self.on_epoch_end()
 
     def __len__(self) -> int:
-        return math.ceil(len(self._split) / self._config.batch_size)
+        return math.ceil(len(self._lesson.split) / self._config.batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         batch = _batch(self._order, index, self._config.batch_size)
-        views = self._views[batch]
-        images = augmentation.shift(
-            self._split.images[batch], self._offsets[views, batch]
+        lesson, view = self._lesson, self._views[batch]
+        images = augmentation.make_views(
+            lesson.split.images[batch], lesson.names[batch], view, lesson.views
         )
-        targets = losses.pack_targets(
-            self._split.labels[batch], self._logits[views, batch]
-        )
-        return images, targets
+        answers = lesson.answers[view, batch]
+        return images, losses.pack_targets(lesson.split.labels[batch], answers)
 
     def on_epoch_end(self) -> None:
         self._epoch += 1
         rng = np.random.default_rng([self._config.seed, self._epoch])
-        self._order = _order(len(self._split), self._config, rng)
-        self._views = rng.integers(0, len(self._logits), len(self._split))
+        size = len(self._lesson.split)
+        self._order = _order(size, self._config, rng)
+        self._views = rng.integers(0, len(self._lesson.answers), size)
 
 
 def _order(size: int, config: TrainingConfig, rng: np.random.Generator) -> np.ndarray:

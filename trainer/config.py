@@ -171,6 +171,7 @@ class TrainingConfig(Section):
     """How one model is trained; the base of the teacher's and student's sections."""
 
     model: str = ""  # dotted path: f(image_shape, num_classes) -> Keras model, logits
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)  # passed to it
     epochs: int = 5  # >= 1
     batch_size: int = 128  # examples in a step, >= 1
     learning_rate: float = 1e-3  # Adam's, > 0; the highest of a schedule
@@ -234,34 +235,102 @@ class StudentConfig(TrainingConfig):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DistillationConfig(Section):
-    """What the student learns from its teacher.
+class AverageConfig(Section):
+    """How the answers of several teachers become one."""
 
-    With views, the training set is the original images and `views - 1` shifted
-    copies of each; an epoch goes once over as many images as there are
-    originals, so views cost teacher time, not student time.
-    """
-
-    temperature: float = 4.0  # softmax temperature, > 0
-    student_loss_weight: float = 0.1  # share of the hard-label loss, in [0, 1]
-    temperature_squared: bool = True  # scale soft-target loss by temperature**2
-    views: int = 4  # the teacher answers each example this often, >= 1
-    max_shift: int = 2  # shifts of the further views, pixels each way, >= 0
+    of: str = "probabilities"  # or "logits"
+    weights: tuple[float, ...] = ()  # one for each teacher, > 0; empty: equal
 
     def __post_init__(self) -> None:
-        if not self.temperature > 0:
-            raise ConfigError(
-                "distillation.temperature must be > 0, received "
-                f"{self.temperature}. Use 1 for unsoftened targets."
-            )
         require(
-            0 <= self.student_loss_weight <= 1,
-            "distillation.student_loss_weight",
-            self.student_loss_weight,
-            "in [0, 1]",
+            self.of in ("probabilities", "logits"),
+            "ensemble.average.of",
+            self.of,
+            "probabilities or logits",
         )
-        require(1 <= self.views <= 64, "distillation.views", self.views, "in [1, 64]")
-        require(self.max_shift >= 0, "distillation.max_shift", self.max_shift, ">= 0")
+        require(
+            all(weight > 0 for weight in self.weights),
+            "ensemble.average.weights",
+            self.weights,
+            "numbers > 0",
+        )
+
+    def normalized(self, num_teachers: int) -> list[float]:
+        """One weight for each teacher, with the sum 1."""
+        weights = self.weights or (1.0,) * num_teachers
+        require(
+            len(weights) == num_teachers,
+            "ensemble.average.weights",
+            list(self.weights),
+            f"{num_teachers} numbers, one for each teacher",
+        )
+        return [weight / sum(weights) for weight in weights]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ViewsConfig(Section):
+    """Which copies of the training images the teacher answers beside the originals.
+
+    An epoch of the student goes once over as many images as there are
+    originals, each in one of its views: views cost teacher time only.
+    """
+
+    count: int = 4  # the original included, in [1, 64]
+    max_shift: int = 2  # pixels each way, >= 0
+    max_rotation: float = 0.0  # degrees each way, in [0, 180]
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require(1 <= self.count <= 64, "views.count", self.count, "in [1, 64]")
+        require(self.max_shift >= 0, "views.max_shift", self.max_shift, ">= 0")
+        require(
+            0 <= self.max_rotation <= 180,
+            "views.max_rotation",
+            self.max_rotation,
+            "in [0, 180]",
+        )
+        require(0 <= self.seed < 2**31, "views.seed", self.seed, "in [0, 2**31)")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FeatureConfig(Section):
+    """One pair of layers whose features are to be alike (FitNets, arXiv:1412.6550)."""
+
+    teacher: str  # layer name in the teacher's architecture
+    student: str  # layer name in the student's
+    weight: float = 1.0  # of the mean squared distance in the loss, > 0
+
+    def __post_init__(self) -> None:
+        require(self.weight > 0, "distillation.features.weight", self.weight, "> 0")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DistillationConfig(Section):
+    """How the student learns from the teacher's answers."""
+
+    temperature: float = 4.0  # softmax temperature, > 0
+    temperature_end: float | None = None  # reached linearly at the end; null: constant
+    student_loss_weight: float = 0.1  # share of the hard-label loss, in [0, 1]
+    student_loss_weight_end: float | None = None  # as temperature_end
+    temperature_squared: bool = True  # scale soft-target loss by temperature**2
+    features: tuple[FeatureConfig, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("temperature", "temperature_end"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ConfigError(
+                    f"distillation.{name} must be > 0, received {value}. "
+                    "Use 1 for unsoftened targets."
+                )
+        for name in ("student_loss_weight", "student_loss_weight_end"):
+            value = getattr(self, name)
+            require(
+                value is None or 0 <= value <= 1,
+                f"distillation.{name}",
+                value,
+                "in [0, 1]",
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -85,6 +85,14 @@ def load_split(files: Sequence[str], split: str, spec: DataSpec) -> Split:
     return Split(images, labels)
 
 
+def load_splits(examples_dir: str, spec: DataSpec) -> dict[str, Split]:
+    """Reads the two splits that models are trained with, `train` and `eval`."""
+    return {
+        name: load_split(split_files(examples_dir, name), name, spec)
+        for name in ("train", "eval")
+    }
+
+
 def decode_image(encoded: tf.Tensor, spec: DataSpec) -> tf.Tensor:
     """Decodes one image as training and serving both do.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import platform
@@ -118,9 +119,26 @@ def save(
         file.write(card.to_json())
     # Without the loss and metrics of its training, which are ours: plain Keras
     # loads it.
-    plain = keras.Model(model.inputs, model.outputs, name=model.name)
+    plain = keras.Model(model.input, model.output, name=model.name)
     plain.save(os.path.join(model_dir, _KERAS_FILE))
     return card
+
+
+def load_keras(model_dir: str) -> keras.Model:
+    """The Keras model beside a SavedModel.
+
+    Raises:
+        ModelError: If there is none, or Keras cannot load it.
+    """
+    path = os.path.join(model_dir, _KERAS_FILE)
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, TypeError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise ModelError(
+            f"No Keras model at {path} ({reason}). Train the teacher with "
+            "trainer.teacher.run_fn; its own layers must be registered with Keras."
+        ) from error
 
 
 def read_card(model_dir: str) -> ModelCard | None:
@@ -139,6 +157,21 @@ def saved_model_bytes(model_dir: str) -> int:
         if os.path.basename(folder) != "assets.extra":
             total += sum(os.path.getsize(os.path.join(folder, name)) for name in names)
     return total
+
+
+def content_digest(model_dir: str) -> str:
+    """SHA-256 of the weights and the graph of a SavedModel, hexadecimal."""
+    digest = hashlib.sha256()
+    for folder, folders, names in os.walk(model_dir):
+        folders.sort()
+        if os.path.basename(folder) == "assets.extra":
+            continue
+        for name in sorted(names):
+            path = os.path.join(folder, name)
+            digest.update(os.path.relpath(path, model_dir).encode())
+            with open(path, "rb") as file:
+                digest.update(hashlib.sha256(file.read()).digest())
+    return digest.hexdigest()
 
 
 class Predictor:

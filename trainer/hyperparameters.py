@@ -29,12 +29,31 @@ def apply(
         "distillation": dataclasses.asdict(distillation),
     }
     for key, value in values.items():
-        section, _, name = key.partition(".")
+        section, _, rest = key.partition(".")
+        name, _, option = rest.partition(".")
         if name not in sections.get(section, {}):
             known = ", ".join(f"{s}.{n}" for s in sections for n in sections[s])
             raise ConfigError(f"Unknown hyperparameter {key}. Known are {known}.")
-        sections[section][name] = value
+        if option:
+            _set_option(sections[section][name], option, value, key)
+        else:
+            sections[section][name] = value
     return (
         build(StudentConfig, sections["student"], "student"),
         build(DistillationConfig, sections["distillation"], "distillation"),
     )
+
+
+def _set_option(options: Any, path: str, value: Any, key: str) -> None:
+    """Sets `widths.0` and the like within an architecture's options."""
+    name, _, index = path.partition(".")
+    if not isinstance(options, dict) or (index and not index.isdigit()):
+        raise ConfigError(f"Unknown hyperparameter {key}.")
+    if not index:
+        options[name] = value
+        return
+    items = list(options.get(name, ()))
+    place = int(index)
+    items += [value] * (place + 1 - len(items))
+    items[place] = value
+    options[name] = items

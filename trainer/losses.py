@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -13,7 +14,7 @@ def soft_target_loss(
     teacher_logits: Any,
     student_logits: Any,
     *,
-    temperature: float,
+    temperature: Any,
     temperature_squared: bool = True,
 ) -> Any:
     """KL divergence from softened teacher to softened student.
@@ -33,7 +34,8 @@ def soft_target_loss(
     Raises:
         ValueError: If shapes differ or `temperature` <= 0.
     """
-    if not temperature > 0:
+    # A schedule passes a variable, whose values its configuration has checked.
+    if isinstance(temperature, int | float) and not temperature > 0:
         raise ValueError(f"temperature must be > 0, received {temperature}.")
     teacher_logits = ops.convert_to_tensor(teacher_logits, dtype="float32")
     student_logits = ops.convert_to_tensor(student_logits, dtype="float32")
@@ -68,81 +70,132 @@ def hard_label_loss(labels: Any, logits: Any) -> Any:
     )
 
 
-def pack_targets(labels: np.ndarray, teacher_logits: np.ndarray) -> np.ndarray:
-    """Joins labels and teacher logits to the one target that Keras passes on.
+def feature_loss(teacher_features: Any, student_features: Any) -> Any:
+    """Mean squared distance of features (Romero et al. 2015, eq. 3, arXiv:1412.6550).
+
+    Args:
+        teacher_features: float32 `(batch, width)`.
+        student_features: As `teacher_features`, after the learned projection.
+
+    Returns:
+        float32 `(batch,)`, not reduced.
+    """
+    return ops.mean(ops.square(teacher_features - student_features), axis=-1)
+
+
+def pack_targets(labels: np.ndarray, answers: np.ndarray) -> np.ndarray:
+    """Joins labels and the teacher's answers to the one target that Keras passes on.
 
     Args:
         labels: Integer class indices `(batch,)`, below 2**24.
-        teacher_logits: float32 `(batch, num_classes)`.
+        answers: float32 `(batch, num_classes + widths)`: the teacher's logits,
+            then its features.
 
     Returns:
-        float32 `(batch, 1 + num_classes)`: the label, then the logits.
+        float32 `(batch, 1 + num_classes + widths)`: the label, then the answers.
     """
     return np.concatenate(
-        [labels[:, None].astype(np.float32), teacher_logits.astype(np.float32)], axis=1
+        [labels[:, None].astype(np.float32), answers.astype(np.float32)], axis=1
     )
-
-
-def unpack_targets(targets: Any) -> tuple[Any, Any]:
-    """Undoes `pack_targets`: int32 labels `(batch,)` and float32 teacher logits."""
-    return ops.cast(targets[:, 0], "int32"), targets[:, 1:]
 
 
 @keras.saving.register_keras_serializable("tfx_distill")
 class DistillationLoss(keras.losses.Loss):
-    """(1 - w) · soft-target loss + w · hard-label loss, mean over the batch.
+    """(1 - w) · soft-target loss + w · hard-label loss + feature losses, batch mean.
 
     Its `y_true` comes from `pack_targets`, its `y_pred` are the student's logits
-    `(batch, num_classes)`. With w, the `student_loss_weight`, this is Hinton et
-    al. 2015, sec. 2, arXiv:1503.02531.
+    `(batch, num_classes)` and then its projected features. With w, the
+    `student_loss_weight`, this is Hinton et al. 2015, sec. 2, arXiv:1503.02531.
     """
 
     def __init__(
         self,
         *,
-        temperature: float,
-        student_loss_weight: float,
+        num_classes: int,
+        temperature: Any,
+        student_loss_weight: Any,
         temperature_squared: bool = True,
+        features: Sequence[tuple[int, float]] = (),
         name: str = "distillation_loss",
         **kwargs: Any,
     ) -> None:
+        """Makes the loss.
+
+        Args:
+            num_classes: Number of logits, which come first.
+            temperature: Number, or a variable that a schedule changes.
+            student_loss_weight: As `temperature`.
+            temperature_squared: See `soft_target_loss`.
+            features: (width, weight) of each pair of features, in order.
+            name: Of the loss.
+            **kwargs: Keras's.
+        """
         super().__init__(name=name, **kwargs)
+        self.num_classes = num_classes
         self.temperature = temperature
         self.student_loss_weight = student_loss_weight
         self.temperature_squared = temperature_squared
+        self.features = tuple(tuple(pair) for pair in features)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        labels, teacher_logits = unpack_targets(y_true)
+        labels, answers = ops.cast(y_true[:, 0], "int32"), y_true[:, 1:]
+        logits = y_pred[:, : self.num_classes]
         soft = soft_target_loss(
-            teacher_logits,
-            y_pred,
+            answers[:, : self.num_classes],
+            logits,
             temperature=self.temperature,
             temperature_squared=self.temperature_squared,
         )
         weight = self.student_loss_weight
-        return (1 - weight) * soft + weight * hard_label_loss(labels, y_pred)
+        loss = (1 - weight) * soft + weight * hard_label_loss(labels, logits)
+        start = self.num_classes
+        for width, feature_weight in self.features:
+            end = start + width
+            distance = feature_loss(answers[:, start:end], y_pred[:, start:end])
+            loss = loss + feature_weight * distance
+            start = end
+        return loss
 
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "temperature": self.temperature,
-            "student_loss_weight": self.student_loss_weight,
+            "num_classes": self.num_classes,
+            "temperature": float(self.temperature),
+            "student_loss_weight": float(self.student_loss_weight),
             "temperature_squared": self.temperature_squared,
+            "features": self.features,
         }
 
 
 @keras.saving.register_keras_serializable("tfx_distill")
-def packed_accuracy(y_true: Any, y_pred: Any) -> Any:
-    """Share of right answers against the labels in `pack_targets`; float32 `(batch,)`."""
-    labels, _ = unpack_targets(y_true)
-    return ops.cast(
-        ops.equal(labels, ops.cast(ops.argmax(y_pred, axis=-1), "int32")), "float32"
-    )
+class PackedAccuracy(keras.metrics.MeanMetricWrapper):
+    """Share of right answers, against the labels in `pack_targets`."""
+
+    def __init__(self, num_classes: int, name: str = "accuracy", **kwargs: Any) -> None:
+        super().__init__(fn=self._compare, name=name, **kwargs)
+        self.num_classes = num_classes
+
+    def _compare(self, y_true: Any, y_pred: Any) -> Any:
+        answer = ops.argmax(y_pred[:, : self.num_classes], axis=-1)
+        return _equal(ops.cast(y_true[:, 0], "int32"), answer)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "num_classes": self.num_classes}
 
 
 @keras.saving.register_keras_serializable("tfx_distill")
-def packed_agreement(y_true: Any, y_pred: Any) -> Any:
-    """Share of answers equal to the teacher's; float32 `(batch,)`."""
-    _, teacher_logits = unpack_targets(y_true)
-    same = ops.equal(ops.argmax(teacher_logits, axis=-1), ops.argmax(y_pred, axis=-1))
-    return ops.cast(same, "float32")
+class PackedAgreement(PackedAccuracy):
+    """Share of answers equal to the teacher's."""
+
+    def __init__(
+        self, num_classes: int, name: str = "agreement", **kwargs: Any
+    ) -> None:
+        super().__init__(num_classes, name=name, **kwargs)
+
+    def _compare(self, y_true: Any, y_pred: Any) -> Any:
+        teachers = ops.argmax(y_true[:, 1 : 1 + self.num_classes], axis=-1)
+        return _equal(teachers, ops.argmax(y_pred[:, : self.num_classes], axis=-1))
+
+
+def _equal(one: Any, other: Any) -> Any:
+    return ops.cast(ops.equal(ops.cast(one, "int32"), ops.cast(other, "int32")), "float32")

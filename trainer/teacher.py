@@ -28,10 +28,7 @@ def run_fn(fn_args: Any) -> None:
     config = TeacherConfig.from_json(fn_args.custom_config[CONFIG_KEY])
     examples_dir = _examples_dir(fn_args.train_files)
     spec = DataSpec.load(examples_dir)
-    splits = {
-        name: data.load_split(data.split_files(examples_dir, name), name, spec)
-        for name in ("train", "eval")
-    }
+    splits = data.load_splits(examples_dir, spec)
     trained = training.train_teacher(
         splits["train"], splits["eval"], spec, config, fn_args.model_run_dir
     )

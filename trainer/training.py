@@ -5,14 +5,15 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer import augmentation, losses, models
-from trainer.batches import DistillationBatches, TeacherBatches
+from trainer import features, losses, models
+from trainer.batches import DistillationBatches, Lesson, TeacherBatches
 from trainer.config import (
     DistillationConfig,
     StudentConfig,
@@ -22,7 +23,6 @@ from trainer.config import (
 from trainer.data import Split
 from trainer.data_spec import DataSpec
 from trainer.errors import ModelError
-from trainer.export import Predictor
 from trainer.progress import Progress, report
 
 _PREDICT_BATCH = 512
@@ -64,7 +64,9 @@ def train_teacher(
     """
     start = time.monotonic()
     keras.utils.set_random_seed(config.seed)
-    model = models.build(config.model, spec.image_shape, spec.num_classes)
+    model = models.build(
+        config.model, spec.image_shape, spec.num_classes, config.options
+    )
     batches = TeacherBatches(train, config)
     _compile(
         model,
@@ -74,128 +76,108 @@ def train_teacher(
         metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
     )
     validation = _validation(evaluation.images, evaluation.labels)
-    history = _fit(model, batches, validation, config, "Teacher", "teacher", logs_dir)
+    watch = _Watch("training the teacher", "teacher", config, len(batches))
+    history = _fit(model, batches, validation, config, watch=watch, logs_dir=logs_dir)
     return Trained(model, history, time.monotonic() - start)
 
 
 def train_student(
-    teacher: Predictor,
-    train: Split,
-    evaluation: Split,
+    lesson: Lesson,
+    evaluation: Lesson,
     spec: DataSpec,
     config: StudentConfig,
     distillation: DistillationConfig,
+    *,
+    feature_widths: Sequence[int] = (),
     logs_dir: str | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    task: str = "training the student",
 ) -> Trained:
-    """Trains a new student on the teacher's logits, each computed once.
+    """Trains a new student on answers that its teacher gave before.
 
     Args:
-        teacher: Checked for fit before anything else.
-        train: What the student learns from.
+        lesson: What the student learns from.
         evaluation: What it is measured on after each epoch.
         spec: Image shape and classes.
         config: The student's recipe.
-        distillation: Temperature, weights and views.
+        distillation: Temperature, weights and features.
+        feature_widths: Of the teacher's features in the answers.
         logs_dir: Folder for TensorBoard logs.
+        callbacks: Further Keras callbacks.
+        task: What progress is called.
 
     Raises:
-        ModelError: If teacher or architecture do not fit, or a loss is not finite.
+        ModelError: If the architecture does not fit, or a loss is not finite.
     """
-    require_fit(teacher, spec)
     start = time.monotonic()
     keras.utils.set_random_seed(config.seed)
-    model = models.build(config.model, spec.image_shape, spec.num_classes)
-    offsets = augmentation.view_offsets(
-        len(train), distillation.views, distillation.max_shift, config.seed
+    student = models.build(
+        config.model, spec.image_shape, spec.num_classes, config.options
     )
-    logits = teacher_logits(teacher, train.images, offsets)
-    batches = DistillationBatches(train, logits, offsets, config)
-    _compile(
-        model,
-        config,
-        len(batches),
-        loss=losses.DistillationLoss(
-            temperature=distillation.temperature,
-            student_loss_weight=distillation.student_loss_weight,
-            temperature_squared=distillation.temperature_squared,
-        ),
-        metrics=[
-            keras.metrics.MeanMetricWrapper(losses.packed_accuracy, name="accuracy"),
-            keras.metrics.MeanMetricWrapper(losses.packed_agreement, name="agreement"),
-        ],
+    model = student
+    if distillation.features:
+        layers = [pair.student for pair in distillation.features]
+        model = features.with_projections(student, layers, feature_widths)
+    batches = DistillationBatches(lesson, config)
+    loss, scheduled = _distillation_loss(
+        spec, distillation, feature_widths, config.epochs * len(batches)
     )
-    originals = np.zeros((1, len(evaluation), 2), np.int8)
-    eval_logits = teacher_logits(teacher, evaluation.images, originals)[0]
-    validation = _validation(
-        evaluation.images, losses.pack_targets(evaluation.labels, eval_logits)
-    )
+    metrics = [
+        losses.PackedAccuracy(spec.num_classes),
+        losses.PackedAgreement(spec.num_classes),
+    ]
+    _compile(model, config, len(batches), loss=loss, metrics=metrics)
     history = _fit(
-        model, batches, validation, config, "DistillationTrainer", "student", logs_dir
+        model,
+        batches,
+        _validation(*evaluation.packed()),
+        config,
+        watch=_Watch(task, "student", config, len(batches)),
+        logs_dir=logs_dir,
+        callbacks=[*scheduled, *callbacks],
     )
-    return Trained(model, history, time.monotonic() - start)
+    return Trained(student, history, time.monotonic() - start)
 
 
-def require_fit(teacher: Predictor, spec: DataSpec) -> None:
-    """Refuses a teacher of other classes or another image shape.
+def _distillation_loss(
+    spec: DataSpec,
+    config: DistillationConfig,
+    feature_widths: Sequence[int],
+    num_steps: int,
+) -> tuple[losses.DistillationLoss, list[keras.callbacks.Callback]]:
+    """The loss, and the callbacks that change it while training."""
+    values: dict[str, Any] = {}
+    scheduled: list[keras.callbacks.Callback] = []
+    for name in ("temperature", "student_loss_weight"):
+        first, last = getattr(config, name), getattr(config, f"{name}_end")
+        values[name] = first
+        if last is not None:
+            values[name] = keras.Variable(first, trainable=False, name=name)
+            scheduled.append(LinearSchedule(values[name], first, last, num_steps))
+    weights = [pair.weight for pair in config.features]
+    loss = losses.DistillationLoss(
+        num_classes=spec.num_classes,
+        temperature_squared=config.temperature_squared,
+        features=list(zip(feature_widths, weights, strict=True)),
+        **values,
+    )
+    return loss, scheduled
 
-    Raises:
-        ModelError: In one line that says both sides.
-    """
-    if teacher.num_classes != spec.num_classes:
-        raise ModelError(
-            f"Teacher predicts {teacher.num_classes} classes, data set {spec.dataset} has "
-            f"{spec.num_classes}. Train a teacher on {spec.dataset}, or set data.dataset."
-        )
-    if teacher.image_shape != tuple(spec.image_shape):
-        raise ModelError(
-            f"Teacher takes images of shape {teacher.image_shape}, data set "
-            f"{spec.dataset} has {tuple(spec.image_shape)}. Train a teacher on "
-            f"{spec.dataset}, or set data.image_shape."
-        )
-    if teacher.class_names and teacher.class_names != tuple(spec.class_names):
-        raise ModelError(
-            f"Teacher knows the classes {', '.join(teacher.class_names)}, data set "
-            f"{spec.dataset} has {', '.join(spec.class_names)}. Train a teacher on "
-            f"{spec.dataset}, or set data.dataset."
-        )
 
+class LinearSchedule(keras.callbacks.Callback):
+    """Moves a variable from its first to its last value, step by step."""
 
-def teacher_logits(
-    teacher: Predictor, images: np.ndarray, offsets: np.ndarray
-) -> np.ndarray:
-    """The teacher's answers to every view of every image, each asked once.
+    def __init__(
+        self, variable: keras.Variable, first: float, last: float, num_steps: int
+    ) -> None:
+        super().__init__()
+        self._variable, self._first, self._last = variable, first, last
+        self._num_steps, self._step = num_steps, 0
 
-    Args:
-        teacher: A model that fits the images.
-        images: uint8 `(num_examples, height, width, channels)`.
-        offsets: Integers `(num_views, num_examples, 2)`, see `view_offsets`.
-
-    Returns:
-        float32 logits `(num_views, num_examples, num_classes)`.
-
-    Raises:
-        ModelError: If a logit is not finite.
-    """
-    num_views, num_examples = offsets.shape[:2]
-    logits = np.empty((num_views, num_examples, teacher.num_classes), np.float32)
-    for view in range(num_views):
-        for start in range(0, num_examples, _PREDICT_BATCH):
-            batch = slice(start, start + _PREDICT_BATCH)
-            shifted = augmentation.shift(images[batch], offsets[view, batch])
-            logits[view, batch] = teacher.predict(shifted)["logits"]
-            done = view * num_examples + min(start + _PREDICT_BATCH, num_examples)
-            total = num_views * num_examples
-            report(
-                Progress(
-                    "asking the teacher", done, total, f"view {view + 1}/{num_views}"
-                )
-            )
-    if not np.isfinite(logits).all():
-        raise ModelError(
-            f"Teacher's logits are not finite for {int((~np.isfinite(logits)).sum())} of "
-            f"{logits.size} values. Train the teacher again, with a lower learning rate."
-        )
-    return logits
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        share = self._step / max(1, self._num_steps - 1)
+        self._variable.assign(self._first + share * (self._last - self._first))
+        self._step += 1
 
 
 def _validation(images: np.ndarray, targets: np.ndarray) -> tf.data.Dataset:
@@ -220,15 +202,14 @@ def _fit(
     batches: keras.utils.PyDataset,
     validation: tf.data.Dataset,
     config: TrainingConfig,
-    node: str,
-    section: str,
+    *,
+    watch: _Watch,
     logs_dir: str | None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict[str, list[float]]:
-    callbacks: list[keras.callbacks.Callback] = [
-        _Watch(node, section, config, len(batches))
-    ]
+    all_callbacks = [watch, *callbacks]
     if logs_dir:
-        callbacks.append(keras.callbacks.TensorBoard(logs_dir, write_graph=False))
+        all_callbacks.append(keras.callbacks.TensorBoard(logs_dir, write_graph=False))
     # Keras would shuffle the batches once more; their order is ours.
     result = model.fit(
         batches,
@@ -236,7 +217,7 @@ def _fit(
         validation_data=validation,
         shuffle=False,
         verbose=0,
-        callbacks=callbacks,
+        callbacks=all_callbacks,
     )
     return {name: [float(v) for v in values] for name, values in result.history.items()}
 
@@ -245,11 +226,10 @@ class _Watch(keras.callbacks.Callback):
     """Reports progress, and stops a training that has gone astray."""
 
     def __init__(
-        self, node: str, section: str, config: TrainingConfig, steps: int
+        self, task: str, section: str, config: TrainingConfig, steps: int
     ) -> None:
         super().__init__()
-        self._task = f"training the {section}"
-        self._node, self._section = node, section
+        self._task, self._section = task, section
         self._epochs, self._steps = config.epochs, steps
         self._epoch = 0
 
@@ -262,7 +242,7 @@ class _Watch(keras.callbacks.Callback):
         loss = (logs or {}).get("loss", 0.0)
         if not math.isfinite(loss):
             raise ModelError(
-                f"{self._node}: the loss is {loss} in epoch {self._epoch + 1}, expected a "
+                f"While {self._task}, the loss is {loss} in epoch {self._epoch + 1}, expected a "
                 f"finite number. Lower {self._section}.learning_rate."
             )
         self._report(self._epoch * self._steps + batch + 1, logs)

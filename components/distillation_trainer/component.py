@@ -7,7 +7,13 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
 from components.distillation_trainer import executor
-from trainer.config import DistillationConfig, StudentConfig
+from components.teacher_logits.artifact import TeacherLogits
+from trainer.config import (
+    AverageConfig,
+    DistillationConfig,
+    StudentConfig,
+    ViewsConfig,
+)
 
 
 class DistillationTrainerSpec(component_spec.ComponentSpec):
@@ -16,10 +22,16 @@ class DistillationTrainerSpec(component_spec.ComponentSpec):
     PARAMETERS = {
         "student": component_spec.ExecutionParameter(type=str),
         "distillation": component_spec.ExecutionParameter(type=str),
+        "views": component_spec.ExecutionParameter(type=str),
+        "average": component_spec.ExecutionParameter(type=str),
+        "role": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
         "teacher_model": component_spec.ChannelParameter(type=standard_artifacts.Model),
+        "teacher_logits": component_spec.ChannelParameter(
+            type=TeacherLogits, optional=True
+        ),
         "hyperparameters": component_spec.ChannelParameter(
             type=standard_artifacts.HyperParameters, optional=True
         ),
@@ -49,26 +61,40 @@ class DistillationTrainer(base_component.BaseComponent):
         teacher_model: types.BaseChannel,
         student: StudentConfig,
         distillation: DistillationConfig,
+        views: ViewsConfig | None = None,
+        average: AverageConfig | None = None,
+        teacher_logits: types.BaseChannel | None = None,
         hyperparameters: types.BaseChannel | None = None,
+        role: str = "student",
     ) -> None:
         """Makes the node.
 
         Args:
             examples: Channel of Examples that `TfdsExampleGen` wrote, with the
                 splits `train` and `eval`.
-            teacher_model: Channel of Model: the teacher, any SavedModel with a
+            teacher_model: Channel of Model: one or several teachers, SavedModels with a
                 `predict_images` signature that returns logits.
             student: Architecture and recipe of the student.
             distillation: How it learns from the teacher.
+            views: Which copies of the images the teacher answers; the views of
+                `teacher_logits` where these are given.
+            average: How the answers of several teachers become one.
+            teacher_logits: Channel of TeacherLogits, this teacher's answers to
+                these examples; without it they are computed here.
             hyperparameters: Channel of HyperParameters, as TFX's Tuner emits
                 them; their values replace those in `student` and `distillation`.
+            role: What the model calls itself: `student`, `assistant`, `control`.
         """
         spec = DistillationTrainerSpec(
             examples=examples,
             teacher_model=teacher_model,
+            teacher_logits=teacher_logits,
             hyperparameters=hyperparameters,
             student=student.to_json(),
             distillation=distillation.to_json(),
+            views=(views or ViewsConfig()).to_json(),
+            average=(average or AverageConfig()).to_json(),
+            role=role,
             model=types.Channel(type=standard_artifacts.Model),
             model_run=types.Channel(type=standard_artifacts.ModelRun),
         )

@@ -12,9 +12,19 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from trainer import data, export, hyperparameters, training
-from trainer.config import DistillationConfig, StudentConfig
+from components.teacher_logits.executor import load_teachers
+from trainer import data, export, hyperparameters, teacher_logits, training
+from trainer.batches import Lesson
+from trainer.config import (
+    AverageConfig,
+    DistillationConfig,
+    StudentConfig,
+    ViewsConfig,
+)
 from trainer.data_spec import DataSpec
+from trainer.teachers import Teachers
+
+Artifacts = dict[str, list[types.Artifact]]
 
 
 class Executor(base_executor.BaseExecutor):
@@ -22,37 +32,27 @@ class Executor(base_executor.BaseExecutor):
 
     def Do(
         self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
+        input_dict: Artifacts,
+        output_dict: Artifacts,
         exec_properties: dict[str, Any],
     ) -> None:
-        student, distillation = _settings(input_dict, exec_properties)
-        examples_dir = artifact_utils.get_single_uri(input_dict["examples"])
-        spec = DataSpec.load(examples_dir)
-        teacher_artifact = artifact_utils.get_single_instance(
-            input_dict["teacher_model"]
-        )
-        teacher = export.Predictor(path_utils.serving_model_path(teacher_artifact.uri))
-        # Before the examples are read: a teacher that does not fit fails at once.
-        training.require_fit(teacher, spec)
-        splits = {
-            name: data.load_split(data.split_files(examples_dir, name), name, spec)
-            for name in ("train", "eval")
-        }
+        student, distillation = settings(input_dict, exec_properties)
+        spec, teachers, lessons = prepare(input_dict, exec_properties, distillation)
         trained = training.train_student(
-            teacher,
-            splits["train"],
-            splits["eval"],
+            lessons["train"],
+            lessons["eval"],
             spec,
             student,
             distillation,
-            artifact_utils.get_single_uri(output_dict["model_run"]),
+            feature_widths=teachers.feature_widths,
+            logs_dir=artifact_utils.get_single_uri(output_dict["model_run"]),
+            task=f"training the {exec_properties['role']}",
         )
         model = artifact_utils.get_single_instance(output_dict["model"])
         export.save(
             trained.model,
             path_utils.serving_model_dir(model.uri),
-            role="student",
+            role=exec_properties["role"],
             spec=spec,
             config={
                 "student": dataclasses.asdict(student),
@@ -66,9 +66,10 @@ class Executor(base_executor.BaseExecutor):
         model.set_int_custom_property("num_parameters", trained.model.count_params())
 
 
-def _settings(
-    input_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]
+def settings(
+    input_dict: Artifacts, exec_properties: dict[str, Any]
 ) -> tuple[StudentConfig, DistillationConfig]:
+    """The configured settings, with a tuner's values laid over them."""
     student = StudentConfig.from_json(exec_properties["student"])
     distillation = DistillationConfig.from_json(exec_properties["distillation"])
     if not input_dict.get("hyperparameters"):
@@ -77,3 +78,34 @@ def _settings(
     text = io_utils.read_string_file(io_utils.get_only_uri_in_dir(folder))
     tuned = keras_tuner.HyperParameters.from_config(json.loads(text))
     return hyperparameters.apply(tuned.values, student, distillation)
+
+
+def prepare(
+    input_dict: Artifacts,
+    exec_properties: dict[str, Any],
+    distillation: DistillationConfig,
+) -> tuple[DataSpec, Teachers, dict[str, Lesson]]:
+    """Examples joined with the teacher's answers, computed here if not given.
+
+    Raises:
+        ModelError: If the teacher does not fit the examples, or the answers are
+            another teacher's or of other examples.
+    """
+    examples_dir = artifact_utils.get_single_uri(input_dict["examples"])
+    spec = DataSpec.load(examples_dir)
+    teachers = load_teachers(
+        input_dict["teacher_model"],
+        AverageConfig.from_json(exec_properties["average"]),
+        [pair.teacher for pair in distillation.features],
+    )
+    # Before the examples are read: a teacher that does not fit fails at once.
+    teachers.require_fit(spec)
+    views = ViewsConfig.from_json(exec_properties["views"])
+    given = input_dict.get("teacher_logits")
+    if given:
+        folder = artifact_utils.get_single_uri(given)
+        answers, views = teacher_logits.load(folder, teachers, ("train", "eval"))
+    splits = data.load_splits(examples_dir, spec)
+    if not given:
+        answers = teacher_logits.ask(teachers, splits, views)
+    return spec, teachers, teacher_logits.lessons(answers, splits, views)

@@ -17,13 +17,13 @@ def squares(size: int, seed: int) -> Split:
     return Split(images, labels)
 
 
-def dense(image_shape, num_classes):
+def dense(image_shape, num_classes, units=16):
     """A model of one's own, given by dotted path."""
     return keras.Sequential(
         [
             keras.Input(image_shape),
-            keras.layers.Flatten(),
-            keras.layers.Dense(16, activation="relu"),
+            keras.layers.Flatten(name="flatten"),
+            keras.layers.Dense(units, activation="relu", name="hidden"),
             keras.layers.Dense(num_classes),
         ]
     )

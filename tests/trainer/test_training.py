@@ -1,92 +1,90 @@
-"""Teacher and student learn; the teacher is asked once; misfits are refused."""
+"""Teacher and student learn; recipes do what they say; misfits are refused."""
 
 import dataclasses
 
 import numpy as np
 import pytest
+import small_data
 
-from small_data import dense
-from trainer import augmentation, export, models, training
+from trainer import export, models, teacher_logits, training
 from trainer.batches import DistillationBatches, TeacherBatches
-from trainer.config import DistillationConfig, StudentConfig, TeacherConfig
+from trainer.config import (
+    DistillationConfig,
+    FeatureConfig,
+    StudentConfig,
+    TeacherConfig,
+    ViewsConfig,
+)
 from trainer.errors import ModelError
+from trainer.teachers import Teachers
 
 DENSE = "small_data.dense"
 TEACHER = TeacherConfig(model=DENSE, epochs=30, batch_size=16, max_shift=0)
-STUDENT = StudentConfig(model=DENSE, epochs=30, batch_size=16, learning_rate=1e-3)
-
-
-class CountingPredictor(export.Predictor):
-    """Counts the images that the teacher is asked about."""
-
-    asked = 0
-
-    def predict(self, images):
-        self.asked += len(images)
-        return super().predict(images)
+STUDENT = StudentConfig(model=DENSE, epochs=30, batch_size=16, learning_rate=4e-3)
+VIEWS = ViewsConfig(count=3, max_shift=1)
 
 
 @pytest.fixture(scope="module")
-def teacher(train, evaluation, spec, tmp_path_factory):
+def teacher_dir(train, evaluation, spec, tmp_path_factory):
     trained = training.train_teacher(train, evaluation, spec, TEACHER)
     folder = str(tmp_path_factory.mktemp("teacher") / "saved")
     export.save(
-        trained.model,
-        folder,
-        role="teacher",
-        spec=spec,
-        config={},
-        history=trained.history,
-        seconds=trained.seconds,
-    )
-    return CountingPredictor(folder)
+        trained.model, folder, role="teacher", spec=spec, config={},
+        history=trained.history, seconds=trained.seconds,
+    )  # fmt: skip
+    return folder
+
+
+@pytest.fixture(scope="module")
+def teacher(teacher_dir):
+    return Teachers([teacher_dir])
+
+
+def _lessons(teacher, train, evaluation, views=VIEWS):
+    splits = {"train": train, "eval": evaluation}
+    answers = teacher_logits.ask(teacher, splits, views)
+    return teacher_logits.lessons(answers, splits, views)
+
+
+@pytest.fixture(scope="module")
+def lessons(teacher, train, evaluation):
+    return _lessons(teacher, train, evaluation)
+
+
+def _train(lessons, spec, student=STUDENT, distillation=None, **options):
+    return training.train_student(
+        lessons["train"], lessons["eval"], spec, student,
+        distillation or DistillationConfig(), **options,
+    )  # fmt: skip
 
 
 def test_the_teacher_learns(teacher, evaluation):
-    assert (teacher.predict(evaluation.images)["class"] == evaluation.labels).all()
+    answers = teacher.answers(evaluation.images).argmax(1)
+    assert (answers == evaluation.labels).all()
 
 
 def test_the_student_learns_from_the_teacher_without_any_label(
     teacher, train, evaluation, spec
 ):
     unlabelled = dataclasses.replace(train, labels=np.zeros_like(train.labels))
-    pure = DistillationConfig(student_loss_weight=0.0, views=1)
-    trained = training.train_student(
-        teacher, unlabelled, evaluation, spec, STUDENT, pure
-    )
+    lessons = _lessons(teacher, unlabelled, evaluation)
+    pure = DistillationConfig(student_loss_weight=0.0)
+    trained = _train(lessons, spec, distillation=pure)
     assert trained.history["val_accuracy"][-1] == 1.0
     assert trained.history["val_agreement"][-1] == 1.0
 
 
-def test_the_teacher_is_asked_once_per_example_and_view(
-    teacher, train, evaluation, spec
-):
-    teacher.asked = 0
-    config = DistillationConfig(views=3)
-    training.train_student(teacher, train, evaluation, spec, STUDENT, config)
-    assert teacher.asked == 3 * len(train) + len(evaluation)
-
-
-def test_the_same_seed_gives_the_same_student(teacher, train, evaluation, spec):
+def test_the_same_seed_gives_the_same_student(lessons, spec):
     student = dataclasses.replace(STUDENT, epochs=2)
-    weights = [
-        training.train_student(
-            teacher, train, evaluation, spec, student, DistillationConfig()
-        ).model.get_weights()
-        for _ in range(2)
-    ]
-    for one, other in zip(*weights, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-5)
+    one, other = (_train(lessons, spec, student).model.get_weights() for _ in range(2))
+    for mine, its in zip(one, other, strict=True):
+        np.testing.assert_allclose(mine, its, atol=1e-5)
 
 
-def test_views_and_their_logits_stay_together(teacher, train, spec):
-    offsets = augmentation.view_offsets(len(train), 3, 2, seed=0)
-    logits = training.teacher_logits(teacher, train.images, offsets)
-    batches = DistillationBatches(train, logits, offsets, STUDENT)
+def test_views_and_their_answers_stay_together(teacher, lessons):
+    batches = DistillationBatches(lessons["train"], STUDENT)
     for images, targets in (batches[index] for index in range(len(batches))):
-        np.testing.assert_allclose(
-            targets[:, 1:], teacher.predict(images)["logits"], atol=1e-4
-        )
+        np.testing.assert_allclose(targets[:, 1:], teacher.answers(images), atol=1e-4)
 
 
 def test_an_epoch_takes_every_example_once(train):
@@ -106,56 +104,76 @@ def test_without_shuffling_examples_come_in_file_order(train):
     np.testing.assert_array_equal(batches[0][0], train.images[:16])
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (
-            {"class_names": ("a", "b")},
-            "Teacher predicts 3 classes, data set squares has 2",
-        ),
-        (
-            {"image_shape": (9, 8, 1)},
-            r"takes images of shape \(8, 8, 1\).*has \(9, 8, 1\)",
-        ),
-        (
-            {"class_names": ("a", "b", "c")},
-            "knows the classes left, right, both.*has a, b, c",
-        ),
-    ],
-)
-def test_a_teacher_that_does_not_fit_is_refused(teacher, spec, change, message):
-    with pytest.raises(ModelError, match=message):
-        training.require_fit(teacher, dataclasses.replace(spec, **change))
+def test_options_reach_the_architecture(lessons, spec):
+    student = dataclasses.replace(STUDENT, epochs=1, options={"units": 5})
+    assert _train(lessons, spec, student).model.count_params() == 65 * 5 + 6 * 3
+
+
+def test_a_schedule_moves_from_its_first_to_its_last_value(lessons, spec):
+    seen = []
+
+    class Spy(training.LinearSchedule):
+        def on_train_batch_begin(self, batch, logs=None):
+            super().on_train_batch_begin(batch, logs)
+            seen.append(float(self._variable.value))
+
+    original, training.LinearSchedule = training.LinearSchedule, Spy
+    try:
+        config = DistillationConfig(temperature=8.0, temperature_end=2.0)
+        _train(lessons, spec, dataclasses.replace(STUDENT, epochs=2), config)
+    finally:
+        training.LinearSchedule = original
+    np.testing.assert_allclose(seen, np.linspace(8.0, 2.0, 12), rtol=1e-5)
+
+
+def test_a_scheduled_weight_acts_on_the_loss(lessons, spec):
+    # From labels alone to the teacher alone: at the end the teacher is matched.
+    config = DistillationConfig(student_loss_weight=1.0, student_loss_weight_end=0.0)
+    constant = DistillationConfig(student_loss_weight=1.0)
+    distances = [
+        _train(lessons, spec, distillation=c).history["loss"][-1]
+        for c in (config, constant)
+    ]
+    assert distances[0] != pytest.approx(distances[1], rel=1e-3)
+
+
+def test_features_of_named_layers_are_learnt(teacher_dir, train, evaluation, spec):
+    teacher = Teachers([teacher_dir], feature_layers=["hidden"])
+    lessons = _lessons(teacher, train, evaluation)
+    pairs = (FeatureConfig(teacher="hidden", student="hidden"),)
+    student = dataclasses.replace(STUDENT, options={"units": 4})
+    trained = _train(
+        lessons, spec, student, DistillationConfig(features=pairs),
+        feature_widths=teacher.feature_widths,
+    )  # fmt: skip
+    assert teacher.feature_widths == (16,)
+    assert trained.model.output_shape == (None, 3)
+    assert trained.history["loss"][-1] < 0.2 * trained.history["loss"][0]
+
+
+def test_an_unknown_feature_layer_is_named_with_those_that_are_there(teacher_dir):
+    with pytest.raises(ModelError, match=r"no feature layers conv_9.*flatten, hidden"):
+        Teachers([teacher_dir], feature_layers=["conv_9"])
 
 
 def test_a_diverging_training_stops_with_what_to_do(train, evaluation, spec):
     config = dataclasses.replace(TEACHER, model=f"{__name__}.nan")
-    with pytest.raises(
-        ModelError, match="Teacher: the loss is .* Lower teacher.learning"
-    ):
+    with pytest.raises(ModelError, match=r"training the teacher.*Lower teacher\.learn"):
         training.train_teacher(train, evaluation, spec, config)
 
 
 def nan(image_shape, num_classes):
     """An architecture whose logits are never finite."""
-    model = dense(image_shape, num_classes)
-    model.layers[-1].set_weights([w * np.nan for w in model.layers[-1].get_weights()])
+    model = small_data.dense(image_shape, num_classes)
+    last = model.layers[-1]
+    last.set_weights([w * np.nan for w in last.get_weights()])
     return model
 
 
 def test_logits_that_are_not_finite_are_refused(train, spec, tmp_path):
     model = models.build(f"{__name__}.nan", spec.image_shape, spec.num_classes)
     export.save(
-        model,
-        str(tmp_path),
-        role="teacher",
-        spec=spec,
-        config={},
-        history={},
-        seconds=0.0,
+        model, str(tmp_path), role="teacher", spec=spec, config={}, history={}, seconds=0
     )
-    offsets = np.zeros((1, len(train), 2), np.int8)
-    with pytest.raises(
-        ModelError, match="Teacher's logits are not finite for 288 of 288"
-    ):
-        training.teacher_logits(export.Predictor(str(tmp_path)), train.images, offsets)
+    with pytest.raises(ModelError, match="logits are not finite for 864 of 864"):
+        teacher_logits.compute(Teachers([str(tmp_path)]), train, VIEWS)

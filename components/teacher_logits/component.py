@@ -1,0 +1,74 @@
+"""The component that asks the teacher once, for everybody after it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import component_spec, standard_artifacts
+
+from components.teacher_logits import executor
+from components.teacher_logits.artifact import TeacherLogits as TeacherLogitsArtifact
+from trainer.config import AverageConfig, ViewsConfig
+
+
+class TeacherLogitsSpec(component_spec.ComponentSpec):
+    """Typed interface of `TeacherLogits`."""
+
+    PARAMETERS = {
+        "views": component_spec.ExecutionParameter(type=str),
+        "average": component_spec.ExecutionParameter(type=str),
+        "feature_layers": component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS = {
+        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        "teacher_model": component_spec.ChannelParameter(type=standard_artifacts.Model),
+    }
+    OUTPUTS = {
+        "teacher_logits": component_spec.ChannelParameter(type=TeacherLogitsArtifact),
+    }
+
+
+class TeacherLogits(base_component.BaseComponent):
+    """Computes the teacher's answers to the training examples and their views.
+
+    Component `outputs` contains:
+     - `teacher_logits`: Channel of type `TeacherLogits`, the answers to every view
+       of the split `train` and to the originals of `eval`.
+
+    Nothing that the student or the search decides is a parameter here: changing
+    temperature, weights or student never runs the teacher again.
+    """
+
+    SPEC_CLASS = TeacherLogitsSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self,
+        *,
+        examples: types.BaseChannel,
+        teacher_model: types.BaseChannel,
+        views: ViewsConfig,
+        average: AverageConfig | None = None,
+        feature_layers: Sequence[str] = (),
+    ) -> None:
+        """Makes the node.
+
+        Args:
+            examples: Channel of Examples that `TfdsExampleGen` wrote.
+            teacher_model: Channel of Model: one teacher, or several.
+            views: Which copies of the training images are answered too.
+            average: How the answers of several teachers become one.
+            feature_layers: Layers of the teacher whose features are kept.
+        """
+        spec = TeacherLogitsSpec(
+            examples=examples,
+            teacher_model=teacher_model,
+            views=views.to_json(),
+            average=(average or AverageConfig()).to_json(),
+            feature_layers=json.dumps(list(feature_layers)),
+            teacher_logits=types.Channel(type=TeacherLogitsArtifact),
+        )
+        super().__init__(spec=spec)
