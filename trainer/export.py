@@ -118,7 +118,7 @@ def save(
         file.write(card.to_json())
     # Without the loss and metrics of its training, which are ours: plain Keras
     # loads it.
-    plain = keras.Model(model.inputs, model.outputs, name=model.name)
+    plain = keras.Model(model.input, model.output, name=model.name)
     plain.save(os.path.join(model_dir, _KERAS_FILE))
     return card
 
