@@ -116,7 +116,7 @@ def build(
     """
     architecture = _import(path)
     try:
-        core = architecture(tuple(image_shape), num_classes)
+        core = architecture(image_shape, num_classes)
     except Exception as error:
         size = "x".join(map(str, image_shape))
         raise ModelError(

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 import pytest
-
 from small_data import dense
+
 from trainer import augmentation, export, models, training
 from trainer.batches import DistillationBatches, TeacherBatches
 from trainer.config import DistillationConfig, StudentConfig, TeacherConfig
