@@ -30,7 +30,9 @@ def shift(images: np.ndarray, offsets: np.ndarray) -> np.ndarray:
         return images
     height, width = images.shape[1:3]
     padded = np.pad(images, ((0, 0), (reach, reach), (reach, reach), (0, 0)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), (1, 2))
+    windows = np.lib.stride_tricks.sliding_window_view(  # type: ignore[call-overload]
+        padded, (height, width), axis=(1, 2)
+    )
     rows, columns = (reach - offsets).T
     moved = windows[np.arange(len(images)), rows, columns]  # (batch, channels, h, w)
     return np.moveaxis(moved, 1, -1)

@@ -75,8 +75,8 @@ def load_split(files: Sequence[str], split: str, spec: DataSpec) -> Split:
         raise _locate(files, split, spec, error) from None
     if position != expected:
         raise DataError(
-            f"Split {split} holds {position} records or more, its data_spec says {expected}. "
-            "Run ExampleGen again with caching off."
+            f"Split {split} holds {position} records or more, its data_spec says "
+            f"{expected}. Run ExampleGen again with caching off."
         )
     outside = np.flatnonzero((labels < 0) | (labels >= spec.num_classes))
     if outside.size:
@@ -165,7 +165,7 @@ def _locate(
     advice = "Repair or remove it in the data set, then run again."
     record = -1
     try:
-        for record, serialized in enumerate(_records(files)):  # noqa: B007
+        for record, serialized in enumerate(_records(files)):
             parsed = tf.io.parse_single_example(serialized, _FEATURES)
             encoded = parsed[IMAGE_FEATURE]
             try:

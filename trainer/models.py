@@ -126,7 +126,7 @@ def build(
     """
     architecture = _import(path)
     try:
-        core = architecture(tuple(image_shape), num_classes, **(options or {}))
+        core = architecture(image_shape, num_classes, **(options or {}))
     except Exception as error:
         size = "x".join(map(str, image_shape))
         raise ModelError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import config_pb2
 
 from components.evaluator import metrics
 from trainer.config import GateConfig
@@ -18,31 +18,33 @@ CROSS_ENTROPY = "sparse_categorical_crossentropy"
 TOLERANCE = 1e-6
 
 
-def eval_config(gate: GateConfig) -> tfma.EvalConfig:
+def eval_config(gate: GateConfig) -> config_pb2.EvalConfig:
     """Metrics of both models, overall and per class, with the gate's bounds."""
-    per_class = tfma.SlicingSpec(feature_keys=[LABEL_FEATURE])
-    accuracy = tfma.MetricConfig(
+    per_class = config_pb2.SlicingSpec(feature_keys=[LABEL_FEATURE])
+    accuracy = config_pb2.MetricConfig(
         class_name="SparseCategoricalAccuracy",
         # Not `threshold`: TFMA would hold every class to the overall bound.
         per_slice_thresholds=[
-            _bounds(tfma.SlicingSpec(), gate.min_accuracy, gate.max_accuracy_drop),
+            _bounds(
+                config_pb2.SlicingSpec(), gate.min_accuracy, gate.max_accuracy_drop
+            ),
             _bounds(per_class, gate.min_class_accuracy, gate.max_class_accuracy_drop),
         ],
     )
-    agreement = tfma.MetricConfig(
+    agreement = config_pb2.MetricConfig(
         class_name=metrics.TeacherAgreement.__name__,
         module=metrics.__name__,
         config=f'{{"baseline": "{TEACHER}"}}',
     )
-    return tfma.EvalConfig(
+    return config_pb2.EvalConfig(
         model_specs=[_model(STUDENT), _model(TEACHER, is_baseline=True)],
-        slicing_specs=[tfma.SlicingSpec(), per_class],
+        slicing_specs=[config_pb2.SlicingSpec(), per_class],
         metrics_specs=[
-            tfma.MetricsSpec(
+            config_pb2.MetricsSpec(
                 metrics=[
                     accuracy,
-                    tfma.MetricConfig(class_name="SparseCategoricalCrossentropy"),
-                    tfma.MetricConfig(class_name="ExampleCount"),
+                    config_pb2.MetricConfig(class_name="SparseCategoricalCrossentropy"),
+                    config_pb2.MetricConfig(class_name="ExampleCount"),
                     agreement,
                 ]
             )
@@ -50,8 +52,8 @@ def eval_config(gate: GateConfig) -> tfma.EvalConfig:
     )
 
 
-def _model(name: str, is_baseline: bool = False) -> tfma.ModelSpec:
-    return tfma.ModelSpec(
+def _model(name: str, is_baseline: bool = False) -> config_pb2.ModelSpec:
+    return config_pb2.ModelSpec(
         name=name,
         is_baseline=is_baseline,
         signature_name="serving_default",
@@ -62,15 +64,15 @@ def _model(name: str, is_baseline: bool = False) -> tfma.ModelSpec:
 
 
 def _bounds(
-    spec: tfma.SlicingSpec, lowest: float, max_drop: float
-) -> tfma.PerSliceMetricThreshold:
-    threshold = tfma.MetricThreshold(
-        value_threshold=tfma.GenericValueThreshold(
+    spec: config_pb2.SlicingSpec, lowest: float, max_drop: float
+) -> config_pb2.PerSliceMetricThreshold:
+    threshold = config_pb2.MetricThreshold(
+        value_threshold=config_pb2.GenericValueThreshold(
             lower_bound={"value": lowest - TOLERANCE}
         ),
-        change_threshold=tfma.GenericChangeThreshold(
+        change_threshold=config_pb2.GenericChangeThreshold(
             absolute={"value": -max_drop - TOLERANCE},
-            direction=tfma.MetricDirection.HIGHER_IS_BETTER,
+            direction=config_pb2.MetricDirection.HIGHER_IS_BETTER,
         ),
     )
-    return tfma.PerSliceMetricThreshold(slicing_specs=[spec], threshold=threshold)
+    return config_pb2.PerSliceMetricThreshold(slicing_specs=[spec], threshold=threshold)

@@ -167,7 +167,9 @@ def _slice_checks(
 ) -> list[Check]:
     value = student.get(slice_name, {}).get("accuracy")
     reference = teacher.get(slice_name, {}).get("accuracy")
-    change = None if None in (value, reference) else round(value - reference, _DIGITS)
+    change = None
+    if value is not None and reference is not None:
+        change = round(value - reference, _DIGITS)
     return [
         _check(f"gate.min_{metric}", slice_name, lowest, value),
         _check(f"gate.max_{metric}_drop", slice_name, -max_drop, change),

@@ -8,8 +8,9 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata, pipeline
 from tfx.orchestration.local import local_dag_runner
+from tfx.orchestration.portable import data_types
 
-from components.tfds_example_gen import source
+from components.tfds_example_gen import driver, source
 from components.tfds_example_gen.component import TfdsExampleGen
 from trainer.errors import DataError
 
@@ -84,3 +85,10 @@ def test_data_that_were_lost_are_not_served_from_the_cache(run, digits, damaged)
     for path in source.prepare(data).data_path.glob("*.tfrecord*"):
         path.unlink()
     assert run(data, DataError) == ["COMPLETE", "FAILED"]
+
+
+def test_data_that_cannot_be_hashed_get_a_key_of_their_own(tmp_path):
+    data = example_data.tiny_config(tmp_path, received=b"not it")
+    info = data_types.ExecutionInfo(exec_properties={"data": data.to_json()})
+    keys = [str(driver.Driver(None).run(info).exec_properties) for _ in range(2)]
+    assert keys[0] != keys[1]

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
-
 from small_data import example, png
+
 from trainer import data
 from trainer.errors import DataError
 

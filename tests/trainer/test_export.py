@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-
 from small_data import example, png
+
 from trainer import export
 from trainer.errors import ModelError
 
