@@ -16,16 +16,18 @@ from typing import Any
 import yaml
 
 from trainer.config import (
+    MAX_SEEDS,
+    AssistantConfig,
     DataConfig,
     DistillationConfig,
+    EnsembleConfig,
     GateConfig,
-    Section,
     StudentConfig,
     TeacherConfig,
-    build,
-    require,
+    ViewsConfig,
 )
 from trainer.errors import ConfigError
+from trainer.section import Section, build, require
 
 CONFIGS_DIR = pathlib.Path(__file__).parent / "configs"
 MANUAL_DIR_VARIABLE = "DISTILL_MANUAL_DIR"
@@ -91,13 +93,31 @@ class PipelineConfig(Section):
     data: DataConfig = DataConfig()
     teacher: TeacherConfig = TeacherConfig()
     student: StudentConfig = StudentConfig()
+    ensemble: EnsembleConfig = EnsembleConfig()
+    views: ViewsConfig = ViewsConfig()
+    assistant: AssistantConfig | None = None  # {}: one with its defaults
     distillation: DistillationConfig = DistillationConfig()
+    control: bool = False  # also train the student from labels alone
+    seeds: int = 1  # students, and controls, are trained with as many seeds
     gate: GateConfig = GateConfig()
     pusher: PusherConfig = PusherConfig()
     metadata: MetadataConfig = MetadataConfig()
     beam: BeamConfig = BeamConfig()
 
     def __post_init__(self) -> None:
+        require(1 <= self.seeds <= MAX_SEEDS, "seeds", self.seeds, "in [1, 9]")
+        require(
+            not (self.distillation.features and self.ensemble.size > 1),
+            "distillation.features",
+            len(self.distillation.features),
+            "empty with an ensemble, whose features cannot be averaged",
+        )
+        require(
+            not (self.distillation.features and self.assistant),
+            "distillation.features",
+            len(self.distillation.features),
+            "empty with an assistant, whose layers are not the teacher's",
+        )
         require(
             bool(_NAME_PATTERN.fullmatch(self.pipeline_name)),
             "pipeline.name",

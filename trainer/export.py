@@ -114,14 +114,20 @@ def save(
         seconds=seconds,
         versions=_versions(),
     )
-    os.makedirs(os.path.join(model_dir, "assets.extra"), exist_ok=True)
-    with open(os.path.join(model_dir, _CARD_FILE), "w", encoding="utf-8") as file:
-        file.write(card.to_json())
+    write_card(card, model_dir)
     # Without the loss and metrics of its training, which are ours: plain Keras
     # loads it.
     plain = keras.Model(model.input, model.output, name=model.name)
     plain.save(os.path.join(model_dir, _KERAS_FILE))
     return card
+
+
+def write_card(card: ModelCard, model_dir: str) -> None:
+    """Puts a card into a SavedModel."""
+    path = os.path.join(model_dir, _CARD_FILE)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(card.to_json())
 
 
 def load_keras(model_dir: str) -> keras.Model:

@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from trainer.config import DistillationConfig, StudentConfig, build
+from trainer.config import DistillationConfig, StudentConfig
 from trainer.errors import ConfigError
+from trainer.section import build
 
 
 def apply(

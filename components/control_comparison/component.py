@@ -1,0 +1,79 @@
+"""The component that says what distillation gained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import component_spec, standard_artifacts
+
+from components.control_comparison import executor
+from components.control_comparison.artifact import (
+    ControlComparison as ControlComparisonArtifact,
+)
+from trainer.config import MAX_SEEDS
+
+
+def _models(role: str) -> dict[str, component_spec.ChannelParameter]:
+    return {
+        executor.input_key(role, number): component_spec.ChannelParameter(
+            type=standard_artifacts.Model, optional=number > 0
+        )
+        for number in range(MAX_SEEDS)
+    }
+
+
+class ControlComparisonSpec(component_spec.ComponentSpec):
+    """One pair of inputs for each seed: Kubeflow knows no union of channels."""
+
+    PARAMETERS: dict[str, component_spec.ExecutionParameter] = {}
+    INPUTS = {
+        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        **_models(executor.STUDENT),
+        **_models(executor.CONTROL),
+    }
+    OUTPUTS = {
+        "comparison": component_spec.ChannelParameter(type=ControlComparisonArtifact)
+    }
+
+
+class ControlComparison(base_component.BaseComponent):
+    """Compares distilled students with controls trained from labels alone.
+
+    Component `outputs` contains:
+     - `comparison`: Channel of type `ControlComparison`: the paired difference on
+       the test images with its 95 % interval and McNemar's p, and a sentence.
+    """
+
+    SPEC_CLASS = ControlComparisonSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self,
+        *,
+        examples: types.BaseChannel,
+        students: Sequence[types.BaseChannel],
+        controls: Sequence[types.BaseChannel],
+    ) -> None:
+        """Makes the node.
+
+        Args:
+            examples: Channel of Examples with the split `test`.
+            students: Channels of Model, one for each seed.
+            controls: As `students`, for the same seeds.
+        """
+        models = {
+            executor.input_key(role, number): channel
+            for role, channels in (
+                (executor.STUDENT, students),
+                (executor.CONTROL, controls),
+            )
+            for number, channel in enumerate(channels)
+        }
+        spec = ControlComparisonSpec(
+            examples=examples,
+            comparison=types.Channel(type=ControlComparisonArtifact),
+            **models,
+        )
+        super().__init__(spec=spec)

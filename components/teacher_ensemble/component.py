@@ -1,0 +1,56 @@
+"""The component that makes one teacher of several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import component_spec, standard_artifacts
+
+from components.teacher_ensemble import executor
+from trainer.config import MAX_TEACHERS, AverageConfig
+
+
+class TeacherEnsembleSpec(component_spec.ComponentSpec):
+    """One input for each teacher: Kubeflow knows no union of channels."""
+
+    PARAMETERS = {"average": component_spec.ExecutionParameter(type=str)}
+    INPUTS = {
+        executor.input_key(number): component_spec.ChannelParameter(
+            type=standard_artifacts.Model, optional=number > 0
+        )
+        for number in range(MAX_TEACHERS)
+    }
+    OUTPUTS = {"model": component_spec.ChannelParameter(type=standard_artifacts.Model)}
+
+
+class TeacherEnsemble(base_component.BaseComponent):
+    """Joins several teachers into one model that answers with their average.
+
+    Component `outputs` contains:
+     - `model`: Channel of type `standard_artifacts.Model`, with the signatures of
+       a single teacher.
+    """
+
+    SPEC_CLASS = TeacherEnsembleSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self, *, teacher_models: Sequence[types.BaseChannel], average: AverageConfig
+    ) -> None:
+        """Makes the node.
+
+        Args:
+            teacher_models: Channels of Model, one for each teacher, at most 9.
+            average: How their answers become one.
+        """
+        spec = TeacherEnsembleSpec(
+            average=average.to_json(),
+            model=types.Channel(type=standard_artifacts.Model),
+            **{
+                executor.input_key(number): channel
+                for number, channel in enumerate(teacher_models)
+            },
+        )
+        super().__init__(spec=spec)

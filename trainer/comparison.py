@@ -1,0 +1,150 @@
+"""Did distillation help? Two models answer the same images, and are compared in pairs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+CONFIDENCE = 0.95
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PairedResult:
+    """One model against another on the same images.
+
+    Attributes:
+        accuracy: Of the first model, in [0, 1].
+        reference_accuracy: Of the second.
+        difference: `accuracy - reference_accuracy`.
+        low: Lower end of the difference's 95 % interval.
+        high: Upper end.
+        only_first: Number of images that only the first answered rightly.
+        only_second: As `only_first`.
+        p_value: McNemar's, exact, two-sided.
+    """
+
+    accuracy: float
+    reference_accuracy: float
+    difference: float
+    low: float
+    high: float
+    only_first: int
+    only_second: int
+    p_value: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """The distilled student against the control, over all seeds.
+
+    Attributes:
+        seeds: One result for each seed.
+        difference: Mean difference in accuracy over the seeds.
+        low: Lower end of its 95 % interval.
+        high: Upper end.
+        p_value: Two-sided, that the mean difference is 0: McNemar's for one seed,
+            the paired z-test over images for several.
+        num_examples: Number of test images.
+        conclusion: The same in a sentence.
+    """
+
+    seeds: tuple[PairedResult, ...]
+    difference: float
+    low: float
+    high: float
+    p_value: float
+    num_examples: int
+    conclusion: str
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=2)
+
+
+def paired(first: np.ndarray, second: np.ndarray) -> PairedResult:
+    """Compares two models on the same images.
+
+    The interval is Wald's for paired proportions with Bonett and Price's (2012,
+    doi:10.3102/1076998611411915) two added images, which keeps its coverage for
+    few discordant images; the p-value is McNemar's exact test.
+
+    Args:
+        first: bool `(num_examples,)`, whether the first model was right.
+        second: As `first`.
+    """
+    size = len(first)
+    only_first = int(np.sum(first & ~second))
+    only_second = int(np.sum(second & ~first))
+    difference = (only_first - only_second) / size
+    share_first = (only_first + 1) / (size + 2)
+    share_second = (only_second + 1) / (size + 2)
+    centre = share_first - share_second
+    spread = math.sqrt((share_first + share_second - centre**2) / (size + 2))
+    reach = stats.norm.ppf((1 + CONFIDENCE) / 2) * spread
+    discordant = only_first + only_second
+    p_value = stats.binomtest(only_first, discordant).pvalue if discordant else 1.0
+    return PairedResult(
+        accuracy=float(np.mean(first)),
+        reference_accuracy=float(np.mean(second)),
+        difference=difference,
+        low=max(-1.0, centre - reach),
+        high=min(1.0, centre + reach),
+        only_first=only_first,
+        only_second=only_second,
+        p_value=float(p_value),
+    )
+
+
+def compare(
+    students: Sequence[np.ndarray], controls: Sequence[np.ndarray]
+) -> Comparison:
+    """Compares students with controls, seed by seed and together.
+
+    Images are the units: each contributes its mean difference over the seeds, so
+    that an image that all seeds get wrong counts once.
+
+    Args:
+        students: For each seed, bool `(num_examples,)`: was the student right.
+        controls: As `students`.
+    """
+    seeds = tuple(paired(s, c) for s, c in zip(students, controls, strict=True))
+    size = len(students[0])
+    if len(seeds) == 1:
+        only = seeds[0]
+        difference, low, high = only.difference, only.low, only.high
+        p_value = only.p_value
+    else:
+        per_image = np.mean(students, axis=0) - np.mean(controls, axis=0)
+        difference = float(per_image.mean())
+        error = float(per_image.std(ddof=1)) / math.sqrt(size)
+        reach = stats.norm.ppf((1 + CONFIDENCE) / 2) * error
+        low, high = difference - reach, difference + reach
+        p_value = float(2 * stats.norm.sf(abs(difference) / error)) if error else 1.0
+    return Comparison(
+        seeds=seeds,
+        difference=difference,
+        low=float(low),
+        high=float(high),
+        p_value=p_value,
+        num_examples=size,
+        conclusion=_conclusion(difference, float(low), float(high), p_value, len(seeds)),
+    )
+
+
+def _conclusion(
+    difference: float, low: float, high: float, p_value: float, num_seeds: int
+) -> str:
+    numbers = (
+        f"{100 * difference:+.2f} points of accuracy against labels alone "
+        f"(95 % interval {100 * low:+.2f} to {100 * high:+.2f}, p = {p_value:.3f}, "
+        f"{num_seeds} seed{'s' * (num_seeds > 1)})"
+    )
+    if low > 0:
+        return f"Distillation helped: {numbers}."
+    if high < 0:
+        return f"Distillation did harm: {numbers}."
+    return f"Distillation did not help measurably: {numbers}."
