@@ -142,6 +142,8 @@ def _verdict_lines(result: RunResult) -> list[Text]:
     else:
         lines.append(Text("Student NOT blessed. Nothing was pushed.", style="bold red"))
         lines += [Text(f"  {reason}") for reason in result.reasons]
+    if result.comparison:
+        lines.append(Text(result.comparison["conclusion"], overflow="fold"))
     if result.pushed:
         lines.append(Text(f"Pushed to {result.pushed}", overflow="fold"))
     lines.append(Text(f"Run {result.run_dir}", style="dim", overflow="fold"))

@@ -1,16 +1,23 @@
 """What runs, in what order: the whole DAG on one page.
 
-TfdsExampleGen ──┬─ StatisticsGen ─ SchemaGen ─ ExampleValidator ─ AnomalyGate
-                 │                                                     ┊ first
-                 ├──────────── Teacher ┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┘
-                 │                │
-                 ├─ DistillationTrainer
-                 │                │
-                 └──────────── Evaluator ─ Pusher
+    TfdsExampleGen ─┬─ StatisticsGen ─ SchemaGen ─ ExampleValidator ─ AnomalyGate
+                    │                                                   ┊ first
+                    ├─ Teacher [, Teacher2 …, TeacherEnsemble] ┄┄┄┄┄┄┄┄┄┘
+                    ├─ TeacherLogits
+                    ├─ [Assistant, AssistantLogits]
+                    ├─ [DistillationTuner]
+                    ├─ DistillationTrainer [2 …]    [Control, Control2 …]
+                    ├─ [ControlComparison]
+                    ├─ Evaluator, LiteEvaluator
+                    └─ Pusher
+
+What stands in brackets is there when the configuration asks for it. Node ids are
+plain names, which Kubeflow takes as well.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from tfx.components import (
@@ -20,84 +27,186 @@ from tfx.components import (
     StatisticsGen,
     Trainer,
 )
-from tfx.dsl.components.base import executor_spec
+from tfx.dsl.components.base import base_node, executor_spec
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.proto import pusher_pb2, trainer_pb2
+from tfx.types import channel
 
 from components.anomaly_gate.component import AnomalyGate
+from components.control_comparison.component import ControlComparison
 from components.distillation_trainer.component import DistillationTrainer
 from components.evaluator.component import Evaluator
 from components.pusher import executor as pusher_executor
+from components.teacher_ensemble.component import TeacherEnsemble
+from components.teacher_logits.component import TeacherLogits
 from components.tfds_example_gen.component import TfdsExampleGen
 from pipeline.config import PipelineConfig
 from trainer import teacher as teacher_module
 
+Channel = channel.BaseChannel
 
-def create_pipeline(config: PipelineConfig, **arguments: Any) -> tfx_pipeline.Pipeline:
+
+def create_pipeline(
+    config: PipelineConfig, *, until: str | None = None, **arguments: Any
+) -> tfx_pipeline.Pipeline:
     """Builds the DAG from a configuration.
 
     Args:
         config: What to run.
+        until: Id of the last node to keep; None: all.
         **arguments: Further arguments of TFX's Pipeline that depend on where it
             runs, such as `metadata_connection_config`.
     """
-    example_gen = TfdsExampleGen(data=config.data)
-    examples = example_gen.outputs["examples"]
-
-    statistics_gen = StatisticsGen(examples=examples)
-    statistics = statistics_gen.outputs["statistics"]
-    schema_gen = SchemaGen(statistics=statistics, infer_feature_shape=True)
-    example_validator = ExampleValidator(
-        statistics=statistics, schema=schema_gen.outputs["schema"]
+    nodes = _Nodes()
+    examples, gate = _add_data(nodes, config)
+    teacher = _add_teacher(nodes, config, examples, gate)
+    student = _add_students(nodes, config, examples, teacher)
+    evaluator = nodes.add(
+        Evaluator(
+            examples=examples,
+            student_model=student,
+            teacher_model=teacher,
+            gate=config.gate,
+        )
     )
-    anomaly_gate = AnomalyGate(anomalies=example_validator.outputs["anomalies"])
-
-    teacher = Trainer(
-        examples=examples,
-        run_fn=f"{teacher_module.__name__}.{teacher_module.run_fn.__name__}",
-        train_args=trainer_pb2.TrainArgs(),
-        eval_args=trainer_pb2.EvalArgs(),
-        custom_config={teacher_module.CONFIG_KEY: config.teacher.to_json()},
-    ).with_id("Teacher")
-    teacher.add_upstream_node(anomaly_gate)
-
-    student = DistillationTrainer(
-        examples=examples,
-        teacher_model=teacher.outputs["model"],
-        student=config.student,
-        distillation=config.distillation,
+    nodes.add(_pusher(config, student, evaluator.outputs["blessing"]))
+    return tfx_pipeline.Pipeline(
+        pipeline_name=config.pipeline_name,
+        pipeline_root=str(config.artifacts_dir),
+        components=nodes.until(until),
+        enable_cache=config.pipeline.cache,
+        beam_pipeline_args=list(config.beam.args),
+        **arguments,
     )
-    evaluator = Evaluator(
-        examples=examples,
-        student_model=student.outputs["model"],
-        teacher_model=teacher.outputs["model"],
-        gate=config.gate,
-    )
-    pusher = Pusher(
-        model=student.outputs["model"],
-        model_blessing=evaluator.outputs["blessing"],
+
+
+class _Nodes:
+    """The nodes so far, in the order in which they can run."""
+
+    def __init__(self) -> None:
+        self._nodes: list[base_node.BaseNode] = []
+
+    def add(self, node: Any, node_id: str | None = None) -> Any:
+        self._nodes.append(node.with_id(node_id) if node_id else node)
+        return node
+
+    def until(self, node_id: str | None) -> list[base_node.BaseNode]:
+        if node_id is None:
+            return self._nodes
+        ids = [node.id for node in self._nodes]
+        return self._nodes[: ids.index(node_id) + 1]
+
+
+def _add_data(nodes: _Nodes, config: PipelineConfig) -> tuple[Channel, AnomalyGate]:
+    """Examples, and the node that fails when they are not as they should be."""
+    examples = nodes.add(TfdsExampleGen(data=config.data)).outputs["examples"]
+    statistics = nodes.add(StatisticsGen(examples=examples)).outputs["statistics"]
+    schema = nodes.add(
+        SchemaGen(statistics=statistics, infer_feature_shape=True)
+    ).outputs["schema"]
+    validator = nodes.add(ExampleValidator(statistics=statistics, schema=schema))
+    return examples, nodes.add(AnomalyGate(anomalies=validator.outputs["anomalies"]))
+
+
+def _add_teacher(
+    nodes: _Nodes, config: PipelineConfig, examples: Channel, gate: AnomalyGate
+) -> Channel:
+    """The teacher's model: of one Trainer, or of an ensemble of several."""
+    models = []
+    for number in range(config.ensemble.size):
+        settings = dataclasses.replace(
+            config.teacher, seed=config.teacher.seed + number
+        )
+        if config.ensemble.models:
+            settings = dataclasses.replace(
+                settings, model=config.ensemble.models[number]
+            )
+        teacher = Trainer(
+            examples=examples,
+            run_fn=f"{teacher_module.__name__}.{teacher_module.run_fn.__name__}",
+            train_args=trainer_pb2.TrainArgs(),
+            eval_args=trainer_pb2.EvalArgs(),
+            custom_config={teacher_module.CONFIG_KEY: settings.to_json()},
+        )
+        teacher.add_upstream_node(gate)
+        nodes.add(teacher, _numbered("Teacher", number))
+        models.append(teacher.outputs["model"])
+    if len(models) == 1:
+        return models[0]
+    ensemble = TeacherEnsemble(teacher_models=models, average=config.ensemble.average)
+    return nodes.add(ensemble).outputs["model"]
+
+
+def _add_students(
+    nodes: _Nodes, config: PipelineConfig, examples: Channel, teacher: Channel
+) -> Channel:
+    """The student's model, and whatever is trained beside it."""
+    layers = [pair.teacher for pair in config.distillation.features]
+
+    def logits_of(model: Channel, node_id: str) -> Channel:
+        node = TeacherLogits(
+            examples=examples,
+            teacher_model=model,
+            views=config.views,
+            feature_layers=layers,
+        )
+        return nodes.add(node, node_id).outputs["teacher_logits"]
+
+    logits = logits_of(teacher, "TeacherLogits")
+    if config.assistant is not None:
+        assistant = DistillationTrainer(
+            examples=examples,
+            teacher_model=teacher,
+            teacher_logits=logits,
+            student=config.assistant,
+            distillation=config.distillation,
+            role="assistant",
+        )
+        teacher = nodes.add(assistant, "Assistant").outputs["model"]
+        logits = logits_of(teacher, "AssistantLogits")
+
+    models: dict[str, list[Channel]] = {"student": [], "control": []}
+    node_ids = {"student": "DistillationTrainer", "control": "Control"}
+    roles = ["student", "control"] if config.control else ["student"]
+    for number in range(config.seeds):
+        settings = dataclasses.replace(
+            config.student, seed=config.student.seed + number
+        )
+        for role in roles:
+            trainer = DistillationTrainer(
+                examples=examples,
+                teacher_model=teacher,
+                teacher_logits=logits,
+                student=settings,
+                distillation=config.distillation,
+                role=role,
+            )
+            nodes.add(trainer, _numbered(node_ids[role], number))
+            models[role].append(trainer.outputs["model"])
+    if config.control:
+        nodes.add(
+            ControlComparison(
+                examples=examples,
+                students=models["student"],
+                controls=models["control"],
+            )
+        )
+    return models["student"][0]
+
+
+def _numbered(node_id: str, number: int) -> str:
+    """`Teacher`, `Teacher2`, `Teacher3` …: Kubeflow allows no dots there."""
+    return node_id if number == 0 else f"{node_id}{number + 1}"
+
+
+def _pusher(config: PipelineConfig, student: Channel, blessing: Channel) -> Pusher:
+    return Pusher(
+        model=student,
+        model_blessing=blessing,
         push_destination=pusher_pb2.PushDestination(
             filesystem=pusher_pb2.PushDestination.Filesystem(
                 base_directory=str(config.serving_dir)
             )
         ),
         custom_executor_spec=executor_spec.ExecutorClassSpec(pusher_executor.Executor),
-    )
-    return tfx_pipeline.Pipeline(
-        pipeline_name=config.pipeline_name,
-        pipeline_root=str(config.artifacts_dir),
-        components=[
-            example_gen,
-            statistics_gen,
-            schema_gen,
-            example_validator,
-            anomaly_gate,
-            teacher,
-            student,
-            evaluator,
-            pusher,
-        ],
-        enable_cache=config.pipeline.cache,
-        beam_pipeline_args=list(config.beam.args),
-        **arguments,
     )

@@ -174,6 +174,7 @@ def latest_models(config: PipelineConfig) -> tuple[str, str]:
         if kind.name.endswith("DistillationTrainer")
         for execution in store.get_executions_by_type(kind.name)
         if execution.last_known_state == metadata_store_pb2.Execution.COMPLETE
+        and execution.custom_properties["role"].string_value == "student"
     ]
     if not executions:
         raise DistillError(

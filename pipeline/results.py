@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from typing import Any
 
 import ml_metadata
 
@@ -51,6 +52,8 @@ class RunResult:
         pushed: Folder of the pushed version; None when nothing was pushed.
         num_test_examples: Number of images that the gate decided on.
         agreement: Share of test images with the same answer from both models.
+        comparison: What distillation gained, see `trainer.comparison`; None
+            without a control.
         teacher: The teacher.
         student: The student.
         nodes: By node id, in the order in which they ran.
@@ -65,6 +68,7 @@ class RunResult:
     pushed: str | None
     num_test_examples: int
     agreement: float | None
+    comparison: dict[str, Any] | None
     teacher: ModelResult
     student: ModelResult
     nodes: dict[str, NodeResult]
@@ -105,12 +109,26 @@ def collect(
         pushed=_pushed(outputs["Pusher"]["pushed_model"][0]),
         num_test_examples=verdict.num_examples,
         agreement=verdict.agreement,
-        teacher=_model(outputs["Teacher"]["model"][0], verdict.teacher),
+        comparison=_comparison(outputs),
+        teacher=_model(_teacher(outputs), verdict.teacher),
         student=_model(outputs["DistillationTrainer"]["model"][0], verdict.student),
         nodes=nodes,
         run_id=run_id,
         run_dir=run_dir,
     )
+
+
+def _teacher(outputs):
+    """The teacher's artifact: the ensemble's where there is one."""
+    return outputs.get("TeacherEnsemble", outputs["Teacher"])["model"][0]
+
+
+def _comparison(outputs) -> dict[str, Any] | None:
+    if "ControlComparison" not in outputs:
+        return None
+    folder = outputs["ControlComparison"]["comparison"][0].uri
+    with open(os.path.join(folder, "comparison.json"), encoding="utf-8") as file:
+        return json.load(file)
 
 
 def _model(artifact, metrics) -> ModelResult:

@@ -1,4 +1,4 @@
-"""Moved and turned copies of images: random for the teacher, fixed views for the student."""
+"""Moved and turned copies of images: random ones, and fixed views of each."""
 
 from __future__ import annotations
 
@@ -109,7 +109,9 @@ def make_views(
     reach = 2 * config.max_shift + 1
     offsets = np.stack(
         [
-            (_random_bits(names, view, config.seed, axis) % np.uint64(reach)).astype(int)
+            (_random_bits(names, view, config.seed, axis) % np.uint64(reach)).astype(
+                int
+            )
             - config.max_shift
             for axis in (0, 1)
         ],

@@ -62,7 +62,9 @@ class Lesson:
 
     def packed(self) -> tuple[np.ndarray, np.ndarray]:
         """The original images, with labels and answers as one target."""
-        return self.split.images, losses.pack_targets(self.split.labels, self.answers[0])
+        return self.split.images, losses.pack_targets(
+            self.split.labels, self.answers[0]
+        )
 
 
 class DistillationBatches(keras.utils.PyDataset):

@@ -131,7 +131,9 @@ def compare(
         high=float(high),
         p_value=p_value,
         num_examples=size,
-        conclusion=_conclusion(difference, float(low), float(high), p_value, len(seeds)),
+        conclusion=_conclusion(
+            difference, float(low), float(high), p_value, len(seeds)
+        ),
     )
 
 

@@ -14,7 +14,6 @@ from typing import Any
 from trainer.errors import ConfigError
 from trainer.section import Section, require
 
-
 MAX_TEACHERS = 9
 MAX_SEEDS = 9
 

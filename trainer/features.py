@@ -9,9 +9,7 @@ import keras
 from trainer.errors import ModelError
 
 
-def feature_model(
-    model: keras.Model, layers: Sequence[str], whose: str
-) -> keras.Model:
+def feature_model(model: keras.Model, layers: Sequence[str], whose: str) -> keras.Model:
     """From raw images to the features of named layers, side by side.
 
     A feature map is averaged over its rows and columns, so that layers of

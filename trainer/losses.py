@@ -198,4 +198,6 @@ class PackedAgreement(PackedAccuracy):
 
 
 def _equal(one: Any, other: Any) -> Any:
-    return ops.cast(ops.equal(ops.cast(one, "int32"), ops.cast(other, "int32")), "float32")
+    return ops.cast(
+        ops.equal(ops.cast(one, "int32"), ops.cast(other, "int32")), "float32"
+    )

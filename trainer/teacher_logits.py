@@ -76,7 +76,9 @@ def ask(
 
 
 def lessons(
-    answers: Mapping[str, TeacherLogits], splits: Mapping[str, Split], views: ViewsConfig
+    answers: Mapping[str, TeacherLogits],
+    splits: Mapping[str, Split],
+    views: ViewsConfig,
 ) -> dict[str, Lesson]:
     """Joins examples and answers.
 
@@ -95,7 +97,10 @@ def lessons(
 
 
 def compute(
-    teacher: Teachers, split: Split, views: ViewsConfig, task: str = "asking the teacher"
+    teacher: Teachers,
+    split: Split,
+    views: ViewsConfig,
+    task: str = "asking the teacher",
 ) -> TeacherLogits:
     """Asks the teacher about every view of every example, once each.
 
@@ -116,7 +121,9 @@ def compute(
             answers[view, batch] = teacher.answers(images)
             done = view * size + min(start + _BATCH, size)
             report(
-                Progress(task, done, views.count * size, f"view {view + 1}/{views.count}")
+                Progress(
+                    task, done, views.count * size, f"view {view + 1}/{views.count}"
+                )
             )
     if not np.isfinite(answers).all():
         raise ModelError(

@@ -117,7 +117,9 @@ class Teachers:
                 "Features of several teachers cannot be averaged. Use one teacher with "
                 "distillation.features, or none of the features."
             )
-        return features.feature_model(export.load_keras(model_dirs[0]), layers, "Teacher")
+        return features.feature_model(
+            export.load_keras(model_dirs[0]), layers, "Teacher"
+        )
 
 
 def average_logits(

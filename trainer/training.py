@@ -242,8 +242,8 @@ class _Watch(keras.callbacks.Callback):
         loss = (logs or {}).get("loss", 0.0)
         if not math.isfinite(loss):
             raise ModelError(
-                f"While {self._task}, the loss is {loss} in epoch {self._epoch + 1}, expected a "
-                f"finite number. Lower {self._section}.learning_rate."
+                f"While {self._task}, the loss is {loss} in epoch {self._epoch + 1}, "
+                f"expected a finite number. Lower {self._section}.learning_rate."
             )
         self._report(self._epoch * self._steps + batch + 1, logs)
 

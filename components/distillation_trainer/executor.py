@@ -24,6 +24,8 @@ from trainer.config import (
 from trainer.data_spec import DataSpec
 from trainer.teachers import Teachers
 
+CONTROL = "control"
+
 Artifacts = dict[str, list[types.Artifact]]
 
 
@@ -72,12 +74,17 @@ def settings(
     """The configured settings, with a tuner's values laid over them."""
     student = StudentConfig.from_json(exec_properties["student"])
     distillation = DistillationConfig.from_json(exec_properties["distillation"])
-    if not input_dict.get("hyperparameters"):
-        return student, distillation
-    folder = artifact_utils.get_single_uri(input_dict["hyperparameters"])
-    text = io_utils.read_string_file(io_utils.get_only_uri_in_dir(folder))
-    tuned = keras_tuner.HyperParameters.from_config(json.loads(text))
-    return hyperparameters.apply(tuned.values, student, distillation)
+    if input_dict.get("hyperparameters"):
+        folder = artifact_utils.get_single_uri(input_dict["hyperparameters"])
+        text = io_utils.read_string_file(io_utils.get_only_uri_in_dir(folder))
+        tuned = keras_tuner.HyperParameters.from_config(json.loads(text))
+        student, distillation = hyperparameters.apply(
+            tuned.values, student, distillation
+        )
+    if exec_properties["role"] == CONTROL:
+        # Everything as the student's, but from labels alone.
+        distillation = DistillationConfig(student_loss_weight=1.0)
+    return student, distillation
 
 
 def prepare(

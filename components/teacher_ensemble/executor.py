@@ -30,7 +30,9 @@ class Executor(base_executor.BaseExecutor):
         average = AverageConfig.from_json(exec_properties["average"])
         keys = [input_key(number) for number in range(MAX_TEACHERS)]
         folders = [
-            path_utils.serving_model_path(artifact_utils.get_single_uri(input_dict[key]))
+            path_utils.serving_model_path(
+                artifact_utils.get_single_uri(input_dict[key])
+            )
             for key in keys
             if input_dict.get(key)
         ]

@@ -41,7 +41,9 @@ class Executor(base_executor.BaseExecutor):
         artifact.set_string_custom_property("data_fingerprint", spec.fingerprint)
         artifact.set_string_custom_property("dataset", spec.dataset)
         artifact.set_int_custom_property("num_views", views.count)
-        artifact.set_int_custom_property("format_version", teacher_logits.FORMAT_VERSION)
+        artifact.set_int_custom_property(
+            "format_version", teacher_logits.FORMAT_VERSION
+        )
 
 
 def load_teachers(

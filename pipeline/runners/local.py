@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import logging
 import pathlib
@@ -42,15 +43,38 @@ class Watcher(Protocol):
     def node_finished(self, node_id: str, result: results.NodeResult) -> None: ...
 
 
+@dataclasses.dataclass(frozen=True)
+class Ran:
+    """What ran: execution id and result by node id, in order."""
+
+    executions: dict[str, int]
+    results: dict[str, results.NodeResult]
+
+
 def run(
     config: PipelineConfig, watcher: Watcher, run_dir: pathlib.Path
 ) -> results.RunResult:
-    """Runs the whole pipeline.
+    """Runs the whole pipeline and reads its result; see `run_nodes`."""
+    ran = run_nodes(config, watcher, run_dir)
+    with tfx_metadata.Metadata(metadata.connection_config(config)) as handle:
+        return results.collect(
+            handle.store, ran.executions, ran.results, run_dir.name, str(run_dir)
+        )
+
+
+def run_nodes(
+    config: PipelineConfig,
+    watcher: Watcher,
+    run_dir: pathlib.Path,
+    until: str | None = None,
+) -> Ran:
+    """Runs the pipeline, or its first part.
 
     Args:
         config: What to run.
         watcher: Told of every node.
         run_dir: Folder of this run, already made; its name is the run's id.
+        until: Id of the last node to run; None: all.
 
     Raises:
         DistillError: For a failure that its text explains; nothing was pushed,
@@ -59,7 +83,9 @@ def run(
     with folders.only_run(config.pipeline_dir):
         connection = metadata.connection_config(config)
         ir = compiler.Compiler().compile(
-            graph.create_pipeline(config, metadata_connection_config=connection)
+            graph.create_pipeline(
+                config, until=until, metadata_connection_config=connection
+            )
         )
         with tfx_metadata.Metadata(connection) as handle:
             stale = metadata.fail_unfinished(handle.store, config.pipeline_name)
@@ -73,14 +99,7 @@ def run(
                 runner.run_with_ir(ir)
         finally:
             _finish(config, connection, run_dir)
-        with tfx_metadata.Metadata(connection) as handle:
-            return results.collect(
-                handle.store,
-                runner.executions,
-                runner.results,
-                run_dir.name,
-                str(run_dir),
-            )
+    return Ran(runner.executions, runner.results)
 
 
 class _LocalDagRunner(local_dag_runner.LocalDagRunner):

@@ -5,9 +5,15 @@ import numpy as np
 from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
-from trainer import data, export, models, training
-from trainer.config import DistillationConfig, StudentConfig, TeacherConfig
+from trainer import data, export, models, teacher_logits, training
+from trainer.config import (
+    DistillationConfig,
+    StudentConfig,
+    TeacherConfig,
+    ViewsConfig,
+)
 from trainer.data_spec import DataSpec
+from trainer.teachers import Teachers
 
 TEACHER = TeacherConfig(epochs=8, batch_size=64)
 STUDENT = StudentConfig(epochs=12, batch_size=64)
@@ -34,8 +40,8 @@ def artifact(model, spec, role, folder):
     return result
 
 
-def predictor(model):
-    return export.Predictor(path_utils.serving_model_path(model.uri))
+def serving_path(model):
+    return path_utils.serving_model_path(model.uri)
 
 
 def train_student(examples, teacher, *, shuffled_labels=False):
@@ -46,8 +52,12 @@ def train_student(examples, teacher, *, shuffled_labels=False):
         mixed = np.random.default_rng(0).permutation(train.labels)
         train = data.Split(train.images, mixed)
         distillation = DistillationConfig(student_loss_weight=1.0)
+    views = ViewsConfig(count=2)
+    both = {"train": train, "eval": evaluation}
+    answers = teacher_logits.ask(Teachers([serving_path(teacher)]), both, views)
+    lessons = teacher_logits.lessons(answers, both, views)
     return training.train_student(
-        predictor(teacher), train, evaluation, spec, STUDENT, distillation
+        lessons["train"], lessons["eval"], spec, STUDENT, distillation
     ).model
 
 

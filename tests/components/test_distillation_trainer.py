@@ -8,39 +8,62 @@ import sys
 
 import digit_models
 import keras_tuner
+import numpy as np
 import pytest
 from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
 from components.distillation_trainer.executor import Executor
+from components.teacher_logits.artifact import TeacherLogits
+from components.teacher_logits.executor import Executor as AskExecutor
 from trainer import export
-from trainer.config import DistillationConfig, StudentConfig
+from trainer.config import (
+    AverageConfig,
+    DistillationConfig,
+    StudentConfig,
+    ViewsConfig,
+)
 from trainer.data_spec import DataSpec
 from trainer.errors import DataError, ModelError
 
 STUDENT = StudentConfig(epochs=1, batch_size=256)
+VIEWS = ViewsConfig(count=2)
 
 
 @pytest.fixture
 def train(examples, teacher, tmp_path):
     """A function that calls the executor; returns the student's artifact."""
 
-    def run(*, teacher_model=teacher, student=STUDENT, hyperparameters=()):
+    def run(*, teachers=(teacher,), role="student", **inputs):
         model, model_run = standard_artifacts.Model(), standard_artifacts.ModelRun()
         model.uri, model_run.uri = str(tmp_path / "model"), str(tmp_path / "run")
-        inputs = {
-            "examples": [examples],
-            "teacher_model": [teacher_model],
-            "hyperparameters": list(hyperparameters),
-        }
+        inputs |= {"examples": [examples], "teacher_model": list(teachers)}
         properties = {
-            "student": student.to_json(),
-            "distillation": DistillationConfig(views=2).to_json(),
+            "student": STUDENT.to_json(),
+            "distillation": DistillationConfig().to_json(),
+            "views": VIEWS.to_json(),
+            "average": AverageConfig().to_json(),
+            "role": role,
         }
         Executor().Do(inputs, {"model": [model], "model_run": [model_run]}, properties)
         return model
 
     return run
+
+
+@pytest.fixture
+def answers(examples, teacher, tmp_path):
+    """The TeacherLogits artifact of `teacher` and `examples`."""
+    artifact = TeacherLogits()
+    artifact.uri = str(tmp_path / "answers")
+    properties = {
+        "views": VIEWS.to_json(),
+        "average": AverageConfig().to_json(),
+        "feature_layers": "[]",
+    }
+    inputs = {"examples": [examples], "teacher_model": [teacher]}
+    AskExecutor().Do(inputs, {"teacher_logits": [artifact]}, properties)
+    return artifact
 
 
 def _card(model):
@@ -52,7 +75,7 @@ def test_the_student_says_how_it_was_made(train, examples):
     card = _card(model)
     assert (card.role, card.spec) == ("student", DataSpec.load(examples.uri))
     assert card.config["student"]["epochs"] == 1
-    assert card.config["distillation"]["views"] == 2
+    assert card.config["distillation"]["temperature"] == 4.0
     assert model.get_int_custom_property("num_parameters") == 8778
 
 
@@ -87,6 +110,43 @@ def test_hyperparameters_of_a_tuner_are_used(train, tmp_path):
     assert card.config["student"]["batch_size"] == 512
 
 
+def test_given_answers_make_the_same_student_as_computed_ones(train, answers):
+    given = _weights(train(teacher_logits=[answers]))
+    for mine, its in zip(given, _weights(train()), strict=True):
+        np.testing.assert_allclose(mine, its, atol=1e-5)
+
+
+def test_answers_of_another_teacher_are_refused(train, answers, examples, tmp_path):
+    spec = DataSpec.load(examples.uri)
+    other = digit_models.artifact(
+        digit_models.untrained(spec), spec, "teacher", tmp_path / "other"
+    )
+    with pytest.raises(ModelError, match="are of the teacher"):
+        train(teachers=[other], teacher_logits=[answers])
+
+
+def test_the_answers_say_whose_they_are(answers, teacher, examples):
+    digest = export.content_digest(digit_models.serving_path(teacher))
+    assert answers.get_string_custom_property("teacher") == digest
+    fingerprint = DataSpec.load(examples.uri).fingerprint
+    assert answers.get_string_custom_property("data_fingerprint") == fingerprint
+
+
+def test_several_teachers_are_averaged(train, teacher):
+    assert _card(train(teachers=[teacher, teacher])).role == "student"
+
+
+def test_a_control_learns_from_labels_alone(train):
+    card = _card(train(role="control"))
+    assert card.role == "control"
+    assert card.config["distillation"]["student_loss_weight"] == 1.0
+
+
+def _weights(model):
+    folder = path_utils.serving_model_path(model.uri)
+    return export.load_keras(folder).get_weights()
+
+
 def test_a_teacher_of_other_classes_is_refused_before_training(
     train, examples, tmp_path
 ):
@@ -96,7 +156,7 @@ def test_a_teacher_of_other_classes_is_refused_before_training(
         digit_models.untrained(letters), letters, "teacher", tmp_path / "other"
     )
     with pytest.raises(ModelError, match=r"knows the classes A, B.* digits has 0, 1"):
-        train(teacher_model=other)
+        train(teachers=[other])
     assert not (tmp_path / "model").exists()
 
 
@@ -104,7 +164,7 @@ def test_a_teacher_that_does_not_load_is_refused(train, tmp_path):
     empty = standard_artifacts.Model()
     empty.uri = str(tmp_path / "empty")
     with pytest.raises(ModelError, match="No loadable model"):
-        train(teacher_model=empty)
+        train(teachers=[empty])
 
 
 def test_examples_of_another_component_are_refused(train, examples, tmp_path):

@@ -13,6 +13,7 @@ from tfx.utils import proto_utils
 
 from components.evaluator import config, executor
 from components.evaluator.verdict import Verdict
+from trainer import export
 from trainer.config import GateConfig
 from trainer.data_spec import DataSpec
 
@@ -86,7 +87,8 @@ def test_the_verdict_holds_the_models_real_accuracy(
     evaluate, student_model, teacher, examples
 ):
     _, verdict = evaluate(student_model)
-    answers = digit_models.predictor(teacher).predict(_test_images(examples))["class"]
+    predictor = export.Predictor(digit_models.serving_path(teacher))
+    answers = predictor.predict(_test_images(examples))["class"]
     mine = np.asarray(student_model(_test_images(examples))).argmax(1)
     labels = _test_labels(examples)
     accuracy = np.mean(mine == labels)

@@ -51,7 +51,9 @@ def test_what_is_saved_is_what_the_teacher_says(teacher, saved, train):
     loaded, views = teacher_logits.load(saved, teacher, ("train", "eval"))
     assert views == VIEWS
     np.testing.assert_allclose(
-        loaded["train"].aligned(train, "train")[0], teacher.answers(train.images), atol=1e-5
+        loaded["train"].aligned(train, "train")[0],
+        teacher.answers(train.images),
+        atol=1e-5,
     )
 
 
@@ -69,14 +71,18 @@ def test_examples_without_an_answer_are_refused(teacher, saved, train):
     images = train.images.copy()
     images[5] += 1
     loaded, _ = teacher_logits.load(saved, teacher, ("train",))
-    with pytest.raises(ModelError, match="lack 1 of 96 examples of split train.*record 5"):
+    with pytest.raises(
+        ModelError, match="lack 1 of 96 examples of split train.*record 5"
+    ):
         loaded["train"].aligned(dataclasses.replace(train, images=images), "train")
 
 
 def test_answers_of_another_teacher_are_refused(saved, spec, tmp_path):
     other = models.build("small_data.dense", spec.image_shape, 3)
     folder = str(tmp_path / "other")
-    export.save(other, folder, role="teacher", spec=spec, config={}, history={}, seconds=0)
+    export.save(
+        other, folder, role="teacher", spec=spec, config={}, history={}, seconds=0
+    )
     with pytest.raises(ModelError, match="are of the teacher .* received the teacher"):
         teacher_logits.load(saved, Teachers([folder]), ("train",))
 
@@ -94,7 +100,9 @@ def test_probabilities_are_averaged_with_their_weights():
 
 
 def test_logits_are_averaged_as_they_are():
-    averaged = average_logits([np.array([[4.0, 0]]), np.zeros((1, 2))], [0.25, 0.75], "logits")
+    averaged = average_logits(
+        [np.array([[4.0, 0]]), np.zeros((1, 2))], [0.25, 0.75], "logits"
+    )
     np.testing.assert_allclose(averaged, [[1.0, 0.0]])
 
 

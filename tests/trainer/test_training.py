@@ -173,7 +173,13 @@ def nan(image_shape, num_classes):
 def test_logits_that_are_not_finite_are_refused(train, spec, tmp_path):
     model = models.build(f"{__name__}.nan", spec.image_shape, spec.num_classes)
     export.save(
-        model, str(tmp_path), role="teacher", spec=spec, config={}, history={}, seconds=0
+        model,
+        str(tmp_path),
+        role="teacher",
+        spec=spec,
+        config={},
+        history={},
+        seconds=0,
     )
     with pytest.raises(ModelError, match="logits are not finite for 864 of 864"):
         teacher_logits.compute(Teachers([str(tmp_path)]), train, VIEWS)
