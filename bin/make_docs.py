@@ -1,6 +1,6 @@
 """Writes `docs/cli.md` from the help of every command.
 
-Run it, or `make docs`, after a change to `pipeline/cli.py`.
+Run it after a change to `pipeline/cli.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ PATH = pathlib.Path(__file__).resolve().parent.parent / "docs" / "cli.md"
 _HEAD = """\
 # The command `distill`
 
-<!-- Written by bin/make_docs.py; `make docs` brings it up to date. -->
+<!-- Written by bin/make_docs.py. Change pipeline/cli.py, then run that. -->
 
 `distill COMMAND --help` prints the same texts.
 
