@@ -54,7 +54,9 @@ def _commands(program):
 
 
 def test_cli_page_is_current():
-    assert make_docs.PATH.read_text() == make_docs.text(), "run: python bin/make_docs.py"
+    assert make_docs.PATH.read_text() == make_docs.text(), (
+        "run: python bin/make_docs.py"
+    )
 
 
 def test_every_key_is_on_the_configuration_page_with_its_default():
