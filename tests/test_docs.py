@@ -1,0 +1,130 @@
+"""Documentation that cannot go stale: read, and held against the code."""
+
+import dataclasses
+import pathlib
+import re
+import shlex
+
+import click
+import make_docs
+import pytest
+import yaml
+
+from pipeline.cli import cli
+from pipeline.config import CONFIGS_DIR, PipelineConfig, load_config, shipped_names
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+PAGES = sorted({ROOT / "README.md", *DOCS.rglob("*.md")} - {make_docs.PATH})
+FILES = ("metadata.sqlite",)  # looks like a key
+OWN_FILES = ("shapes.yaml",)  # a person's own configuration in an example
+
+
+def _defaults(section, prefix=""):
+    """Yields the dotted path of every key of a configuration, with its value."""
+    for field in dataclasses.fields(section):
+        key, value = prefix + field.name, getattr(section, field.name)
+        if dataclasses.is_dataclass(value):
+            yield from _defaults(value, f"{key}.")
+        else:
+            yield key, list(value) if isinstance(value, tuple) else value
+
+
+DEFAULTS = dict(_defaults(PipelineConfig()))
+
+
+def _blocks(page, *languages):
+    """Yields the code blocks of a page in one of `languages`."""
+    pattern = r"^```(\w*)[^\n]*\n(.*?)^```"
+    for language, block in re.findall(pattern, page.read_text(), re.M | re.S):
+        if language in languages:
+            yield block
+
+
+def _commands(program):
+    """The arguments of every call of `program` in the pages' shell blocks."""
+    for page in PAGES:
+        for block in _blocks(page, "sh", "console"):
+            for line in block.replace("\\\n", " ").splitlines():
+                line = re.sub(r'make run ARGS="(.*)"', r"distill run \1", line)
+                call = re.match(rf"(?:\$ )?(?:\w+=\S+ )*{program}\b(.*)", line)
+                if call:
+                    arguments = shlex.split(call[1], comments=True)
+                    yield pytest.param(arguments, id=f"{page.name}: {line}")
+
+
+def test_cli_page_is_current():
+    assert make_docs.PATH.read_text() == make_docs.text(), (
+        "run: python bin/make_docs.py"
+    )
+
+
+def test_every_key_is_on_the_configuration_page_with_its_default():
+    text = (DOCS / "configuration.md").read_text()
+    rows = re.findall(r"^\| `([a-z_.]+)` \|[^|]*\| `([^`]*)` \|", text, re.M)
+    assert {key: yaml.safe_load(default) for key, default in rows} == DEFAULTS
+
+
+def test_every_key_is_in_the_default_configuration():
+    def written(values, prefix=""):
+        for key, value in values.items():
+            nested = isinstance(value, dict) and value
+            yield from written(value, f"{prefix}{key}.") if nested else [prefix + key]
+
+    text = (CONFIGS_DIR / "default.yaml").read_text()
+    assert set(written(yaml.safe_load(text))) == set(DEFAULTS)
+
+
+def test_default_configuration_is_the_defaults():
+    assert load_config("default") == load_config()
+
+
+@pytest.mark.parametrize("arguments", list(_commands("distill")))
+def test_commands_in_the_pages_exist(arguments):
+    with click.Context(cli, info_name="distill") as group:
+        name, command, rest = cli.resolve_command(group, arguments)
+        given = command.make_context(name, rest, parent=group).params
+    assert given["file"] in (None, *shipped_names(), *OWN_FILES)
+    file = given["file"] if given["file"] in shipped_names() else None
+    load_config(file, given["overrides"])
+
+
+@pytest.mark.parametrize("arguments", list(_commands("make")))
+def test_targets_in_the_pages_exist(arguments):
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.M)
+    assert arguments[0] in targets
+
+
+def test_keys_named_in_the_pages_exist():
+    sections = "|".join(field.name for field in dataclasses.fields(PipelineConfig))
+    for page in PAGES:
+        for key in re.findall(
+            rf"`((?:{sections})\.[a-z_.]+)(?:=[^`]*)?`", page.read_text()
+        ):
+            is_section = any(known.startswith(f"{key}.") for known in DEFAULTS)
+            assert key in {*DEFAULTS, *FILES} or is_section, f"{page.name}: {key}"
+
+
+def test_links_in_the_pages_lead_somewhere():
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_python_blocks_compile():
+    for page in PAGES:
+        for number, block in enumerate(_blocks(page, "python")):
+            compile(block, f"{page.name}, block {number}", "exec")
+
+
+@pytest.mark.slow
+def test_models_in_the_readme_fit_the_pipeline(tmp_path, monkeypatch):
+    from trainer import models
+
+    blocks = _blocks(ROOT / "README.md", "python")
+    (source,) = [block for block in blocks if block.startswith('"""my_models.py')]
+    (tmp_path / "my_models.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("big", "small"):
+        model = models.build(f"my_models.{name}", (32, 32, 3), 3)
+        assert model.output_shape == (None, 3)
