@@ -7,7 +7,7 @@ LOCK := pip compile setup.py - --extra dev --extra kubeflow --no-emit-index-url 
 	--no-annotate --quiet --custom-compile-command "make lock" $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format lock
+.PHONY: help setup run test check format docs lock
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 15
@@ -29,6 +29,9 @@ check: setup  ## Check format, style and types.
 format: setup  ## Format the code and mend what can be mended.
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+docs: setup  ## Write docs/cli.md from the commands' help.
+	@$(BIN)/python bin/make_docs.py
 
 lock:  ## Bring both lock files up to setup.py; ARGS=--upgrade for newer versions.
 	@uv="$$($(PYTHON) bin/setup_env.py --uv)" && \

@@ -69,7 +69,7 @@ setuptools.setup(
             "trainer.*",
         ]
     ),
-    package_data={"pipeline": ["configs/*.yaml"]},
+    package_data={"pipeline": ["configs/*.yaml", "configs/datasets/*.yaml"]},
     install_requires=_INSTALL_REQUIRES,
     extras_require=_EXTRAS_REQUIRE,
     entry_points={"console_scripts": ["distill=pipeline.cli:main"]},

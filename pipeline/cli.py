@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 import sys
 import traceback
@@ -36,6 +37,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def main() -> None:
     """Entry point of the console command: errors in one line, with an exit status."""
     debug = "--debug" in sys.argv
+    # Models of one's own lie in the folder one works in; they hide nothing.
+    sys.path.append(os.getcwd())
     try:
         status = cli.main(standalone_mode=False)
     except click.exceptions.Abort:
@@ -254,6 +257,7 @@ def samples(
             indices=indices,
             png=png,
             console=terminal.out,
+            notices=terminal.err,
         )
 
 
@@ -319,6 +323,7 @@ def predict(
             png=png,
             resize=resize,
             console=terminal.out,
+            notices=terminal.err,
             as_json=as_json,
         )
 

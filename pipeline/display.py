@@ -146,6 +146,15 @@ def _verdict_lines(result: RunResult) -> list[Text]:
         lines.append(Text(result.comparison["conclusion"], overflow="fold"))
     if result.pushed:
         lines.append(Text(f"Pushed to {result.pushed}", overflow="fold"))
+        if result.newest != result.pushed:
+            lines.append(
+                Text(
+                    f"That was before; servers take the newest version, {result.newest}. "
+                    "To push this student once more: --set pipeline.cache=false",
+                    style="bold yellow",
+                    overflow="fold",
+                )
+            )
     lines.append(Text(f"Run {result.run_dir}", style="dim", overflow="fold"))
     return lines
 

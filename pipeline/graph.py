@@ -41,6 +41,7 @@ from components.teacher_ensemble.component import TeacherEnsemble
 from components.teacher_logits.component import TeacherLogits
 from components.tfds_example_gen.component import TfdsExampleGen
 from pipeline.config import PipelineConfig
+from trainer import models
 from trainer import teacher as teacher_module
 
 Channel = channel.BaseChannel
@@ -102,7 +103,12 @@ def _add_data(nodes: _Nodes, config: PipelineConfig) -> tuple[Channel, AnomalyGa
     examples = nodes.add(TfdsExampleGen(data=config.data)).outputs["examples"]
     statistics = nodes.add(StatisticsGen(examples=examples)).outputs["statistics"]
     schema = nodes.add(
-        SchemaGen(statistics=statistics, infer_feature_shape=True)
+        # From the split that models learn from; the others must then be like it.
+        SchemaGen(
+            statistics=statistics,
+            infer_feature_shape=True,
+            exclude_splits=["eval", "test"],
+        )
     ).outputs["schema"]
     validator = nodes.add(ExampleValidator(statistics=statistics, schema=schema))
     return examples, nodes.add(AnomalyGate(anomalies=validator.outputs["anomalies"]))
@@ -112,7 +118,7 @@ def _add_teacher(
     nodes: _Nodes, config: PipelineConfig, examples: Channel, gate: AnomalyGate
 ) -> Channel:
     """The teacher's model: of one Trainer, or of an ensemble of several."""
-    models = []
+    trained = []
     for number in range(config.ensemble.size):
         settings = dataclasses.replace(
             config.teacher, seed=config.teacher.seed + number
@@ -126,14 +132,18 @@ def _add_teacher(
             run_fn=f"{teacher_module.__name__}.{teacher_module.run_fn.__name__}",
             train_args=trainer_pb2.TrainArgs(),
             eval_args=trainer_pb2.EvalArgs(),
-            custom_config={teacher_module.CONFIG_KEY: settings.to_json()},
+            custom_config={
+                teacher_module.CONFIG_KEY: settings.to_json(),
+                # Read by TFX's cache alone: other code is another teacher.
+                "code": models.source_digest(settings.model),
+            },
         )
         teacher.add_upstream_node(gate)
         nodes.add(teacher, _numbered("Teacher", number))
-        models.append(teacher.outputs["model"])
-    if len(models) == 1:
-        return models[0]
-    ensemble = TeacherEnsemble(teacher_models=models, average=config.ensemble.average)
+        trained.append(teacher.outputs["model"])
+    if len(trained) == 1:
+        return trained[0]
+    ensemble = TeacherEnsemble(teacher_models=trained, average=config.ensemble.average)
     return nodes.add(ensemble).outputs["model"]
 
 
@@ -165,7 +175,7 @@ def _add_students(
         teacher = nodes.add(assistant, "Assistant").outputs["model"]
         logits = logits_of(teacher, "AssistantLogits")
 
-    models: dict[str, list[Channel]] = {"student": [], "control": []}
+    trained: dict[str, list[Channel]] = {"student": [], "control": []}
     node_ids = {"student": "DistillationTrainer", "control": "Control"}
     roles = ["student", "control"] if config.control else ["student"]
     for number in range(config.seeds):
@@ -182,16 +192,16 @@ def _add_students(
                 role=role,
             )
             nodes.add(trainer, _numbered(node_ids[role], number))
-            models[role].append(trainer.outputs["model"])
+            trained[role].append(trainer.outputs["model"])
     if config.control:
         nodes.add(
             ControlComparison(
                 examples=examples,
-                students=models["student"],
-                controls=models["control"],
+                students=trained["student"],
+                controls=trained["control"],
             )
         )
-    return models["student"][0]
+    return trained["student"][0]
 
 
 def _numbered(node_id: str, number: int) -> str:

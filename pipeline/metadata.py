@@ -14,6 +14,7 @@ from pipeline.config import PipelineConfig
 from trainer.errors import ConfigError, DistillError
 
 _SECRET_PREFIX = "env:"
+_SECRETS = ("password", "client_key")
 _SQLITE_NAME = "metadata.sqlite"
 # TFX keeps the SavedModel of a Model artifact in this folder.
 _SAVED_MODEL = "Format-Serving"
@@ -52,6 +53,12 @@ def _resolved(value: Any, key: str) -> Any:
     """Replaces `env:NAME`: a password never stands in a configuration."""
     if isinstance(value, dict):
         return {name: _resolved(item, f"{key}.{name}") for name, item in value.items()}
+    is_secret = key.rpartition(".")[2] in _SECRETS
+    if is_secret and value and not str(value).startswith(_SECRET_PREFIX):
+        raise ConfigError(
+            f"{key} holds a secret, which would be kept with every run. Put it into an "
+            f'environment variable and write "{_SECRET_PREFIX}NAME".'
+        )
     if isinstance(value, str) and value.startswith(_SECRET_PREFIX):
         name = value[len(_SECRET_PREFIX) :]
         if name not in os.environ:

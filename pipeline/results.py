@@ -50,6 +50,8 @@ class RunResult:
         blessed: Whether the gate let the student pass.
         reasons: Why not, one line each.
         pushed: Folder of the pushed version; None when nothing was pushed.
+        newest: Folder of the newest version where `pushed` lies: another one when
+            this student comes from the cache and was pushed before it.
         num_test_examples: Number of images that the gate decided on.
         agreement: Share of test images with the same answer from both models.
         comparison: What distillation gained, see `trainer.comparison`; None
@@ -58,7 +60,7 @@ class RunResult:
         student: The student.
         nodes: By node id, in the order in which they ran.
         run_id: Name of the run in ML Metadata.
-        run_dir: Folder with the run's resolved configuration, log and this result.
+        run_dir: Folder with the run's resolved configuration and this result.
     """
 
     dataset: str
@@ -66,6 +68,7 @@ class RunResult:
     blessed: bool
     reasons: tuple[str, ...]
     pushed: str | None
+    newest: str | None
     num_test_examples: int
     agreement: float | None
     comparison: dict[str, Any] | None
@@ -101,12 +104,14 @@ def collect(
     outputs = {node: metadata.outputs(store, id_) for node, id_ in executions.items()}
     examples = outputs["TfdsExampleGen"]["examples"][0].custom_properties
     verdict = Verdict.load(outputs["Evaluator"]["blessing"][0].uri)
+    pushed = _pushed(outputs["Pusher"]["pushed_model"][0])
     return RunResult(
         dataset=examples["dataset"].string_value,
         dataset_version=examples["dataset_version"].string_value,
         blessed=verdict.blessed,
         reasons=verdict.reasons,
-        pushed=_pushed(outputs["Pusher"]["pushed_model"][0]),
+        pushed=pushed,
+        newest=_newest(pushed),
         num_test_examples=verdict.num_examples,
         agreement=verdict.agreement,
         comparison=_comparison(outputs),
@@ -146,10 +151,19 @@ def _pushed(artifact) -> str | None:
     properties = artifact.custom_properties
     if not properties["pushed"].int_value:
         return None
-    folder = os.path.join(properties["pushed_destination"].string_value)
+    folder = properties["pushed_destination"].string_value
     if not os.path.isdir(folder):
         raise DistillError(
             f"The student was pushed to {folder} by an earlier run, and that folder is "
             "gone. Run again with --set pipeline.cache=false to push it once more."
         )
     return folder
+
+
+def _newest(pushed: str | None) -> str | None:
+    """The version that a server takes: the highest number beside `pushed`."""
+    if pushed is None:
+        return None
+    serving_dir = os.path.dirname(pushed)
+    versions = [name for name in os.listdir(serving_dir) if name.isdigit()]
+    return os.path.join(serving_dir, max(versions, key=int))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from pipeline import console, folders
+from pipeline import console, folders, metadata
 from pipeline.config import PipelineConfig
 
 PUSHED = 0
@@ -33,6 +33,7 @@ def execute(
     Raises:
         DistillError: If the run fails.
     """
+    metadata.connection_config(config)
     log = folders.new_log(config)
     with console.quiet(log) as terminal:
         terminal.err.print(f"Loading TensorFlow Extended (log: {log})", soft_wrap=True)

@@ -45,8 +45,8 @@ def available(
     source.prepare(config.data)
     notice = (
         f"MNIST is not available. {reason}\n"
-        "This run goes on with `digits`: 1,797 real handwritten digits from "
-        "scikit-learn, in MNIST's format. Its numbers are NOT MNIST's.\n"
-        "--no-substitute forbids this."
+        "Going on with `digits`: 1,797 real handwritten digits from scikit-learn, in "
+        "MNIST's format. Its numbers are NOT MNIST's.\n"
+        "--set data.substitute=false forbids this."
     )
     return config, notice

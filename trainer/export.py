@@ -83,28 +83,9 @@ def save(
         history: See `training.Trained`.
         seconds: Wall time of the training.
     """
-
-    def answer(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        logits = tf.cast(model(images, training=False), tf.float32)
-        return {
-            "logits": logits,
-            "probabilities": tf.nn.softmax(logits),
-            "class": tf.argmax(logits, axis=-1),
-        }
-
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    archive.add_endpoint(
-        "serving_default",
-        lambda examples: answer(data.decode_examples(examples, spec)),
-        [tf.TensorSpec([None], tf.string, name="examples")],
-    )
-    archive.add_endpoint(
-        _SIGNATURE,
-        answer,
-        [tf.TensorSpec([None, *spec.image_shape], tf.uint8, name="images")],
-    )
-    archive.write_out(model_dir, verbose=False)
+    module = _Serving(model, spec)
+    signatures = {"serving_default": module.serve, _SIGNATURE: module.predict}
+    tf.saved_model.save(module, model_dir, signatures=signatures)
     card = ModelCard(
         role=role,
         spec=spec,
@@ -120,6 +101,32 @@ def save(
     plain = keras.Model(model.input, model.output, name=model.name)
     plain.save(os.path.join(model_dir, _KERAS_FILE))
     return card
+
+
+class _Serving(tf.Module):
+    """A model's two signatures; each weight is stored once."""
+
+    def __init__(self, model: keras.Model, spec: DataSpec) -> None:
+        super().__init__()
+        # Keras tracks every variable under several names, and TensorFlow would
+        # save it under each.
+        self._variables = [variable.value for variable in model.variables]
+
+        def answer(images: tf.Tensor) -> dict[str, tf.Tensor]:
+            logits = tf.cast(model(images, training=False), tf.float32)
+            return {
+                "logits": logits,
+                "probabilities": tf.nn.softmax(logits),
+                "class": tf.argmax(logits, axis=-1),
+            }
+
+        images = tf.TensorSpec([None, *spec.image_shape], tf.uint8, name="images")
+        examples = tf.TensorSpec([None], tf.string, name="examples")
+        self.predict = tf.function(answer, input_signature=[images])
+        self.serve = tf.function(
+            lambda examples: answer(data.decode_examples(examples, spec)),
+            input_signature=[examples],
+        )
 
 
 def write_card(card: ModelCard, model_dir: str) -> None:

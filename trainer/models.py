@@ -9,7 +9,10 @@ is no way to feed it images that were scaled differently, or not at all.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import inspect
+import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -125,29 +128,45 @@ def build(
             take such images, or does not return logits of this shape.
     """
     architecture = _import(path)
+    pixels = keras.Input(image_shape, dtype="uint8", name="images")
+    scaled = keras.layers.Rescaling(1 / 255, name=PREPROCESSING_LAYER)(pixels)
     try:
         core = architecture(image_shape, num_classes, **(options or {}))
+        logits = core(scaled) if isinstance(core, keras.Model) else None
     except Exception as error:
         size = "x".join(map(str, image_shape))
         raise ModelError(
             f"{path} cannot build a model for {size} images and {num_classes} classes: "
             f"{_first_line(error)} Give an architecture that fits them."
         ) from error
-    if not isinstance(core, keras.Model):
+    if logits is None:
         raise ModelError(
             f"{path} returned {type(core).__name__}, expected a Keras model. "
             "Return keras.Model or keras.Sequential."
         )
     _require_logits(path, core)
-    pixels = keras.Input(image_shape, dtype="uint8", name="images")
-    scaled = keras.layers.Rescaling(1 / 255, name=PREPROCESSING_LAYER)(pixels)
-    model = keras.Model(pixels, core(scaled), name=core.name)
+    model = keras.Model(pixels, logits, name=core.name)
     if model.output_shape != (None, num_classes):
         raise ModelError(
             f"{path} returns logits of shape {model.output_shape}, expected "
             f"(batch, {num_classes}). End with keras.layers.Dense(num_classes)."
         )
     return model
+
+
+def source_digest(path: str) -> str:
+    """SHA-256 of the file that holds the architecture at a dotted path.
+
+    A cache that compares it does not take a model for one of changed code.
+
+    Raises:
+        ModelError: If there is no such function.
+    """
+    module = inspect.getmodule(_import(path))
+    file = getattr(module, "__file__", None)
+    if file is None:
+        return ""
+    return hashlib.sha256(pathlib.Path(file).read_bytes()).hexdigest()
 
 
 def _import(path: str) -> Architecture:

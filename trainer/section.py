@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import difflib
 import json
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -94,7 +95,7 @@ def _convert_scalar(value: Any, hint: Any, key: str) -> Any:
             with contextlib.suppress(ValueError):
                 value = float(value)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        require(is_number, key, value, "a number")
+        require(is_number and math.isfinite(value), key, value, "a finite number")
         return float(value)
     if hint is int:
         require(

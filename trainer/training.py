@@ -24,6 +24,7 @@ from trainer.data import Split
 from trainer.data_spec import DataSpec
 from trainer.errors import ModelError
 from trainer.progress import Progress, report
+from trainer.section import require
 
 _PREDICT_BATCH = 512
 
@@ -63,6 +64,12 @@ def train_teacher(
         ModelError: If the architecture does not fit, or the loss is not finite.
     """
     start = time.monotonic()
+    require(
+        2 * config.max_shift < min(spec.image_shape[:2]),
+        "teacher.max_shift",
+        config.max_shift,
+        f"less than half of the images' {min(spec.image_shape[:2])} pixels",
+    )
     keras.utils.set_random_seed(config.seed)
     model = models.build(
         config.model, spec.image_shape, spec.num_classes, config.options

@@ -8,6 +8,7 @@ from tfx.types import component_spec, standard_artifacts
 
 from components.distillation_trainer import executor
 from components.teacher_logits.artifact import TeacherLogits
+from trainer import models
 from trainer.config import (
     AverageConfig,
     DistillationConfig,
@@ -25,6 +26,8 @@ class DistillationTrainerSpec(component_spec.ComponentSpec):
         "views": component_spec.ExecutionParameter(type=str),
         "average": component_spec.ExecutionParameter(type=str),
         "role": component_spec.ExecutionParameter(type=str),
+        # Read by TFX's cache alone: other code is another student.
+        "code": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
@@ -95,6 +98,7 @@ class DistillationTrainer(base_component.BaseComponent):
             views=(views or ViewsConfig()).to_json(),
             average=(average or AverageConfig()).to_json(),
             role=role,
+            code=models.source_digest(student.model),
             model=types.Channel(type=standard_artifacts.Model),
             model_run=types.Channel(type=standard_artifacts.ModelRun),
         )

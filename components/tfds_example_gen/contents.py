@@ -8,6 +8,7 @@ import itertools
 import json
 import math
 
+import numpy as np
 import tensorflow_datasets as tfds
 
 from components.tfds_example_gen import records
@@ -51,7 +52,7 @@ def record_format(builder: tfds.core.DatasetBuilder) -> RecordFormat:
             "whose supervised keys are an Image and a ClassLabel."
         )
     image, label = features[keys[0]], features[keys[1]]
-    shape, dtype = tuple(image.shape), image.np_dtype.__name__
+    shape, dtype = tuple(image.shape), np.dtype(image.np_dtype).name
     if dtype != "uint8" or len(shape) != 3 or shape[2] not in (1, 3):
         raise DataError(
             f"Data set {name} has images of type {dtype} and shape {shape}, expected "
@@ -179,7 +180,9 @@ def _pieces_by_split(
         try:
             instructions = builder.info.splits[expression].file_instructions
         except (ValueError, KeyError, AssertionError):
-            raise DataError(f"{where} is no TFDS split expression. {has}") from None
+            raise DataError(
+                f"{where} is no TFDS split expression, or reaches beyond the split. {has}"
+            ) from None
         pieces = [
             Piece(str(i.filename), i.skip, i.take) for i in instructions if i.take
         ]

@@ -98,6 +98,7 @@ def test_a_password_comes_from_the_environment(monkeypatch):
             "{mysql: {password: 'env:NOT_SET'}}",
             "connection.mysql.password refers to .*NOT_SET",
         ),
+        ("{mysql: {password: open}}", "connection.mysql.password holds a secret"),
         ("{postgre: {}}", "is not ml_metadata's ConnectionConfig"),
     ],
 )
