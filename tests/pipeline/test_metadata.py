@@ -21,9 +21,10 @@ def store(config):
     return ml_metadata.MetadataStore(metadata.connection_config(config))
 
 
-def _execution(store, name, state):
+def _execution(store, name, state, role="student"):
     type_id = store.put_execution_type(pb.ExecutionType(name=name))
     execution = pb.Execution(type_id=type_id, last_known_state=state)
+    execution.custom_properties["role"].string_value = role
     (execution_id,) = store.put_executions([execution])
     return execution_id
 
@@ -43,8 +44,10 @@ def _context(store, name, execution_id):
     store.put_attributions_and_associations([], [link])
 
 
-def _student(store, folder):
-    execution_id = _execution(store, "x.DistillationTrainer", pb.Execution.COMPLETE)
+def _student(store, folder, role="student"):
+    execution_id = _execution(
+        store, "x.DistillationTrainer", pb.Execution.COMPLETE, role
+    )
     for kind, key in ((pb.Event.INPUT, "teacher_model"), (pb.Event.OUTPUT, "model")):
         uri = folder / key
         (uri / "Format-Serving").mkdir(parents=True)
@@ -54,6 +57,7 @@ def _student(store, folder):
 def test_the_newest_student_comes_with_its_own_teacher(config, store, tmp_path):
     _student(store, tmp_path / "old")
     _student(store, tmp_path / "new")
+    _student(store, tmp_path / "control", role="control")
     teacher, student = metadata.latest_models(config)
     assert teacher == str(tmp_path / "new" / "teacher_model" / "Format-Serving")
     assert student == str(tmp_path / "new" / "model" / "Format-Serving")
