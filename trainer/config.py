@@ -123,7 +123,8 @@ class StudentConfig(TrainingConfig):
 
     model: str = "trainer.models.student"
     epochs: int = 12
-    learning_rate: float = 8e-3
+    batch_size: int = 256
+    learning_rate: float = 12e-3
 
     _SECTION: typing.ClassVar[str] = "student"
 

@@ -1,0 +1,56 @@
+"""Every way of distilling, switched on by configuration alone, as whole runs."""
+
+import json
+import pathlib
+
+import pytest
+from runs import Place
+
+pytestmark = pytest.mark.e2e
+
+QUICK = ("teacher.epochs=4", "student.epochs=4")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return Place(tmp_path_factory.mktemp("options"))
+
+
+def _run(place, *sets):
+    process = place.run(*QUICK, *sets)
+    assert process.returncode in (0, 3), process.stderr
+    return json.loads(process.stdout)
+
+
+def test_ensemble_assistant_schedules_and_control_together(place):
+    result = _run(
+        place,
+        "ensemble.size=2",
+        "assistant={epochs: 2}",
+        "distillation.temperature_end=1",
+        "control=true",
+        "seeds=2",
+    )
+    nodes = set(result["nodes"])
+    assert {"Teacher2", "TeacherEnsemble", "Assistant", "Control2"} <= nodes
+    assert result["teacher"]["parameters"] == 2 * 225_034
+    comparison = result["comparison"]
+    assert comparison["num_examples"] == 360
+    assert len(comparison["seeds"]) == 2
+    assert comparison["low"] <= comparison["difference"] <= comparison["high"]
+    assert "against labels alone" in comparison["conclusion"]
+
+
+def test_features_of_named_layers(place):
+    result = _run(place, "distillation.features=[{teacher: conv_2, student: conv_3}]")
+    card = pathlib.Path(result["student"]["path"], "assets.extra", "model_card.json")
+    features = json.loads(card.read_text())["config"]["distillation"]["features"]
+    assert [pair["teacher"] for pair in features] == ["conv_2"]
+    assert result["student"]["parameters"] == 8_778
+
+
+def test_another_student_never_runs_the_teacher_again(place):
+    _run(place, "student.seed=1")
+    result = _run(place, "student.options.widths=[4, 8, 16]")
+    again = [node for node, value in result["nodes"].items() if not value["cached"]]
+    assert again == ["DistillationTrainer", "Evaluator", "Pusher"]

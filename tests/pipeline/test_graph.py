@@ -1,0 +1,75 @@
+"""The DAG follows the configuration, and stays portable."""
+
+import re
+
+import pytest
+from tfx.dsl.compiler import compiler
+
+from pipeline import graph
+from pipeline.config import load_config
+from trainer.errors import ModelError
+
+DATA = [
+    "TfdsExampleGen",
+    "StatisticsGen",
+    "SchemaGen",
+    "ExampleValidator",
+    "AnomalyGate",
+]
+
+
+def _pipeline(*overrides, **options):
+    return graph.create_pipeline(load_config("smoke", overrides), **options)
+
+
+def _ids(*overrides, **options):
+    return [node.id for node in _pipeline(*overrides, **options).components]
+
+
+def test_without_options_there_is_one_node_for_each_task():
+    rest = ["Teacher", "TeacherLogits", "DistillationTrainer", "Evaluator", "Pusher"]
+    assert sorted(_ids()) == sorted(DATA + rest)
+
+
+def test_teachers_are_joined_to_an_ensemble():
+    added = set(_ids("ensemble.size=3")) - set(_ids())
+    assert added == {"Teacher2", "Teacher3", "TeacherEnsemble"}
+
+
+def test_an_assistant_stands_between_teacher_and_student():
+    pipeline = _pipeline("assistant={}")
+    nodes = {node.id: node for node in pipeline.components}
+    assert (
+        nodes["DistillationTrainer"].inputs["teacher_model"]
+        == (nodes["Assistant"].outputs["model"])
+    )
+    assert (
+        nodes["Evaluator"].inputs["baseline_model"]
+        == (nodes["Teacher"].outputs["model"])
+    )
+
+
+def test_controls_are_trained_for_every_seed():
+    added = set(_ids("control=true", "seeds=2")) - set(_ids())
+    assert added == {"Control", "Control2", "DistillationTrainer2", "ControlComparison"}
+
+
+def test_the_first_part_can_stand_alone():
+    assert set(_ids(until="AnomalyGate")) == set(DATA)
+
+
+def test_node_ids_are_valid_on_kubeflow():
+    ids = _ids("ensemble.size=2", "assistant={}", "control=true", "seeds=2")
+    assert all(re.fullmatch(r"[a-zA-Z][-a-zA-Z0-9]*", node_id) for node_id in ids)
+
+
+def test_nothing_trains_before_the_anomaly_gate():
+    ir = compiler.Compiler().compile(_pipeline("ensemble.size=2"))
+    nodes = {n.pipeline_node.node_info.id: n.pipeline_node for n in ir.nodes}
+    for teacher in ("Teacher", "Teacher2"):
+        assert "AnomalyGate" in nodes[teacher].upstream_nodes
+
+
+def test_an_unknown_architecture_is_refused_before_anything_runs():
+    with pytest.raises(ModelError, match="No model function trainer.models.studnet"):
+        _pipeline("student.model=trainer.models.studnet")
