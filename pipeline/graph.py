@@ -20,6 +20,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from tfx import types
 from tfx.components import (
     ExampleValidator,
     Pusher,
@@ -30,7 +31,6 @@ from tfx.components import (
 from tfx.dsl.components.base import base_node, executor_spec
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.proto import pusher_pb2, trainer_pb2
-from tfx.types import channel
 
 from components.anomaly_gate.component import AnomalyGate
 from components.control_comparison.component import ControlComparison
@@ -43,8 +43,6 @@ from components.tfds_example_gen.component import TfdsExampleGen
 from pipeline.config import PipelineConfig
 from trainer import models
 from trainer import teacher as teacher_module
-
-Channel = channel.BaseChannel
 
 
 def create_pipeline(
@@ -98,7 +96,9 @@ class _Nodes:
         return self._nodes[: ids.index(node_id) + 1]
 
 
-def _add_data(nodes: _Nodes, config: PipelineConfig) -> tuple[Channel, AnomalyGate]:
+def _add_data(
+    nodes: _Nodes, config: PipelineConfig
+) -> tuple[types.BaseChannel, AnomalyGate]:
     """Examples, and the node that fails when they are not as they should be."""
     examples = nodes.add(TfdsExampleGen(data=config.data)).outputs["examples"]
     statistics = nodes.add(StatisticsGen(examples=examples)).outputs["statistics"]
@@ -115,8 +115,11 @@ def _add_data(nodes: _Nodes, config: PipelineConfig) -> tuple[Channel, AnomalyGa
 
 
 def _add_teacher(
-    nodes: _Nodes, config: PipelineConfig, examples: Channel, gate: AnomalyGate
-) -> Channel:
+    nodes: _Nodes,
+    config: PipelineConfig,
+    examples: types.BaseChannel,
+    gate: AnomalyGate,
+) -> types.BaseChannel:
     """The teacher's model: of one Trainer, or of an ensemble of several."""
     trained = []
     for number in range(config.ensemble.size):
@@ -148,12 +151,15 @@ def _add_teacher(
 
 
 def _add_students(
-    nodes: _Nodes, config: PipelineConfig, examples: Channel, teacher: Channel
-) -> Channel:
+    nodes: _Nodes,
+    config: PipelineConfig,
+    examples: types.BaseChannel,
+    teacher: types.BaseChannel,
+) -> types.BaseChannel:
     """The student's model, and whatever is trained beside it."""
     layers = [pair.teacher for pair in config.distillation.features]
 
-    def logits_of(model: Channel, node_id: str) -> Channel:
+    def logits_of(model: types.BaseChannel, node_id: str) -> types.BaseChannel:
         node = TeacherLogits(
             examples=examples,
             teacher_model=model,
@@ -175,7 +181,7 @@ def _add_students(
         teacher = nodes.add(assistant, "Assistant").outputs["model"]
         logits = logits_of(teacher, "AssistantLogits")
 
-    trained: dict[str, list[Channel]] = {"student": [], "control": []}
+    trained: dict[str, list[types.BaseChannel]] = {"student": [], "control": []}
     node_ids = {"student": "DistillationTrainer", "control": "Control"}
     roles = ["student", "control"] if config.control else ["student"]
     for number in range(config.seeds):
@@ -209,7 +215,9 @@ def _numbered(node_id: str, number: int) -> str:
     return node_id if number == 0 else f"{node_id}{number + 1}"
 
 
-def _pusher(config: PipelineConfig, student: Channel, blessing: Channel) -> Pusher:
+def _pusher(
+    config: PipelineConfig, student: types.BaseChannel, blessing: types.BaseChannel
+) -> Pusher:
     return Pusher(
         model=student,
         model_blessing=blessing,

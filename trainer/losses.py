@@ -135,7 +135,7 @@ class DistillationLoss(keras.losses.Loss):
         self.temperature = temperature
         self.student_loss_weight = student_loss_weight
         self.temperature_squared = temperature_squared
-        self.features = tuple(tuple(pair) for pair in features)
+        self.features = tuple((int(width), float(w)) for width, w in features)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         labels, answers = ops.cast(y_true[:, 0], "int32"), y_true[:, 1:]
