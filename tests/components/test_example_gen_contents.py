@@ -82,8 +82,9 @@ def test_wrong_split_expression_lists_the_splits(builder, digits, expression):
     with pytest.raises(DataError) as caught:
         contents.data_spec(builder, data)
     assert str(caught.value) == (
-        f"data.splits.eval: {expression!r} is no TFDS split expression. Data set "
-        "digits has train (1437 records), test (360 records); write as train[:90%]."
+        f"data.splits.eval: {expression!r} is no TFDS split expression, or "
+        "reaches beyond the split. Data set digits has train (1437 records), "
+        "test (360 records); write as train[:90%]."
     )
 
 
