@@ -69,6 +69,7 @@ setuptools.setup(
             "trainer.*",
         ]
     ),
+    py_modules=["distill_artifacts"],
     package_data={"pipeline": ["configs/*.yaml", "configs/datasets/*.yaml"]},
     install_requires=_INSTALL_REQUIRES,
     extras_require=_EXTRAS_REQUIRE,

@@ -8,10 +8,8 @@ from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
+import distill_artifacts
 from components.control_comparison import executor
-from components.control_comparison.artifact import (
-    ControlComparison as ControlComparisonArtifact,
-)
 from trainer.config import MAX_SEEDS
 
 
@@ -34,7 +32,9 @@ class ControlComparisonSpec(component_spec.ComponentSpec):
         **_models(executor.CONTROL),
     }
     OUTPUTS = {
-        "comparison": component_spec.ChannelParameter(type=ControlComparisonArtifact)
+        "comparison": component_spec.ChannelParameter(
+            type=distill_artifacts.ControlComparison
+        )
     }
 
 
@@ -73,7 +73,7 @@ class ControlComparison(base_component.BaseComponent):
         }
         spec = ControlComparisonSpec(
             examples=examples,
-            comparison=types.Channel(type=ControlComparisonArtifact),
+            comparison=types.Channel(type=distill_artifacts.ControlComparison),
             **models,
         )
         super().__init__(spec=spec)

@@ -6,8 +6,8 @@ from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
+import distill_artifacts
 from components.distillation_trainer import executor
-from components.teacher_logits.artifact import TeacherLogits
 from trainer import models
 from trainer.config import (
     AverageConfig,
@@ -33,7 +33,7 @@ class DistillationTrainerSpec(component_spec.ComponentSpec):
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
         "teacher_model": component_spec.ChannelParameter(type=standard_artifacts.Model),
         "teacher_logits": component_spec.ChannelParameter(
-            type=TeacherLogits, optional=True
+            type=distill_artifacts.TeacherLogits, optional=True
         ),
         "hyperparameters": component_spec.ChannelParameter(
             type=standard_artifacts.HyperParameters, optional=True

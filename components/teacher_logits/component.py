@@ -9,8 +9,8 @@ from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
+import distill_artifacts
 from components.teacher_logits import executor
-from components.teacher_logits.artifact import TeacherLogits as TeacherLogitsArtifact
 from trainer.config import AverageConfig, ViewsConfig
 
 
@@ -27,7 +27,9 @@ class TeacherLogitsSpec(component_spec.ComponentSpec):
         "teacher_model": component_spec.ChannelParameter(type=standard_artifacts.Model),
     }
     OUTPUTS = {
-        "teacher_logits": component_spec.ChannelParameter(type=TeacherLogitsArtifact),
+        "teacher_logits": component_spec.ChannelParameter(
+            type=distill_artifacts.TeacherLogits
+        ),
     }
 
 
@@ -69,6 +71,6 @@ class TeacherLogits(base_component.BaseComponent):
             views=views.to_json(),
             average=(average or AverageConfig()).to_json(),
             feature_layers=json.dumps(list(feature_layers)),
-            teacher_logits=types.Channel(type=TeacherLogitsArtifact),
+            teacher_logits=types.Channel(type=distill_artifacts.TeacherLogits),
         )
         super().__init__(spec=spec)

@@ -14,8 +14,8 @@ from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
 from components.distillation_trainer.executor import Executor
-from components.teacher_logits.artifact import TeacherLogits
 from components.teacher_logits.executor import Executor as AskExecutor
+from distill_artifacts import TeacherLogits
 from trainer import export
 from trainer.config import (
     AverageConfig,

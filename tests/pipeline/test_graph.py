@@ -3,12 +3,15 @@
 import re
 
 import pytest
+import yaml
 from tfx.dsl.compiler import compiler
+from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
 from pipeline import graph
 from pipeline.config import load_config
 from trainer.errors import ModelError
 
+EVERYTHING = ("ensemble.size=2", "assistant={}", "control=true", "seeds=2")
 DATA = [
     "TfdsExampleGen",
     "StatisticsGen",
@@ -59,8 +62,19 @@ def test_the_first_part_can_stand_alone():
 
 
 def test_node_ids_are_valid_on_kubeflow():
-    ids = _ids("ensemble.size=2", "assistant={}", "control=true", "seeds=2")
+    ids = _ids(*EVERYTHING)
     assert all(re.fullmatch(r"[a-zA-Z][-a-zA-Z0-9]*", node_id) for node_id in ids)
+
+
+def test_tfx_compiles_the_whole_dag_for_kubeflow(tmp_path):
+    settings = kubeflow_v2_dag_runner.KubeflowV2DagRunnerConfig(
+        default_image="example/image:1", use_pipeline_spec_2_1=True
+    )
+    kubeflow_v2_dag_runner.KubeflowV2DagRunner(
+        settings, output_dir=str(tmp_path), output_filename="pipeline.yaml"
+    ).run(_pipeline(*EVERYTHING))
+    spec = yaml.safe_load((tmp_path / "pipeline.yaml").read_text())
+    assert set(spec["root"]["dag"]["tasks"]) == set(_ids(*EVERYTHING))
 
 
 def test_nothing_trains_before_the_anomaly_gate():
