@@ -34,18 +34,10 @@ def soft_target_loss(
     Raises:
         ValueError: If shapes differ or `temperature` <= 0.
     """
-    # A schedule passes a variable, whose values its configuration has checked.
-    if isinstance(temperature, int | float) and not temperature > 0:
-        raise ValueError(f"temperature must be > 0, received {temperature}.")
+    _require_temperature(temperature)
     teacher_logits = ops.convert_to_tensor(teacher_logits, dtype="float32")
     student_logits = ops.convert_to_tensor(student_logits, dtype="float32")
-    if teacher_logits.shape[-1] != student_logits.shape[-1] or len(
-        teacher_logits.shape
-    ) != len(student_logits.shape):
-        raise ValueError(
-            f"Logits of teacher {tuple(teacher_logits.shape)} and student "
-            f"{tuple(student_logits.shape)} must have one shape."
-        )
+    _require_one_shape("Logits", teacher_logits.shape, student_logits.shape)
     teacher_log_probs = ops.log_softmax(teacher_logits / temperature, axis=-1)
     student_log_probs = ops.log_softmax(student_logits / temperature, axis=-1)
     # From log-probabilities: no log of a probability that rounded to zero.
@@ -79,8 +71,40 @@ def feature_loss(teacher_features: Any, student_features: Any) -> Any:
 
     Returns:
         float32 `(batch,)`, not reduced.
+
+    Raises:
+        ValueError: If shapes differ.
     """
+    _require_one_shape("Features", teacher_features.shape, student_features.shape)
     return ops.mean(ops.square(teacher_features - student_features), axis=-1)
+
+
+# A schedule passes variables, whose values its configuration has checked.
+def _require_temperature(temperature: Any) -> None:
+    if isinstance(temperature, int | float) and not temperature > 0:
+        raise ValueError(
+            f"temperature must be > 0, received {temperature}. "
+            "Use 1 for unsoftened targets."
+        )
+
+
+def _require_share(weight: Any) -> None:
+    if isinstance(weight, int | float) and not 0 <= weight <= 1:
+        raise ValueError(
+            f"student_loss_weight must be in [0, 1], received {weight}. It is the "
+            "share of the hard-label loss."
+        )
+
+
+def _require_one_shape(what: str, teacher: Any, student: Any) -> None:
+    sizes = zip(teacher, student, strict=False)
+    if len(teacher) != len(student) or any(
+        one != other for one, other in sizes if None not in (one, other)
+    ):
+        raise ValueError(
+            f"{what} of teacher {tuple(teacher)} and student {tuple(student)} must "
+            "have one shape."
+        )
 
 
 def pack_targets(labels: np.ndarray, answers: np.ndarray) -> np.ndarray:
@@ -129,8 +153,13 @@ class DistillationLoss(keras.losses.Loss):
             features: (width, weight) of each pair of features, in order.
             name: Of the loss.
             **kwargs: Keras's.
+
+        Raises:
+            ValueError: If a number is out of its range.
         """
         super().__init__(name=name, **kwargs)
+        _require_temperature(temperature)
+        _require_share(student_loss_weight)
         self.num_classes = num_classes
         self.temperature = temperature
         self.student_loss_weight = student_loss_weight
@@ -138,6 +167,14 @@ class DistillationLoss(keras.losses.Loss):
         self.features = tuple((int(width), float(w)) for width, w in features)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The loss of each image, float32 `(batch,)`, for Keras to average."""
+        width = self.num_classes + sum(width for width, _ in self.features)
+        if (y_true.shape[-1], y_pred.shape[-1]) != (1 + width, width):
+            raise ValueError(
+                f"Targets of shape {tuple(y_true.shape)} and predictions of shape "
+                f"{tuple(y_pred.shape)}, expected (batch, {1 + width}) from pack_targets "
+                f"and (batch, {width})."
+            )
         labels, answers = ops.cast(y_true[:, 0], "int32"), y_true[:, 1:]
         logits = y_pred[:, : self.num_classes]
         soft = soft_target_loss(

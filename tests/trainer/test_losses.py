@@ -14,6 +14,23 @@ STUDENT = np.zeros((1, 2), np.float32)
 KL = 0.25 * np.log(0.5) + 0.75 * np.log(1.5)
 
 
+def _random_logits(seed, size=64, num_classes=10):
+    rng = np.random.default_rng(seed)
+    return rng.normal(0, 4, (size, num_classes)).astype(np.float32)
+
+
+def _reference(teacher, student, labels, temperature, weight):
+    """The whole loss in float64, from probabilities, as the paper writes it."""
+    teacher, student = teacher.astype(np.float64), student.astype(np.float64)
+    p, q, hard = (
+        np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+        for z in (teacher / temperature, student / temperature, student)
+    )
+    soft = temperature**2 * np.sum(p * np.log(p / q), axis=1)
+    cross_entropy = -np.log(hard[np.arange(len(labels)), labels])
+    return np.mean((1 - weight) * soft + weight * cross_entropy)
+
+
 def _loss(**options):
     return losses.DistillationLoss(
         num_classes=2, temperature=2.0, student_loss_weight=0.25, **options
@@ -68,14 +85,39 @@ def test_soft_loss_gradient_is_temperature_times_difference_of_probabilities():
 
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
-def test_soft_loss_refuses_a_temperature_that_is_not_positive(temperature):
+def test_a_temperature_that_is_not_positive_is_refused(temperature):
     with pytest.raises(ValueError, match="temperature must be > 0"):
         losses.soft_target_loss(TEACHER, STUDENT, temperature=temperature)
+    with pytest.raises(ValueError, match="temperature must be > 0"):
+        losses.DistillationLoss(
+            num_classes=2, temperature=temperature, student_loss_weight=0.1
+        )
 
 
-def test_soft_loss_refuses_logits_of_different_shapes():
-    with pytest.raises(ValueError, match="one shape"):
-        losses.soft_target_loss(TEACHER, np.zeros((1, 3)), temperature=2.0)
+@pytest.mark.parametrize("weight", [-0.1, 1.1, float("nan")])
+def test_a_weight_that_is_no_share_is_refused(weight):
+    with pytest.raises(ValueError, match=r"student_loss_weight must be in \[0, 1\]"):
+        losses.DistillationLoss(
+            num_classes=2, temperature=1, student_loss_weight=weight
+        )
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (2, 2), (2,)])
+def test_soft_loss_refuses_logits_of_different_shapes(shape):
+    with pytest.raises(
+        ValueError, match=r"teacher \(1, 2\) and .* must have one shape"
+    ):
+        losses.soft_target_loss(TEACHER, np.zeros(shape), temperature=2.0)
+
+
+def test_distillation_loss_refuses_targets_that_are_not_packed():
+    with pytest.raises(ValueError, match=r"expected \(batch, 3\) from pack_targets"):
+        _loss()(TEACHER, STUDENT)
+
+
+def test_feature_loss_refuses_features_of_different_widths():
+    with pytest.raises(ValueError, match="Features of teacher"):
+        losses.feature_loss(np.zeros((1, 3), "f4"), np.zeros((1, 1), "f4"))
 
 
 def test_hard_label_loss_is_cross_entropy_at_temperature_one():
@@ -90,6 +132,57 @@ def test_distillation_loss_weighs_soft_and_hard_and_means_over_the_batch():
     value = loss(targets, np.repeat(STUDENT, 2, axis=0))
     # Hard: -ln 1/2 for both images.
     np.testing.assert_allclose(value, 0.75 * 4 * KL + 0.25 * np.log(2), rtol=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0, 20.0])
+@pytest.mark.parametrize("weight", [0.0, 0.1, 0.9, 1.0])
+def test_distillation_loss_agrees_with_a_float64_reference(temperature, weight):
+    teacher, student = _random_logits(1), _random_logits(2)
+    labels = np.random.default_rng(3).integers(0, 10, len(teacher))
+    loss = losses.DistillationLoss(
+        num_classes=10, temperature=temperature, student_loss_weight=weight
+    )
+    value = loss(losses.pack_targets(labels, teacher), student)
+    expected = _reference(teacher, student, labels, temperature, weight)
+    np.testing.assert_allclose(value, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("weight", "matters"), [(0.0, "teacher"), (1.0, "label")])
+def test_at_its_limits_the_weight_leaves_one_of_both_out(weight, matters):
+    loss = losses.DistillationLoss(
+        num_classes=2, temperature=2.0, student_loss_weight=weight
+    )
+    student = np.array([[0.3, 0.1]], np.float32)
+
+    def value(label, teacher):
+        return float(loss(losses.pack_targets(np.array([label]), teacher), student))
+
+    assert (value(0, TEACHER) != value(1, TEACHER)) == (matters == "label")
+    assert (value(0, TEACHER) != value(0, 2 * TEACHER)) == (matters == "teacher")
+
+
+def test_distillation_loss_gradient_agrees_with_finite_differences():
+    teacher, student = _random_logits(1, 2, 3), _random_logits(2, 2, 3)
+    labels = np.array([0, 2])
+    loss = losses.DistillationLoss(
+        num_classes=3, temperature=3.0, student_loss_weight=0.3
+    )
+    variable = tf.Variable(student)
+    with tf.GradientTape() as tape:
+        value = loss(losses.pack_targets(labels, teacher), variable)
+    step = 1e-5
+    differences = np.zeros(student.shape)
+    for place in np.ndindex(student.shape):
+        change = np.zeros(student.shape)
+        change[place] = step
+        up, down = (
+            _reference(
+                teacher, student.astype(np.float64) + sign * change, labels, 3, 0.3
+            )
+            for sign in (1, -1)
+        )
+        differences[place] = (up - down) / (2 * step)
+    np.testing.assert_allclose(tape.gradient(value, variable), differences, atol=1e-4)
 
 
 def test_features_count_with_their_weights():
