@@ -16,6 +16,8 @@ from trainer.section import Section, require
 
 MAX_TEACHERS = 9
 MAX_SEEDS = 9
+INT8 = "int8"
+LITE_FLAVOURS = ("float32", INT8)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -125,8 +127,19 @@ class StudentConfig(TrainingConfig):
     epochs: int = 12
     batch_size: int = 256
     learning_rate: float = 12e-3
+    # So many last epochs train under simulated int8, in [0, epochs].
+    quantization_aware_epochs: int = 0
 
     _SECTION: typing.ClassVar[str] = "student"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
+            0 <= self.quantization_aware_epochs <= self.epochs,
+            f"{self._SECTION}.quantization_aware_epochs",
+            self.quantization_aware_epochs,
+            f"in [0, {self.epochs}], the last being {self._SECTION}.epochs",
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -270,3 +283,26 @@ class GateConfig(Section):
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             require(0 <= value <= 1, f"gate.{field.name}", value, "in [0, 1]")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LiteConfig(Section):
+    """The student as LiteRT (TensorFlow Lite) files."""
+
+    flavours: tuple[str, ...] = LITE_FLAVOURS  # of "float32", "int8"; empty: no files
+    calibration_examples: int = 500  # training images that set int8's ranges, >= 1
+
+    def __post_init__(self) -> None:
+        require(
+            set(self.flavours) <= set(LITE_FLAVOURS)
+            and len(set(self.flavours)) == len(self.flavours),
+            "lite.flavours",
+            list(self.flavours),
+            f"a list of {' and '.join(LITE_FLAVOURS)}, each at most once",
+        )
+        require(
+            self.calibration_examples >= 1,
+            "lite.calibration_examples",
+            self.calibration_examples,
+            ">= 1",
+        )

@@ -93,6 +93,32 @@ def load_splits(examples_dir: str, spec: DataSpec) -> dict[str, Split]:
     }
 
 
+def load_sample(
+    files: Sequence[str], split: str, spec: DataSpec, size: int
+) -> np.ndarray:
+    """Decodes some images of a split, evenly spread over its records.
+
+    Args:
+        files: As for `load_split`.
+        split: As for `load_split`.
+        spec: As for `load_split`.
+        size: Number of images, >= 1; all when there are fewer.
+
+    Returns:
+        uint8 `(size, height, width, channels)`, the same for equal arguments.
+    """
+    total = spec.num_examples[split]
+    size = min(size, total)
+    wanted = {number * total // size for number in range(size)}
+    images = _allocate((size, *spec.image_shape))
+    position = 0
+    for record, serialized in enumerate(_records(files).as_numpy_iterator()):
+        if record in wanted:
+            images[position] = decode_examples(tf.constant([serialized]), spec)[0]
+            position += 1
+    return images[:position]
+
+
 def decode_image(encoded: tf.Tensor, spec: DataSpec) -> tf.Tensor:
     """Decodes one image as training and serving both do.
 
