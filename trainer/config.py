@@ -127,19 +127,16 @@ class StudentConfig(TrainingConfig):
     epochs: int = 12
     batch_size: int = 256
     learning_rate: float = 12e-3
-    # So many last epochs train under simulated int8, in [0, epochs].
-    quantization_aware_epochs: int = 0
+    quantization_aware_epochs: int = 0  # the last so many, in [0, epochs]
 
     _SECTION: typing.ClassVar[str] = "student"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(
-            0 <= self.quantization_aware_epochs <= self.epochs,
-            f"{self._SECTION}.quantization_aware_epochs",
-            self.quantization_aware_epochs,
-            f"in [0, {self.epochs}], the last being {self._SECTION}.epochs",
-        )
+        number = self.quantization_aware_epochs
+        key = f"{self._SECTION}.quantization_aware_epochs"
+        expected = f"in [0, {self.epochs}], the number of epochs"
+        require(0 <= number <= self.epochs, key, number, expected)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -293,16 +290,12 @@ class LiteConfig(Section):
     calibration_examples: int = 500  # training images that set int8's ranges, >= 1
 
     def __post_init__(self) -> None:
+        flavours = set(self.flavours)
         require(
-            set(self.flavours) <= set(LITE_FLAVOURS)
-            and len(set(self.flavours)) == len(self.flavours),
+            flavours <= set(LITE_FLAVOURS) and len(flavours) == len(self.flavours),
             "lite.flavours",
             list(self.flavours),
-            f"a list of {' and '.join(LITE_FLAVOURS)}, each at most once",
+            "a list of float32 and int8, each at most once",
         )
-        require(
-            self.calibration_examples >= 1,
-            "lite.calibration_examples",
-            self.calibration_examples,
-            ">= 1",
-        )
+        number = self.calibration_examples
+        require(number >= 1, "lite.calibration_examples", number, ">= 1")

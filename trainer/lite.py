@@ -85,8 +85,9 @@ def _int8_converter(model_dir: str, images: np.ndarray) -> tf.lite.TFLiteConvert
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.uint8
     converter.inference_output_type = tf.int8
+    spanning = _spanning(images)
     converter.representative_dataset = lambda: (
-        [image[np.newaxis].astype(np.float32)] for image in images
+        [image[np.newaxis].astype(np.float32)] for image in spanning
     )
     return converter
 
@@ -97,14 +98,24 @@ def _quantizable_function(model: keras.Model) -> Any:
 
     @tf.function(input_signature=[tf.TensorSpec((1, *shape), tf.float32, "images")])
     def answer(images: tf.Tensor) -> tf.Tensor:
-        # Says that pixels are 0 to 255 in 256 steps, whichever the images hold:
-        # a quantized pixel is then the pixel itself.
-        value = tf.quantization.fake_quant_with_min_max_args(images, 0.0, 255.0)
+        value = images
         for layer in model.layers[1:]:
             value = layer(value, training=False)
         return value
 
     return answer.get_concrete_function()
+
+
+def _spanning(images: np.ndarray) -> np.ndarray:
+    """The images, the first of them with one black and one white pixel.
+
+    Pixels then range from 0 to 255 whatever the images hold, and a quantized pixel
+    is the pixel itself. A fake-quantization of the input would say so too, but the
+    converter then scales the first bias by the range that it saw.
+    """
+    spanning = images.copy()
+    spanning[0, 0, 0], spanning[0, -1, -1] = 0, 255
+    return spanning
 
 
 def _reason(error: Exception) -> str:
