@@ -140,7 +140,12 @@ def _lite_table(result: RunResult) -> Table:
     """The student's LiteRT files beside the student."""
     table = Table(title="LiteRT", box=box.SIMPLE_HEAD, title_justify="left")
     table.add_column("")
-    for column in ("accuracy on test", "to the student", "size", "ms per image (1 thread)"):
+    for column in (
+        "accuracy on test",
+        "difference\nto the student",
+        "size",
+        "ms per image\n(1 thread)",
+    ):
         table.add_column(column, justify="right")
     for lite in result.lite:
         student = result.student.accuracy

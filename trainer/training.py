@@ -83,7 +83,9 @@ def train_teacher(
     )
     validation = _validation(evaluation.images, evaluation.labels)
     watch = _Watch("training the teacher", "teacher", config, len(batches))
-    history = _fit(model, batches, validation, range(config.epochs), watch=watch, logs_dir=logs_dir)
+    history = _fit(
+        model, batches, validation, range(config.epochs), watch=watch, logs_dir=logs_dir
+    )
     return Trained(model, history, time.monotonic() - start)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from tfx import types
 from tfx.components.pusher import executor as tfx_executor
+from tfx.dsl.io import fileio
 from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
@@ -71,7 +72,10 @@ def _add_lite_models(
 ) -> None:
     if input_dict.get(LITE_MODELS_KEY):
         source = artifact_utils.get_single_uri(input_dict[LITE_MODELS_KEY])
-        io_utils.copy_dir(source, os.path.join(version_dir, _LITE_DIR))
+        # TFX's copy_dir would take a folder that is gone for an empty one.
+        for name in fileio.listdir(source):
+            target = os.path.join(version_dir, _LITE_DIR, name)
+            io_utils.copy_file(os.path.join(source, name), target)
 
 
 def _next_version(serving_dir: str, proposed: int) -> int:
