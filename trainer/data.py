@@ -109,13 +109,16 @@ def load_sample(
     """
     total = spec.num_examples[split]
     size = min(size, total)
-    wanted = {number * total // size for number in range(size)}
+    wanted = np.arange(size) * total // size
     images = _allocate((size, *spec.image_shape))
-    position = 0
-    for record, serialized in enumerate(_records(files).as_numpy_iterator()):
-        if record in wanted:
-            images[position] = decode_examples(tf.constant([serialized]), spec)[0]
-            position += 1
+    position = first = 0
+    for batch in _records(files).batch(_READ_BATCH).as_numpy_iterator():
+        inside = wanted[(wanted >= first) & (wanted < first + len(batch))]
+        if inside.size:
+            end = position + inside.size
+            images[position:end] = decode_examples(batch[inside - first], spec)
+            position = end
+        first += len(batch)
     return images[:position]
 
 

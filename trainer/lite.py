@@ -178,8 +178,9 @@ class LitePredictor:
         for answer, image in zip(raw, images, strict=True):
             answer[:] = self._invoke(image[np.newaxis])
         logits = raw.astype(np.float32)
-        if self.output.scale is not None:
-            logits = (logits - self.output.zero_point) * np.float32(self.output.scale)
+        scale, zero_point = self.output.scale, self.output.zero_point
+        if scale is not None and zero_point is not None:
+            logits = (logits - np.float32(zero_point)) * np.float32(scale)
         return {_LOGITS: logits, "class": logits.argmax(axis=-1)}
 
     def latency_ms(self, images: np.ndarray) -> float:

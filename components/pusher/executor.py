@@ -14,6 +14,8 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
+from trainer.errors import ModelError
+
 LITE_MODELS_KEY = "lite_models"
 # Servers ignore `assets.extra`.
 _LITE_DIR = os.path.join("assets.extra", "lite")
@@ -72,7 +74,11 @@ def _add_lite_models(
 ) -> None:
     if input_dict.get(LITE_MODELS_KEY):
         source = artifact_utils.get_single_uri(input_dict[LITE_MODELS_KEY])
-        # TFX's copy_dir would take a folder that is gone for an empty one.
+        if not fileio.exists(source):  # TFX would take it for an empty folder
+            raise ModelError(
+                f"The LiteRT files in {source} are gone. "
+                "Run again with --set pipeline.cache=false to make them once more."
+            )
         for name in fileio.listdir(source):
             target = os.path.join(version_dir, _LITE_DIR, name)
             io_utils.copy_file(os.path.join(source, name), target)
