@@ -290,12 +290,9 @@ class LiteConfig(Section):
     calibration_examples: int = 500  # training images that set int8's ranges, >= 1
 
     def __post_init__(self) -> None:
-        flavours = set(self.flavours)
-        require(
-            flavours <= set(LITE_FLAVOURS) and len(flavours) == len(self.flavours),
-            "lite.flavours",
-            list(self.flavours),
-            "a list of float32 and int8, each at most once",
-        )
+        given = self.flavours
+        fine = set(given) <= set(LITE_FLAVOURS) and len(set(given)) == len(given)
+        expected = "a list of float32 and int8, each at most once"
+        require(fine, "lite.flavours", list(given), expected)
         number = self.calibration_examples
         require(number >= 1, "lite.calibration_examples", number, ">= 1")

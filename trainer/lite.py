@@ -125,7 +125,10 @@ def _reason(error: Exception) -> str:
     if lacking:
         return f"it lacks the operation {', '.join(lacking)}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:200].rstrip('.') if lines else '?'}"
+    first = lines[0][:300].rstrip(".") if lines else "no reason given"
+    return (
+        first if isinstance(error, ModelError) else f"{type(error).__name__}: {first}"
+    )
 
 
 @dataclasses.dataclass(frozen=True)

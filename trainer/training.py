@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -198,17 +198,15 @@ def _validation(images: np.ndarray, targets: np.ndarray) -> tf.data.Dataset:
 
 def _phases(
     model: keras.Model, student: keras.Model, config: StudentConfig
-) -> Iterator[tuple[keras.Model, range]]:
+) -> list[tuple[keras.Model, range]]:
     """What is trained in which epochs: as it is first, then under simulated int8."""
     num_plain = config.epochs - config.quantization_aware_epochs
-    simulated = model
-    if num_plain < config.epochs:
+    phases = [(model, range(num_plain))]
+    if config.quantization_aware_epochs:
         # Made before anything is trained: what does not fit fails at once.
         simulated = quantization.simulated(model, student)
-    if num_plain > 0:
-        yield model, range(num_plain)
-    if num_plain < config.epochs:
-        yield simulated, range(num_plain, config.epochs)
+        phases.append((simulated, range(num_plain, config.epochs)))
+    return [(phase, epochs) for phase, epochs in phases if epochs]
 
 
 def _optimizer(

@@ -93,11 +93,45 @@ def _saved(model, spec, folder):
     return str(folder)
 
 
-def test_the_student_that_comes_out_is_plain(lessons, spec, evaluation, tmp_path):
-    student = _train(lessons, spec, quantization_aware_epochs=3).model
+class Rates(keras.callbacks.Callback):
+    """Epochs, and the learning rate at the end of each."""
+
+    def __init__(self):
+        super().__init__()
+        self.epochs, self.values = [], []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epochs.append(epoch)
+        self.values.append(float(self.model.optimizer.learning_rate))
+
+
+@pytest.fixture(scope="module")
+def rates():
+    return Rates()
+
+
+@pytest.fixture(scope="module")
+def aware(lessons, spec, rates):
+    """A student of six epochs, of which three under simulated int8."""
+    config = dataclasses.replace(STUDENT, quantization_aware_epochs=3)
+    return training.train_student(
+        *lessons, spec, config, DistillationConfig(), callbacks=[rates]
+    )
+
+
+@pytest.fixture(scope="module")
+def plain(lessons, spec):
+    """The same without; calling the simulation would fail."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quantization, "simulated", None)
+        return _train(lessons, spec)
+
+
+def test_the_student_that_comes_out_is_plain(aware, spec, evaluation, tmp_path):
+    student = aware.model
     expected = models.build(CONVOLUTIONAL, spec.image_shape, 3)
-    paths = [[w.shape for w in model.weights] for model in (student, expected)]
-    assert paths[0] == paths[1]
+    shapes = [[w.shape for w in model.weights] for model in (student, expected)]
+    assert shapes[0] == shapes[1]
     folder = _saved(student, spec, tmp_path)
     logits = np.asarray(student(evaluation.images))
     answer = export.Predictor(folder).predict(evaluation.images)
@@ -114,13 +148,16 @@ def test_what_is_learnt_is_in_the_student(lessons, spec, evaluation):
     assert np.mean(classes == evaluation.labels) > 0.9
 
 
-def test_batch_normalization_goes_on_learning(lessons, spec):
-    plain, aware = (
-        _train(lessons, spec, epochs=6, quantization_aware_epochs=number).model
-        for number in (0, 5)
+def test_until_the_simulation_begins_training_is_as_ever(plain, aware):
+    np.testing.assert_allclose(
+        plain.history["loss"][:3], aware.history["loss"][:3], rtol=1e-4
     )
-    for mine, its in zip(_moving(plain), _moving(aware), strict=True):
-        np.testing.assert_allclose(mine, its, rtol=0.5, atol=0.1)
+    assert plain.history["loss"][3:] != pytest.approx(aware.history["loss"][3:])
+
+
+def test_batch_normalization_goes_on_learning(plain, aware):
+    for mine, its in zip(_moving(plain.model), _moving(aware.model), strict=True):
+        np.testing.assert_allclose(mine, its, atol=0.02)
 
 
 def _moving(model):
@@ -132,32 +169,17 @@ def _moving(model):
     return np.asarray(layer.moving_mean), np.asarray(layer.moving_variance)
 
 
-def test_the_history_and_the_schedule_go_on_over_all_epochs(lessons, spec):
-    rates = []
-
-    class Spy(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):
-            rates.append((epoch, float(self.model.optimizer.learning_rate)))
-
-    config = dataclasses.replace(STUDENT, quantization_aware_epochs=2)
-    trained = training.train_student(
-        *lessons, spec, config, DistillationConfig(), callbacks=[Spy()]
-    )
-    assert {len(values) for values in trained.history.values()} == {6}
+def test_the_history_and_the_schedule_go_on_over_all_epochs(aware, rates):
+    assert {len(values) for values in aware.history.values()} == {6}
     cosine = [0.005 * (1 + np.cos(np.pi * (epoch + 1) / 6)) for epoch in range(6)]
-    assert [epoch for epoch, _ in rates] == list(range(6))
-    np.testing.assert_allclose([rate for _, rate in rates], cosine, atol=1e-8)
-
-
-def test_without_it_training_is_as_ever(lessons, spec, monkeypatch):
-    monkeypatch.setattr(quantization, "simulated", None)  # calling it would fail
-    assert _train(lessons, spec, epochs=1).model.count_params() > 0
+    assert rates.epochs == list(range(6))
+    np.testing.assert_allclose(rates.values, cosine, atol=1e-8)
 
 
 def test_the_simulation_answers_as_the_converted_file(
-    lessons, spec, train, evaluation, tmp_path
+    plain, spec, train, evaluation, tmp_path
 ):
-    student = _train(lessons, spec, epochs=6).model
+    student = plain.model
     simulated = quantization.simulated(student, student)
     # Ranges of the whole split, as the calibration has them; BatchNormalization is
     # not to learn from it.
