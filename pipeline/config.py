@@ -22,6 +22,7 @@ from trainer.config import (
     DistillationConfig,
     EnsembleConfig,
     GateConfig,
+    LiteConfig,
     StudentConfig,
     TeacherConfig,
     ViewsConfig,
@@ -100,6 +101,7 @@ class PipelineConfig(Section):
     control: bool = False  # also train the student from labels alone
     seeds: int = 1  # students, and controls, are trained with as many seeds
     gate: GateConfig = GateConfig()
+    lite: LiteConfig = LiteConfig()
     pusher: PusherConfig = PusherConfig()
     metadata: MetadataConfig = MetadataConfig()
     beam: BeamConfig = BeamConfig()

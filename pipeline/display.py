@@ -132,7 +132,27 @@ def result_table(result: RunResult) -> Group:
     table.add_row("size on disk", *(_size(model.bytes) for model in models))
     agreement = "?" if result.agreement is None else f"{result.agreement:.4f}"
     table.add_row("agreement with the teacher", "", agreement)
-    return Group(table, *_verdict_lines(result))
+    tables = [table, _lite_table(result)] if result.lite else [table]
+    return Group(*tables, *_verdict_lines(result))
+
+
+def _lite_table(result: RunResult) -> Table:
+    """The student's LiteRT files beside the student."""
+    table = Table(title="LiteRT", box=box.SIMPLE_HEAD, title_justify="left")
+    table.add_column("")
+    for column in (
+        "accuracy on test",
+        "difference\nto the student",
+        "size",
+        "ms per image\n(1 thread)",
+    ):
+        table.add_column(column, justify="right")
+    for lite in result.lite:
+        student = result.student.accuracy
+        difference = "?" if student is None else f"{lite.accuracy - student:+.4f}"
+        accuracy, latency = f"{lite.accuracy:.4f}", f"{lite.latency_ms:.3g}"
+        table.add_row(lite.flavour, accuracy, difference, _size(lite.bytes), latency)
+    return table
 
 
 def _verdict_lines(result: RunResult) -> list[Text]:

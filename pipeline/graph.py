@@ -8,7 +8,8 @@
                     ├─ [DistillationTuner]
                     ├─ DistillationTrainer [2 …]    [Control, Control2 …]
                     ├─ [ControlComparison]
-                    ├─ Evaluator, LiteEvaluator
+                    ├─ Evaluator
+                    ├─ [LiteConverter]
                     └─ Pusher
 
 What stands in brackets is there when the configuration asks for it. Node ids are
@@ -23,20 +24,20 @@ from typing import Any
 from tfx import types
 from tfx.components import (
     ExampleValidator,
-    Pusher,
     SchemaGen,
     StatisticsGen,
     Trainer,
 )
-from tfx.dsl.components.base import base_node, executor_spec
+from tfx.dsl.components.base import base_node
 from tfx.orchestration import pipeline as tfx_pipeline
-from tfx.proto import pusher_pb2, trainer_pb2
+from tfx.proto import trainer_pb2
 
 from components.anomaly_gate.component import AnomalyGate
 from components.control_comparison.component import ControlComparison
 from components.distillation_trainer.component import DistillationTrainer
 from components.evaluator.component import Evaluator
-from components.pusher import executor as pusher_executor
+from components.lite_converter.component import LiteConverter
+from components.pusher.component import Pusher
 from components.teacher_ensemble.component import TeacherEnsemble
 from components.teacher_logits.component import TeacherLogits
 from components.tfds_example_gen.component import TfdsExampleGen
@@ -68,7 +69,14 @@ def create_pipeline(
             gate=config.gate,
         )
     )
-    nodes.add(_pusher(config, student, evaluator.outputs["blessing"]))
+    nodes.add(
+        Pusher(
+            model=student,
+            model_blessing=evaluator.outputs["blessing"],
+            lite_models=_add_lite(nodes, config, examples, student),
+            serving_dir=str(config.serving_dir),
+        )
+    )
     return tfx_pipeline.Pipeline(
         pipeline_name=config.pipeline_name,
         pipeline_root=str(config.artifacts_dir),
@@ -215,16 +223,14 @@ def _numbered(node_id: str, number: int) -> str:
     return node_id if number == 0 else f"{node_id}{number + 1}"
 
 
-def _pusher(
-    config: PipelineConfig, student: types.BaseChannel, blessing: types.BaseChannel
-) -> Pusher:
-    return Pusher(
-        model=student,
-        model_blessing=blessing,
-        push_destination=pusher_pb2.PushDestination(
-            filesystem=pusher_pb2.PushDestination.Filesystem(
-                base_directory=str(config.serving_dir)
-            )
-        ),
-        custom_executor_spec=executor_spec.ExecutorClassSpec(pusher_executor.Executor),
-    )
+def _add_lite(
+    nodes: _Nodes,
+    config: PipelineConfig,
+    examples: types.BaseChannel,
+    student: types.BaseChannel,
+) -> types.BaseChannel | None:
+    """The student's LiteRT files, if any are wanted."""
+    if not config.lite.flavours:
+        return None
+    converter = LiteConverter(model=student, examples=examples, lite=config.lite)
+    return nodes.add(converter).outputs["lite_models"]

@@ -11,7 +11,7 @@ import ml_metadata
 
 from components.evaluator.verdict import OVERALL, Verdict
 from pipeline import metadata
-from trainer import export
+from trainer import export, lite_scores
 from trainer.errors import DistillError
 
 
@@ -41,6 +41,25 @@ class ModelResult:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class LiteResult:
+    """The student as one LiteRT file.
+
+    Attributes:
+        flavour: `float32` or `int8`.
+        accuracy: On the test split, in [0, 1], by LiteRT's interpreter.
+        bytes: Size of the file.
+        latency_ms: Median milliseconds for one image, one thread.
+        path: The file.
+    """
+
+    flavour: str
+    accuracy: float
+    bytes: int
+    latency_ms: float
+    path: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class RunResult:
     """What a person wants to know at the end of a run.
 
@@ -58,6 +77,7 @@ class RunResult:
             without a control.
         teacher: The teacher.
         student: The student.
+        lite: Its LiteRT files; empty when there are none.
         nodes: By node id, in the order in which they ran.
         run_id: Name of the run in ML Metadata.
         run_dir: Folder with the run's resolved configuration and this result.
@@ -74,6 +94,7 @@ class RunResult:
     comparison: dict[str, Any] | None
     teacher: ModelResult
     student: ModelResult
+    lite: tuple[LiteResult, ...]
     nodes: dict[str, NodeResult]
     run_id: str
     run_dir: str
@@ -117,6 +138,7 @@ def collect(
         comparison=_comparison(outputs),
         teacher=_model(_teacher(outputs), verdict.teacher),
         student=_model(outputs["DistillationTrainer"]["model"][0], verdict.student),
+        lite=_lite(outputs),
         nodes=nodes,
         run_id=run_id,
         run_dir=run_dir,
@@ -134,6 +156,22 @@ def _comparison(outputs) -> dict[str, Any] | None:
     folder = outputs["ControlComparison"]["comparison"][0].uri
     with open(os.path.join(folder, "comparison.json"), encoding="utf-8") as file:
         return json.load(file)
+
+
+def _lite(outputs) -> tuple[LiteResult, ...]:
+    if "LiteConverter" not in outputs:
+        return ()
+    folder = outputs["LiteConverter"]["lite_models"][0].uri
+    return tuple(
+        LiteResult(
+            flavour=flavour,
+            accuracy=score.accuracy,
+            bytes=score.bytes,
+            latency_ms=score.latency_ms,
+            path=lite_scores.file_path(folder, flavour),
+        )
+        for flavour, score in lite_scores.load(folder).items()
+    )
 
 
 def _model(artifact, metrics) -> ModelResult:

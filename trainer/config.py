@@ -16,6 +16,8 @@ from trainer.section import Section, require
 
 MAX_TEACHERS = 9
 MAX_SEEDS = 9
+INT8 = "int8"
+LITE_FLAVOURS = ("float32", INT8)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -125,8 +127,16 @@ class StudentConfig(TrainingConfig):
     epochs: int = 12
     batch_size: int = 256
     learning_rate: float = 12e-3
+    quantization_aware_epochs: int = 0  # the last so many, in [0, epochs]
 
     _SECTION: typing.ClassVar[str] = "student"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        number = self.quantization_aware_epochs
+        key = f"{self._SECTION}.quantization_aware_epochs"
+        expected = f"in [0, {self.epochs}], the number of epochs"
+        require(0 <= number <= self.epochs, key, number, expected)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -270,3 +280,19 @@ class GateConfig(Section):
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             require(0 <= value <= 1, f"gate.{field.name}", value, "in [0, 1]")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LiteConfig(Section):
+    """The student as LiteRT (TensorFlow Lite) files."""
+
+    flavours: tuple[str, ...] = LITE_FLAVOURS  # of "float32", "int8"; empty: no files
+    calibration_examples: int = 500  # training images that set int8's ranges, >= 1
+
+    def __post_init__(self) -> None:
+        given = self.flavours
+        fine = set(given) <= set(LITE_FLAVOURS) and len(set(given)) == len(given)
+        expected = "a list of float32 and int8, each at most once"
+        require(fine, "lite.flavours", list(given), expected)
+        number = self.calibration_examples
+        require(number >= 1, "lite.calibration_examples", number, ">= 1")

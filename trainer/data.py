@@ -93,6 +93,35 @@ def load_splits(examples_dir: str, spec: DataSpec) -> dict[str, Split]:
     }
 
 
+def load_sample(
+    files: Sequence[str], split: str, spec: DataSpec, size: int
+) -> np.ndarray:
+    """Decodes some images of a split, evenly spread over its records.
+
+    Args:
+        files: As for `load_split`.
+        split: As for `load_split`.
+        spec: As for `load_split`.
+        size: Number of images, >= 1; all when there are fewer.
+
+    Returns:
+        uint8 `(size, height, width, channels)`, the same for equal arguments.
+    """
+    total = spec.num_examples[split]
+    size = min(size, total)
+    wanted = np.arange(size) * total // size
+    images = _allocate((size, *spec.image_shape))
+    position = first = 0
+    for batch in _records(files).batch(_READ_BATCH).as_numpy_iterator():
+        inside = wanted[(wanted >= first) & (wanted < first + len(batch))]
+        if inside.size:
+            end = position + inside.size
+            images[position:end] = decode_examples(batch[inside - first], spec)
+            position = end
+        first += len(batch)
+    return images[:position]
+
+
 def decode_image(encoded: tf.Tensor, spec: DataSpec) -> tf.Tensor:
     """Decodes one image as training and serving both do.
 

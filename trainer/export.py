@@ -21,7 +21,7 @@ from trainer.errors import ModelError
 # TensorFlow Serving ignores this folder of a SavedModel; tools may use it.
 _CARD_FILE = os.path.join("assets.extra", "model_card.json")
 _KERAS_FILE = os.path.join("assets.extra", "model.keras")
-_SIGNATURE = "predict_images"
+SIGNATURE = "predict_images"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -84,7 +84,7 @@ def save(
         seconds: Wall time of the training.
     """
     module = _Serving(model, spec)
-    signatures = {"serving_default": module.serve, _SIGNATURE: module.predict}
+    signatures = {"serving_default": module.serve, SIGNATURE: module.predict}
     tf.saved_model.save(module, model_dir, signatures=signatures)
     card = ModelCard(
         role=role,
@@ -211,14 +211,14 @@ class Predictor:
                 "Give the folder of a SavedModel, or train the teacher again."
             ) from error
         try:
-            self._predict = self._loaded.signatures[_SIGNATURE]
+            self._predict = self._loaded.signatures[SIGNATURE]
             images = self._predict.structured_input_signature[1]["images"]
             logits = self._predict.structured_outputs["logits"]
         except (KeyError, AttributeError):
             raise ModelError(
                 f"Model in {model_dir} has the signatures "
                 f"{sorted(getattr(self._loaded, 'signatures', {}))}, expected "
-                f"{_SIGNATURE} from images to logits. Export it with trainer.export.save."
+                f"{SIGNATURE} from images to logits. Export it with trainer.export.save."
             ) from None
         self.image_shape: tuple[int, ...] = tuple(images.shape[1:])
         self.num_classes: int = logits.shape[-1]

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer import features, losses, models
+from trainer import features, losses, models, quantization
 from trainer.batches import DistillationBatches, Lesson, TeacherBatches
 from trainer.config import (
     DistillationConfig,
@@ -77,14 +77,15 @@ def train_teacher(
     batches = TeacherBatches(train, config)
     _compile(
         model,
-        config,
-        len(batches),
+        _optimizer(config, len(batches)),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
     )
     validation = _validation(evaluation.images, evaluation.labels)
     watch = _Watch("training the teacher", "teacher", config, len(batches))
-    history = _fit(model, batches, validation, config, watch=watch, logs_dir=logs_dir)
+    history = _fit(
+        model, batches, validation, range(config.epochs), watch=watch, logs_dir=logs_dir
+    )
     return Trained(model, history, time.monotonic() - start)
 
 
@@ -129,20 +130,24 @@ def train_student(
     loss, scheduled = _distillation_loss(
         spec, distillation, feature_widths, config.epochs * len(batches)
     )
-    metrics = [
-        losses.PackedAccuracy(spec.num_classes),
-        losses.PackedAgreement(spec.num_classes),
-    ]
-    _compile(model, config, len(batches), loss=loss, metrics=metrics)
-    history = _fit(
-        model,
-        batches,
-        _validation(*evaluation.packed()),
-        config,
-        watch=_Watch(task, "student", config, len(batches)),
-        logs_dir=logs_dir,
-        callbacks=[*scheduled, *callbacks],
-    )
+    optimizer = _optimizer(config, len(batches))
+    history: dict[str, list[float]] = {}
+    for phase, epochs in _phases(model, student, config):
+        metrics = [
+            losses.PackedAccuracy(spec.num_classes),
+            losses.PackedAgreement(spec.num_classes),
+        ]
+        _compile(phase, optimizer, loss=loss, metrics=metrics)
+        values = _fit(
+            phase,
+            batches,
+            _validation(*evaluation.packed()),
+            epochs,
+            watch=_Watch(task, "student", config, len(batches)),
+            logs_dir=logs_dir,
+            callbacks=[*scheduled, *callbacks],
+        )
+        history = {name: history.get(name, []) + values[name] for name in values}
     return Trained(student, history, time.monotonic() - start)
 
 
@@ -191,24 +196,43 @@ def _validation(images: np.ndarray, targets: np.ndarray) -> tf.data.Dataset:
     return tf.data.Dataset.from_tensor_slices((images, targets)).batch(_PREDICT_BATCH)
 
 
-def _compile(
-    model: keras.Model, config: TrainingConfig, steps_per_epoch: int, **arguments: Any
-) -> None:
+def _phases(
+    model: keras.Model, student: keras.Model, config: StudentConfig
+) -> list[tuple[keras.Model, range]]:
+    """What is trained in which epochs: as it is first, then under simulated int8."""
+    num_plain = config.epochs - config.quantization_aware_epochs
+    phases = [(model, range(num_plain))]
+    if config.quantization_aware_epochs:
+        # Made before anything is trained: what does not fit fails at once.
+        simulated = quantization.simulated(model, student)
+        phases.append((simulated, range(num_plain, config.epochs)))
+    return [(phase, epochs) for phase, epochs in phases if epochs]
+
+
+def _optimizer(
+    config: TrainingConfig, steps_per_epoch: int
+) -> keras.optimizers.Optimizer:
     rate: Any = config.learning_rate
     if config.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(
             rate, config.epochs * steps_per_epoch
         )
+    return keras.optimizers.Adam(rate)
+
+
+def _compile(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer, **arguments: Any
+) -> None:
     # XLA makes these convolutions 4-5 times slower on a CPU.
     on_gpu = bool(tf.config.list_physical_devices("GPU"))
-    model.compile(keras.optimizers.Adam(rate), jit_compile=on_gpu, **arguments)
+    model.compile(optimizer, jit_compile=on_gpu, **arguments)
 
 
 def _fit(
     model: keras.Model,
     batches: keras.utils.PyDataset,
     validation: tf.data.Dataset,
-    config: TrainingConfig,
+    epochs: range,
     *,
     watch: _Watch,
     logs_dir: str | None,
@@ -220,7 +244,8 @@ def _fit(
     # Keras would shuffle the batches once more; their order is ours.
     result = model.fit(
         batches,
-        epochs=config.epochs,
+        initial_epoch=epochs.start,
+        epochs=epochs.stop,
         validation_data=validation,
         shuffle=False,
         verbose=0,

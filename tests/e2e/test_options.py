@@ -53,4 +53,20 @@ def test_another_student_never_runs_the_teacher_again(place):
     _run(place, "student.seed=1")
     result = _run(place, "student.options.widths=[4, 8, 16]")
     again = [node for node, value in result["nodes"].items() if not value["cached"]]
-    assert again == ["DistillationTrainer", "Evaluator", "Pusher"]
+    assert again == ["DistillationTrainer", "Evaluator", "LiteConverter", "Pusher"]
+
+
+def test_quantization_aware_epochs(place):
+    result = _run(place, "student.quantization_aware_epochs=2")
+    assert result["student"]["parameters"] == 8_778
+    card = pathlib.Path(result["student"]["path"], "assets.extra", "model_card.json")
+    assert len(json.loads(card.read_text())["history"]["loss"]) == 4
+    accuracies = {lite["flavour"]: lite["accuracy"] for lite in result["lite"]}
+    assert accuracies["float32"] == pytest.approx(result["student"]["accuracy"], 1e-6)
+    assert accuracies["int8"] >= accuracies["float32"] - 0.02
+
+
+def test_no_litert_files(place):
+    result = _run(place, "lite.flavours=[]")
+    assert result["lite"] == []
+    assert "LiteConverter" not in result["nodes"]

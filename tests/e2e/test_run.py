@@ -49,9 +49,18 @@ def test_a_run_says_what_it_pushed(place, first):
     assert _cached(result) == []
 
 
+def test_the_pushed_version_holds_the_litert_files(first):
+    _, result = first
+    folder = pathlib.Path(result["pushed"], "assets.extra", "lite")
+    for lite in result["lite"]:
+        name = pathlib.Path(lite["path"]).name
+        assert (folder / name).stat().st_size == lite["bytes"]
+    assert [lite["flavour"] for lite in result["lite"]] == ["float32", "int8"]
+
+
 def test_library_noise_goes_to_the_log_and_progress_to_the_person(place, first):
     process, _ = first
-    assert "[9/9] Pusher" in process.stderr
+    assert "[11/11] Pusher" in process.stderr
     assert "training the student: epoch 12/12" in process.stderr
     for noise in ("Warning", "WARNING", "INFO", "TF_", "cuda"):
         assert noise not in process.stderr

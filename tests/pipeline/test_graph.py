@@ -30,8 +30,21 @@ def _ids(*overrides, **options):
 
 
 def test_without_options_there_is_one_node_for_each_task():
-    rest = ["Teacher", "TeacherLogits", "DistillationTrainer", "Evaluator", "Pusher"]
-    assert sorted(_ids()) == sorted(DATA + rest)
+    rest = ["Teacher", "TeacherLogits", "DistillationTrainer", "Evaluator"]
+    assert sorted(_ids()) == sorted([*DATA, *rest, "LiteConverter", "Pusher"])
+
+
+def test_litert_files_go_to_the_pusher():
+    nodes = {node.id: node for node in _pipeline().components}
+    files = nodes["LiteConverter"].outputs["lite_models"]
+    assert nodes["Pusher"].inputs["lite_models"] == files
+
+
+def test_without_a_litert_flavour_there_is_no_converter():
+    pipeline = _pipeline("lite.flavours=[]")
+    nodes = {node.id: node for node in pipeline.components}
+    assert "LiteConverter" not in nodes
+    assert "lite_models" not in nodes["Pusher"].inputs
 
 
 def test_teachers_are_joined_to_an_ensemble():

@@ -29,6 +29,21 @@ def dense(image_shape, num_classes, units=16):
     )
 
 
+def convolutional(image_shape, num_classes):
+    """Convolution and BatchNormalization, which a converter folds into one."""
+    return keras.Sequential(
+        [
+            keras.Input(image_shape),
+            keras.layers.Conv2D(4, 3, use_bias=False),
+            keras.layers.BatchNormalization(),
+            keras.layers.ReLU(),
+            keras.layers.MaxPooling2D(),
+            keras.layers.Flatten(),
+            keras.layers.Dense(num_classes),
+        ]
+    )
+
+
 def softmax(image_shape, num_classes):
     model = dense(image_shape, num_classes)
     model.add(keras.layers.Softmax())

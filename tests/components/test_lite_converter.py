@@ -1,0 +1,67 @@
+"""The component's executor: opens the files that it wrote, and what it says of them."""
+
+import os
+
+import digit_models
+import numpy as np
+import pytest
+
+from components.lite_converter.artifact import LiteModels
+from components.lite_converter.executor import Executor
+from trainer import data, export, lite, lite_scores
+from trainer.config import LiteConfig
+from trainer.data_spec import DataSpec
+
+
+@pytest.fixture(scope="module")
+def convert(examples, teacher, tmp_path_factory):
+    """A function that converts a model with the real executor."""
+
+    def run(config=LiteConfig()):  # noqa: B008, sections are frozen
+        artifact = LiteModels()
+        artifact.uri = str(tmp_path_factory.mktemp("lite") / "models")
+        inputs = {"model": [teacher], "examples": [examples]}
+        outputs = {"lite_models": [artifact]}
+        Executor().Do(inputs, outputs, {"lite": config.to_json()})
+        return artifact
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def converted(convert):
+    return convert()
+
+
+@pytest.fixture(scope="module")
+def test_split(examples):
+    spec = DataSpec.load(examples.uri)
+    return data.load_split(data.split_files(examples.uri, "test"), "test", spec)
+
+
+@pytest.mark.parametrize("flavour", ["float32", "int8"])
+def test_a_file_has_the_accuracy_that_its_score_says(flavour, converted, test_split):
+    path = lite_scores.file_path(converted.uri, flavour)
+    with open(path, "rb") as file:
+        classes = lite.LitePredictor(file.read()).predict(test_split.images)["class"]
+    score = lite_scores.load(converted.uri)[flavour]
+    assert score.accuracy == np.mean(classes == test_split.labels)
+    assert score.bytes == os.path.getsize(path)
+    assert score.latency_ms > 0
+    accuracy = converted.get_float_custom_property(f"{flavour}_accuracy")
+    assert accuracy == score.accuracy
+
+
+def test_the_files_agree_with_the_saved_model(converted, teacher, test_split):
+    scores = lite_scores.load(converted.uri)
+    assert (scores["float32"].agreement, scores["int8"].input.dtype) == (1.0, "uint8")
+    assert scores["int8"].agreement > 0.98
+    predictor = export.Predictor(digit_models.serving_path(teacher))
+    classes = predictor.predict(test_split.images)["class"]
+    assert scores["float32"].accuracy == np.mean(classes == test_split.labels)
+
+
+def test_only_the_flavours_that_are_asked_for_are_made(convert):
+    folder = convert(LiteConfig(flavours=("int8",), calibration_examples=16)).uri
+    assert sorted(os.listdir(folder)) == ["int8.tflite", "scores.json"]
+    assert list(lite_scores.load(folder)) == ["int8"]

@@ -1,0 +1,72 @@
+"""What a person sees at the end of a run."""
+
+import dataclasses
+import json
+
+import pytest
+from rich.console import Console
+
+from pipeline.display import result_table
+from pipeline.results import LiteResult, ModelResult, RunResult
+
+
+@pytest.fixture
+def result():
+    model = ModelResult(accuracy=0.9912, parameters=8778, bytes=103_000, path="/m")
+    lite = LiteResult(
+        flavour="int8",
+        accuracy=0.9910,
+        bytes=13_776,
+        latency_ms=0.01094,
+        path="/lite/int8.tflite",
+    )
+    return RunResult(
+        dataset="mnist",
+        dataset_version="3.0.1",
+        blessed=True,
+        reasons=(),
+        pushed="/serving/1",
+        newest="/serving/1",
+        num_test_examples=10_000,
+        agreement=0.99,
+        comparison=None,
+        teacher=model,
+        student=model,
+        lite=(lite,),
+        nodes={},
+        run_id="1",
+        run_dir="/runs/1",
+    )
+
+
+def _shown(result):
+    console = Console(width=80, record=True, quiet=False, file=None)
+    with console.capture() as capture:
+        console.print(result_table(result))
+    return capture.get()
+
+
+def test_litert_files_have_a_table_of_their_own(result):
+    lines = [line.split() for line in _shown(result).splitlines()]
+    assert ["LiteRT"] in lines
+    assert ["int8", "0.9910", "-0.0002", "14", "kB", "0.0109"] in lines
+
+
+def test_without_litert_files_there_is_no_such_table(result):
+    assert "LiteRT" not in _shown(dataclasses.replace(result, lite=()))
+
+
+def test_a_student_without_accuracy_has_no_difference(result):
+    student = dataclasses.replace(result.student, accuracy=None)
+    assert " ? " in _shown(dataclasses.replace(result, student=student))
+
+
+def test_litert_files_are_in_the_json(result):
+    (lite,) = json.loads(result.to_json())["lite"]
+    assert lite == {
+        "flavour": "int8",
+        "accuracy": 0.991,
+        "bytes": 13776,
+        "latency_ms": 0.01094,
+        "path": "/lite/int8.tflite",
+    }
