@@ -21,3 +21,9 @@ class ControlComparison(artifact.Artifact):
     """`comparison.json`: what distillation gained, see `trainer.comparison`."""
 
     TYPE_NAME = "distill_artifacts.ControlComparison"
+
+
+class LiteModels(artifact.Artifact):
+    """`FLAVOUR.tflite` for each flavour, and `scores.json`: see `trainer.lite_scores`."""
+
+    TYPE_NAME = "distill_artifacts.LiteModels"

@@ -7,7 +7,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
 from components.lite_converter import executor
-from components.lite_converter.artifact import LiteModels
+from distill_artifacts import LiteModels
 from trainer.config import LiteConfig
 
 

@@ -8,8 +8,8 @@ from tfx.dsl.components.base import executor_spec
 from tfx.proto import pusher_pb2
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
-from components.lite_converter.artifact import LiteModels
 from components.pusher import executor
+from distill_artifacts import LiteModels
 
 
 class PusherSpec(standard_component_specs.PusherSpec):

@@ -6,8 +6,8 @@ import digit_models
 import numpy as np
 import pytest
 
-from components.lite_converter.artifact import LiteModels
 from components.lite_converter.executor import Executor
+from distill_artifacts import LiteModels
 from trainer import data, export, lite, lite_scores
 from trainer.config import LiteConfig
 from trainer.data_spec import DataSpec

@@ -8,8 +8,8 @@ from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
-from components.lite_converter.artifact import LiteModels
 from components.pusher.executor import Executor
+from distill_artifacts import LiteModels
 from trainer.errors import ModelError
 
 
