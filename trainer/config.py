@@ -125,8 +125,18 @@ class StudentConfig(TrainingConfig):
     epochs: int = 12
     batch_size: int = 256
     learning_rate: float = 12e-3
+    views: int | None = None  # how many of the views are drawn from; null: all
 
     _SECTION: typing.ClassVar[str] = "student"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
+            self.views is None or self.views >= 1,
+            f"{self._SECTION}.views",
+            self.views,
+            "null or >= 1",
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

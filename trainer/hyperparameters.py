@@ -10,6 +10,8 @@ from trainer.config import DistillationConfig, StudentConfig
 from trainer.errors import ConfigError
 from trainer.section import build
 
+_TUNERS_OWN = "tuner/"
+
 
 def apply(
     values: Mapping[str, Any], student: StudentConfig, distillation: DistillationConfig
@@ -18,7 +20,8 @@ def apply(
 
     Args:
         values: By the configuration's own dotted keys, such as
-            `distillation.temperature` and `student.learning_rate`.
+            `distillation.temperature` and `student.learning_rate`. What KerasTuner
+            keeps for itself among them, such as `tuner/epochs`, is left out.
         student: The student's recipe without the search.
         distillation: The distillation's settings without the search.
 
@@ -30,6 +33,8 @@ def apply(
         "distillation": dataclasses.asdict(distillation),
     }
     for key, value in values.items():
+        if key.startswith(_TUNERS_OWN):
+            continue
         section, _, rest = key.partition(".")
         name, _, option = rest.partition(".")
         if name not in sections.get(section, {}):

@@ -22,17 +22,13 @@ from tfx.proto.orchestration import pipeline_pb2
 from pipeline import folders, graph, metadata, results
 from pipeline.config import PipelineConfig
 from pipeline.version import VERSION
-from trainer.errors import DistillError
+from trainer.errors import DistillError, Interrupted
 
 logger = logging.getLogger(__name__)
 
 
 class NodeFailed(DistillError):
     """A node did not finish; the message says which, where and why."""
-
-
-class Interrupted(DistillError):
-    """A person, or the system, asked the run to stop."""
 
 
 class Watcher(Protocol):
