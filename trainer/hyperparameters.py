@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from trainer.config import DistillationConfig, StudentConfig
+from trainer.config import DistillationConfig, StudentConfig, ViewsConfig
 from trainer.errors import ConfigError
-from trainer.section import build
+from trainer.section import build, require
 
 _TUNERS_OWN = "tuner/"
 
@@ -47,6 +47,16 @@ def apply(
     return (
         build(StudentConfig, sections["student"], "student"),
         build(DistillationConfig, sections["distillation"], "distillation"),
+    )
+
+
+def require_views(student: StudentConfig, views: ViewsConfig) -> None:
+    """Refuses a student that draws from more views than there are."""
+    require(
+        student.views is None or student.views <= views.count,
+        "student.views",
+        student.views,
+        f"at most views.count, {views.count}",
     )
 
 
