@@ -119,7 +119,7 @@ def _values(config: PipelineConfig, file: str) -> dict[str, Any]:
 
 def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
     """`{student: {batch_size: 64}}` means `student.batch_size: 64`."""
-    values = {}
+    values: dict[str, Any] = {}
     for key, value in content.items():
         if key in _SECTIONS and isinstance(value, Mapping):
             values |= {f"{key}.{name}": item for name, item in value.items()}

@@ -82,7 +82,7 @@ class Trials:
         return cls(**values)
 
 
-def _rank(trial: Trial) -> tuple[float, int, int]:
+def _rank(trial: Trial) -> tuple[int, float, int]:
     last = [COMPLETED, FAILED, OVER_BUDGET].index(trial.status)
     return last, -(trial.objective or 0.0), trial.parameters or 0
 

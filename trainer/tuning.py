@@ -77,7 +77,7 @@ class Task:
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for _, lesson in sorted(self.lessons.items()):
             for array in (lesson.names, lesson.split.labels, lesson.answers):
-                digest.update(np.ascontiguousarray(array).reshape(-1))
+                digest.update(np.ascontiguousarray(array).reshape(-1).data)
         return digest.hexdigest()
 
 

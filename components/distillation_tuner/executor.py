@@ -48,11 +48,15 @@ class Executor(base_executor.BaseExecutor):
         results = artifact_utils.get_single_instance(output_dict["tuner_results"])
         found.save(results.uri)
         results.set_int_custom_property("num_trials", len(found.trials))
-        best = artifact_utils.get_single_instance(output_dict["best_hyperparameters"])
-        hyperparameters = oracles.space(config)
-        hyperparameters.values = found.best.values
-        io_utils.write_string_file(
-            os.path.join(best.uri, FILE_NAME), json.dumps(hyperparameters.get_config())
+        best = found.ranking()[0]
+        artifact = artifact_utils.get_single_instance(
+            output_dict["best_hyperparameters"]
         )
-        best.set_float_custom_property("eval_accuracy", found.best.objective)
-        best.set_string_custom_property("trial", found.best.id)
+        hyperparameters = oracles.space(config)
+        hyperparameters.values = best.values
+        io_utils.write_string_file(
+            os.path.join(artifact.uri, FILE_NAME),
+            json.dumps(hyperparameters.get_config()),
+        )
+        artifact.set_float_custom_property("eval_accuracy", best.objective)
+        artifact.set_string_custom_property("trial", best.id)
