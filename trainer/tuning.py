@@ -157,7 +157,6 @@ class _Search:
         except Exception as error:
             logger.exception("trial %d failed", len(self._done) + 1)
             reason = _reason(error)
-        keras.backend.clear_session()
         return Trial(
             id=str(len(self._done) + 1),
             status=trials.FAILED if objective is None else trials.COMPLETED,
@@ -242,6 +241,8 @@ def train(task: Task, values: Mapping[str, Any], epochs: int) -> float:
         DistillError: If the student cannot be built or trained.
     """
     student, distillation = _settings(task, values)
+    # What the trial before left behind; else memory grows from trial to trial.
+    keras.backend.clear_session()
     trained = training.train_student(
         task.lessons["train"],
         task.lessons["eval"],
@@ -250,6 +251,7 @@ def train(task: Task, values: Mapping[str, Any], epochs: int) -> float:
         distillation,
         feature_widths=task.feature_widths,
         task="training a trial",
+        only_last=True,
     )
     objective = trained.history[oracles.OBJECTIVE][-1]
     if not math.isfinite(objective):

@@ -133,7 +133,7 @@ def default_space(student: StudentConfig, views: ViewsConfig) -> dict[str, Range
         "distillation.temperature": RangeConfig(min=1.0, max=10.0, sampling="log"),
         "distillation.student_loss_weight": RangeConfig(min=0.0, max=0.5),
         "student.learning_rate": RangeConfig(min=0.002, max=0.03, sampling="log"),
-        "student.batch_size": RangeConfig(choices=(64, 128, 256)),
+        "student.batch_size": RangeConfig(choices=(128, 256, 512)),
     }
     if views.count > 1:
         space["student.views"] = RangeConfig(min=1, max=views.count)

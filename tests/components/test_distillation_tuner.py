@@ -2,6 +2,8 @@
 
 import json
 import os
+import pathlib
+import runpy
 
 import keras_tuner
 import pytest
@@ -20,6 +22,7 @@ from trainer.config import (
 )
 from trainer.tuning_config import TuningConfig
 
+ROOT = pathlib.Path(__file__).parents[2]
 STUDENT = StudentConfig(batch_size=64)
 VIEWS = ViewsConfig(count=2)
 SPACE = {
@@ -91,3 +94,13 @@ def test_the_best_values_are_written_as_tfx_writes_them(outputs, tmp_path):
     assert os.listdir(results.uri) == ["trials.json"]
     assert list((tmp_path / "state").iterdir()) == []
     assert sorted(set(loaded)) == ["eval", "train"]
+
+
+@pytest.mark.slow
+def test_the_benchmark_runs_the_same_trials_twice(digits, capsys):
+    script = runpy.run_path(str(ROOT / "benchmarks" / "tuning.py"))
+    script["main"](["--smoke", "--data-dir", digits.data_dir])
+    result = json.loads(capsys.readouterr().out)
+    assert result["trials"] == 2
+    assert result["largest_difference_in_accuracy"] == 0
+    assert result["ratio"] > 0

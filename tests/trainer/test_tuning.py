@@ -115,7 +115,7 @@ def test_the_objective_is_the_accuracy_on_eval(task, tmp_path, evaluation):
 def test_students_over_the_budget_are_recorded_and_not_trained(
     task, tmp_path, trainings, algorithm
 ):
-    space = {**MANY_RATES, UNITS: {"min": 2, "max": 32}}
+    space = {**MANY_RATES, UNITS: {"choices": [4, 8, 16, 32]}}
     settings = config(space, algorithm=algorithm, max_trials=8, epochs=1)
     settings = dataclasses.replace(settings, max_parameters=8 * 65 + 9 * 3)
     found = tuning.search(task, settings, str(tmp_path))
@@ -258,14 +258,14 @@ def test_a_finished_search_leaves_nothing_that_a_second_one_could_read(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_hyperband_trains_as_long_as_it_says(task, tmp_path):
+def test_hyperband_trains_as_long_as_it_says(task, tmp_path, trainings):
     settings = config(MANY_RATES, algorithm="hyperband", max_trials=10, epochs=3)
     found = tuning.search(task, settings, str(tmp_path))
     assert {trial.epochs for trial in found.trials} == {1, 3}
     assert len(found.trials) == 10
 
 
-def test_trials_survive_their_file(task, tmp_path):
+def test_trials_survive_their_file(task, tmp_path, trainings):
     found = tuning.search(task, config(epochs=1), str(tmp_path / "search"))
     found.save(str(tmp_path))
     assert trials.Trials.load(str(tmp_path)) == found
