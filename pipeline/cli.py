@@ -155,6 +155,34 @@ def run(
     return run_command.execute(config, file, overrides, as_json=as_json)
 
 
+@cli.command()
+@_configured
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the result as one JSON object."
+)
+def tune(
+    file: str | None, overrides: tuple[str, ...], debug: bool, as_json: bool
+) -> int:
+    """Search the student's hyperparameters and rank the trials.
+
+    Runs the pipeline up to the search, which is that of the section `tuning`, or
+    one with its defaults. By accuracy on the eval split, never on the test split.
+    An interrupted search goes on with the same command.
+
+    \b
+    Examples:
+      distill tune --config tuned
+      distill tune --set tuning.max_trials=10 --set tuning.max_parameters=5000
+    """
+    config = load_config(file, overrides)
+    if config.tuning is None:
+        overrides = (*overrides, "tuning={}")
+        config = load_config(file, overrides)
+    from pipeline import tune as tune_command
+
+    return tune_command.execute(config, file, overrides, as_json=as_json)
+
+
 @cli.command(name="config")
 @_configured
 def show_config(file: str | None, overrides: tuple[str, ...], debug: bool) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from trainer import hyperparameters
 from trainer.config import (
     MAX_SEEDS,
     AssistantConfig,
@@ -29,9 +30,13 @@ from trainer.config import (
 )
 from trainer.errors import ConfigError
 from trainer.section import Section, build, require
+from trainer.tuning_config import TuningConfig
 
 CONFIGS_DIR = pathlib.Path(__file__).parent / "configs"
 MANUAL_DIR_VARIABLE = "DISTILL_MANUAL_DIR"
+
+# Sections that null turns off, also above a layer that turned them on.
+_OPTIONAL = ("assistant", "tuning")
 
 # Kubeflow accepts no other names, and a pipeline must keep its name there.
 _NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
@@ -98,6 +103,8 @@ class PipelineConfig(Section):
     views: ViewsConfig = ViewsConfig()
     assistant: AssistantConfig | None = None  # {}: one with its defaults
     distillation: DistillationConfig = DistillationConfig()
+    tuning: TuningConfig | None = None  # {}: a search with its defaults
+    hyperparameters: Any = None  # of a search: artifact id, or a file; null: none
     control: bool = False  # also train the student from labels alone
     seeds: int = 1  # students, and controls, are trained with as many seeds
     gate: GateConfig = GateConfig()
@@ -120,12 +127,30 @@ class PipelineConfig(Section):
             len(self.distillation.features),
             "empty with an assistant, whose layers are not the teacher's",
         )
+        hyperparameters.require_views(self.student, self.views)
+        self._check_tuning()
         require(
             bool(_NAME_PATTERN.fullmatch(self.pipeline_name)),
             "pipeline.name",
             self.pipeline_name,
             "1 to 128 lower-case letters, digits and dashes, not first a dash",
         )
+
+    def _check_tuning(self) -> None:
+        frozen = self.hyperparameters
+        require(
+            frozen is None
+            or (isinstance(frozen, str) and bool(frozen.strip()))
+            or (type(frozen) is int and frozen > 0),
+            "hyperparameters",
+            frozen,
+            "null, a file, or an artifact's id, a whole number > 0",
+        )
+        if self.tuning is not None:
+            expected = "null while tuning searches; --set tuning=null takes these"
+            require(frozen is None, "hyperparameters", frozen, expected)
+            tuning = self.tuning.resolved(self.student, self.distillation, self.views)
+            object.__setattr__(self, "tuning", tuning)
 
     @property
     def pipeline_name(self) -> str:
@@ -150,6 +175,13 @@ class PipelineConfig(Section):
         if self.pusher.directory is not None:
             return pathlib.Path(self.pusher.directory).expanduser().absolute()
         return self.pipeline_dir / "serving"
+
+    @property
+    def tuning_dir(self) -> pathlib.Path:
+        """Where unfinished searches are kept."""
+        if self.tuning is not None and self.tuning.directory is not None:
+            return pathlib.Path(self.tuning.directory).expanduser().absolute()
+        return self.pipeline_dir / "tuning"
 
     def to_yaml(self) -> str:
         return yaml.safe_dump(_plain(dataclasses.asdict(self)), sort_keys=False)
@@ -255,7 +287,7 @@ def _merged(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             old = result.get(key)
             if isinstance(old, Mapping) and isinstance(value, Mapping):
                 result[key] = _merged([old, value])
-            elif isinstance(old, Mapping) and value is None:
+            elif isinstance(old, Mapping) and value is None and key not in _OPTIONAL:
                 continue  # `section:` with nothing under it
             else:
                 result[key] = value

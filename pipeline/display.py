@@ -96,8 +96,8 @@ class RunDisplay:
                 detail=escape(detail),
             )
         elif (
-            "val_accuracy" in progress.metrics and progress.detail != self._shown_detail
-        ):
+            progress.milestone or "val_accuracy" in progress.metrics
+        ) and progress.detail != self._shown_detail:
             self._shown_detail = progress.detail
             self._print(f"    {progress.task}: {progress.detail}  {values}")
 

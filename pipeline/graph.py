@@ -5,7 +5,7 @@
                     ├─ Teacher [, Teacher2 …, TeacherEnsemble] ┄┄┄┄┄┄┄┄┄┘
                     ├─ TeacherLogits
                     ├─ [Assistant, AssistantLogits]
-                    ├─ [DistillationTuner]
+                    ├─ [DistillationTuner, or Hyperparameters of an earlier search]
                     ├─ DistillationTrainer [2 …]    [Control, Control2 …]
                     ├─ [ControlComparison]
                     ├─ Evaluator
@@ -29,12 +29,15 @@ from tfx.components import (
     Trainer,
 )
 from tfx.dsl.components.base import base_node
+from tfx.dsl.components.common import importer
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.proto import trainer_pb2
+from tfx.types import standard_artifacts
 
 from components.anomaly_gate.component import AnomalyGate
 from components.control_comparison.component import ControlComparison
 from components.distillation_trainer.component import DistillationTrainer
+from components.distillation_tuner.component import DistillationTuner
 from components.evaluator.component import Evaluator
 from components.lite_converter.component import LiteConverter
 from components.pusher.component import Pusher
@@ -47,20 +50,26 @@ from trainer import teacher as teacher_module
 
 
 def create_pipeline(
-    config: PipelineConfig, *, until: str | None = None, **arguments: Any
+    config: PipelineConfig,
+    *,
+    until: str | None = None,
+    hyperparameters_dir: str | None = None,
+    **arguments: Any,
 ) -> tfx_pipeline.Pipeline:
     """Builds the DAG from a configuration.
 
     Args:
         config: What to run.
         until: Id of the last node to keep; None: all.
+        hyperparameters_dir: Folder of `config.hyperparameters`, as
+            `frozen.folder` finds it.
         **arguments: Further arguments of TFX's Pipeline that depend on where it
             runs, such as `metadata_connection_config`.
     """
     nodes = _Nodes()
     examples, gate = _add_data(nodes, config)
     teacher = _add_teacher(nodes, config, examples, gate)
-    student = _add_students(nodes, config, examples, teacher)
+    student = _add_students(nodes, config, examples, teacher, hyperparameters_dir)
     evaluator = nodes.add(
         Evaluator(
             examples=examples,
@@ -163,6 +172,7 @@ def _add_students(
     config: PipelineConfig,
     examples: types.BaseChannel,
     teacher: types.BaseChannel,
+    hyperparameters_dir: str | None,
 ) -> types.BaseChannel:
     """The student's model, and whatever is trained beside it."""
     layers = [pair.teacher for pair in config.distillation.features]
@@ -189,6 +199,15 @@ def _add_students(
         teacher = nodes.add(assistant, "Assistant").outputs["model"]
         logits = logits_of(teacher, "AssistantLogits")
 
+    inputs = {
+        "examples": examples,
+        "teacher_model": teacher,
+        "teacher_logits": logits,
+    }
+    inputs["hyperparameters"] = _add_hyperparameters(
+        nodes, config, inputs, hyperparameters_dir
+    )
+
     trained: dict[str, list[types.BaseChannel]] = {"student": [], "control": []}
     node_ids = {"student": "DistillationTrainer", "control": "Control"}
     roles = ["student", "control"] if config.control else ["student"]
@@ -198,12 +217,10 @@ def _add_students(
         )
         for role in roles:
             trainer = DistillationTrainer(
-                examples=examples,
-                teacher_model=teacher,
-                teacher_logits=logits,
                 student=settings,
                 distillation=config.distillation,
                 role=role,
+                **inputs,
             )
             nodes.add(trainer, _numbered(node_ids[role], number))
             trained[role].append(trainer.outputs["model"])
@@ -216,6 +233,30 @@ def _add_students(
             )
         )
     return trained["student"][0]
+
+
+def _add_hyperparameters(
+    nodes: _Nodes,
+    config: PipelineConfig,
+    inputs: dict[str, Any],
+    folder: str | None,
+) -> types.BaseChannel | None:
+    """Searched ones, those of an earlier search, or none."""
+    if (config.hyperparameters is None) != (folder is None):
+        raise ValueError("Resolve config.hyperparameters by pipeline.frozen first.")
+    if folder is not None:
+        node = importer.Importer(folder, standard_artifacts.HyperParameters)
+        return nodes.add(node, "Hyperparameters").outputs["result"]
+    if config.tuning is None:
+        return None
+    tuner = DistillationTuner(
+        student=config.student,
+        distillation=config.distillation,
+        tuning=config.tuning,
+        directory=str(config.tuning_dir),
+        **inputs,
+    )
+    return nodes.add(tuner).outputs["best_hyperparameters"]
 
 
 def _numbered(node_id: str, number: int) -> str:

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
 
-from pipeline import console, folders, metadata
+from pipeline import console, folders, frozen, metadata
 from pipeline.config import PipelineConfig
 
 PUSHED = 0
 NOT_BLESSED = 3
+
+
+class Result(Protocol):
+    """What a command achieved."""
+
+    def to_json(self) -> str: ...
+
+
+R = TypeVar("R", bound=Result)
 
 
 def execute(
@@ -33,12 +44,50 @@ def execute(
     Raises:
         DistillError: If the run fails.
     """
+
+    def work(config: PipelineConfig, shown: Any, run_dir: pathlib.Path) -> Any:
+        from pipeline.runners import local
+
+        return local.run(config, shown, run_dir)
+
+    def table(result: Any) -> Any:
+        from pipeline import display
+
+        return display.result_table(result)
+
+    result = perform(
+        config, file, overrides, work, None if as_json else table, "result.json"
+    )
+    return PUSHED if result.pushed else NOT_BLESSED
+
+
+def perform(
+    config: PipelineConfig,
+    file: str | os.PathLike[str] | None,
+    overrides: Sequence[str],
+    work: Callable[[PipelineConfig, Any, pathlib.Path], R],
+    table: Callable[[R], Any] | None,
+    result_name: str,
+) -> R:
+    """Prepares the data, does the work in a run folder, keeps and prints the result.
+
+    Args:
+        config: As in `execute`.
+        file: As in `execute`.
+        overrides: As in `execute`.
+        work: Takes the configuration to run, who is told of nodes, and the folder.
+        table: What is printed of the result; None: its JSON.
+        result_name: File in the run folder that keeps the result.
+
+    Raises:
+        DistillError: If the work fails.
+    """
     metadata.connection_config(config)
+    frozen.check(config)
     log = folders.new_log(config)
     with console.quiet(log) as terminal:
         terminal.err.print(f"Loading TensorFlow Extended (log: {log})", soft_wrap=True)
         from pipeline import display, substitution
-        from pipeline.runners import local
 
         with display.RunDisplay(terminal.err) as shown:
             shown.doing(f"Preparing {config.data.dataset}")
@@ -46,10 +95,10 @@ def execute(
             if notice:
                 terminal.err.print(display.notice(notice))
             run_dir = folders.make_run_dir(config)
-            result = local.run(config, shown, run_dir)
-        (run_dir / "result.json").write_text(result.to_json(), encoding="utf-8")
-        if as_json:
+            result = work(config, shown, run_dir)
+        (run_dir / result_name).write_text(result.to_json(), encoding="utf-8")
+        if table is None:
             terminal.out.print_json(result.to_json(), indent=2)
         else:
-            terminal.out.print(display.result_table(result))
-    return PUSHED if result.pushed else NOT_BLESSED
+            terminal.out.print(table(result))
+    return result

@@ -16,6 +16,7 @@ from trainer.config import (
     ViewsConfig,
 )
 from trainer.data import Split
+from trainer.section import require
 
 
 class TeacherBatches(keras.utils.PyDataset):
@@ -75,6 +76,14 @@ class DistillationBatches(keras.utils.PyDataset):
 
     def __init__(self, lesson: Lesson, config: StudentConfig) -> None:
         super().__init__()
+        available = len(lesson.answers)
+        self._num_views = config.views or available
+        require(
+            self._num_views <= available,
+            "student.views",
+            config.views,
+            f"at most {available}, the views that the teacher answered",
+        )
         self._lesson, self._config = lesson, config
         self._epoch = -1
         self.on_epoch_end()
@@ -96,7 +105,7 @@ class DistillationBatches(keras.utils.PyDataset):
         rng = np.random.default_rng([self._config.seed, self._epoch])
         size = len(self._lesson.split)
         self._order = _order(size, self._config, rng)
-        self._views = rng.integers(0, len(self._lesson.answers), size)
+        self._views = rng.integers(0, self._num_views, size)
 
 
 def _order(size: int, config: TrainingConfig, rng: np.random.Generator) -> np.ndarray:

@@ -128,6 +128,7 @@ class StudentConfig(TrainingConfig):
     batch_size: int = 256
     learning_rate: float = 12e-3
     quantization_aware_epochs: int = 0  # the last so many, in [0, epochs]
+    views: int | None = None  # how many of the views are drawn from; null: all
 
     _SECTION: typing.ClassVar[str] = "student"
 
@@ -137,6 +138,12 @@ class StudentConfig(TrainingConfig):
         key = f"{self._SECTION}.quantization_aware_epochs"
         expected = f"in [0, {self.epochs}], the number of epochs"
         require(0 <= number <= self.epochs, key, number, expected)
+        require(
+            self.views is None or self.views >= 1,
+            f"{self._SECTION}.views",
+            self.views,
+            "null or >= 1",
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -19,3 +19,7 @@ class DataError(DistillError):
 
 class ModelError(DistillError):
     """A model that cannot be built, loaded, or that does not fit the data."""
+
+
+class Interrupted(DistillError):
+    """A person, or the system, asked the run to stop: never a trial's own failure."""

@@ -6,9 +6,11 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from trainer.config import DistillationConfig, StudentConfig
+from trainer.config import DistillationConfig, StudentConfig, ViewsConfig
 from trainer.errors import ConfigError
-from trainer.section import build
+from trainer.section import build, require
+
+_TUNERS_OWN = "tuner/"
 
 
 def apply(
@@ -18,7 +20,8 @@ def apply(
 
     Args:
         values: By the configuration's own dotted keys, such as
-            `distillation.temperature` and `student.learning_rate`.
+            `distillation.temperature` and `student.learning_rate`. What KerasTuner
+            keeps for itself among them, such as `tuner/epochs`, is left out.
         student: The student's recipe without the search.
         distillation: The distillation's settings without the search.
 
@@ -30,6 +33,8 @@ def apply(
         "distillation": dataclasses.asdict(distillation),
     }
     for key, value in values.items():
+        if key.startswith(_TUNERS_OWN):
+            continue
         section, _, rest = key.partition(".")
         name, _, option = rest.partition(".")
         if name not in sections.get(section, {}):
@@ -42,6 +47,16 @@ def apply(
     return (
         build(StudentConfig, sections["student"], "student"),
         build(DistillationConfig, sections["distillation"], "distillation"),
+    )
+
+
+def require_views(student: StudentConfig, views: ViewsConfig) -> None:
+    """Refuses a student that draws from more views than there are."""
+    require(
+        student.views is None or student.views <= views.count,
+        "student.views",
+        student.views,
+        f"at most views.count, {views.count}",
     )
 
 

@@ -154,6 +154,19 @@ def build(
     return model
 
 
+def require_option(path: str, name: str) -> None:
+    """Refuses an option that the architecture at a dotted path does not take.
+
+    Raises:
+        ModelError: If there is no such function, or no such argument.
+    """
+    parameters = inspect.signature(_import(path)).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    if name not in parameters and not takes_any:
+        known = ", ".join(list(parameters)[2:]) or "none"
+        raise ModelError(f"{path} has no option {name}. Its options: {known}.")
+
+
 def source_digest(path: str) -> str:
     """SHA-256 of the file that holds the architecture at a dotted path.
 

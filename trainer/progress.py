@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +21,7 @@ class Progress:
         total: Number of units in all.
         detail: Where exactly, such as `epoch 2/5`.
         metrics: Latest values by name, such as loss and accuracy.
+        milestone: Whether it deserves a line of its own where there is no bar.
     """
 
     task: str
@@ -27,6 +29,7 @@ class Progress:
     total: int
     detail: str = ""
     metrics: dict[str, float] = dataclasses.field(default_factory=dict)
+    milestone: bool = False
 
 
 Listener = Callable[[Progress], None]
@@ -58,6 +61,17 @@ def listen(listener: Listener | None, interval_s: float = 0.1) -> None:
     """Sends progress to `listener`, at most once in `interval_s`; None: to the log."""
     _reporter.listener = listener or _log
     _reporter.interval_s = interval_s if listener else 10.0
+
+
+@contextlib.contextmanager
+def inside(change: Callable[[Progress], Progress]) -> Iterator[None]:
+    """Reports each progress as that of the longer task that it is a part of."""
+    outer = _reporter.listener
+    _reporter.listener = lambda progress: outer(change(progress))
+    try:
+        yield
+    finally:
+        _reporter.listener = outer
 
 
 def report(progress: Progress, *, always: bool = False) -> None:

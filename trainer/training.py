@@ -100,6 +100,7 @@ def train_student(
     logs_dir: str | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     task: str = "training the student",
+    only_last: bool = False,
 ) -> Trained:
     """Trains a new student on answers that its teacher gave before.
 
@@ -113,6 +114,7 @@ def train_student(
         logs_dir: Folder for TensorBoard logs.
         callbacks: Further Keras callbacks.
         task: What progress is called.
+        only_last: Measure on `evaluation` after the last epoch alone.
 
     Raises:
         ModelError: If the architecture does not fit, or a loss is not finite.
@@ -146,6 +148,7 @@ def train_student(
             watch=_Watch(task, "student", config, len(batches)),
             logs_dir=logs_dir,
             callbacks=[*scheduled, *callbacks],
+            validation_freq=config.epochs if only_last else 1,
         )
         history = {name: history.get(name, []) + values[name] for name in values}
     return Trained(student, history, time.monotonic() - start)
@@ -237,6 +240,7 @@ def _fit(
     watch: _Watch,
     logs_dir: str | None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    validation_freq: int = 1,
 ) -> dict[str, list[float]]:
     all_callbacks = [watch, *callbacks]
     if logs_dir:
@@ -247,6 +251,7 @@ def _fit(
         initial_epoch=epochs.start,
         epochs=epochs.stop,
         validation_data=validation,
+        validation_freq=validation_freq,
         shuffle=False,
         verbose=0,
         callbacks=all_callbacks,

@@ -19,20 +19,16 @@ from tfx.orchestration.local import local_dag_runner, runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
-from pipeline import folders, graph, metadata, results
+from pipeline import folders, frozen, graph, metadata, results
 from pipeline.config import PipelineConfig
 from pipeline.version import VERSION
-from trainer.errors import DistillError
+from trainer.errors import DistillError, Interrupted
 
 logger = logging.getLogger(__name__)
 
 
 class NodeFailed(DistillError):
     """A node did not finish; the message says which, where and why."""
-
-
-class Interrupted(DistillError):
-    """A person, or the system, asked the run to stop."""
 
 
 class Watcher(Protocol):
@@ -84,7 +80,10 @@ def run_nodes(
         connection = metadata.connection_config(config)
         ir = compiler.Compiler().compile(
             graph.create_pipeline(
-                config, until=until, metadata_connection_config=connection
+                config,
+                until=until,
+                hyperparameters_dir=frozen.folder(config),
+                metadata_connection_config=connection,
             )
         )
         with tfx_metadata.Metadata(connection) as handle:

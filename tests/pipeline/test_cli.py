@@ -7,7 +7,7 @@ import time
 import pytest
 
 HEAVY = ("tensorflow", "tfx", "keras", "kfp", "apache_beam", "tensorflow_datasets")
-COMMANDS = ("run", "samples", "predict", "config")
+COMMANDS = ("run", "tune", "samples", "predict", "config")
 
 
 def distill(*arguments, code="from pipeline.cli import main; main()", **options):
@@ -54,6 +54,8 @@ def test_config_prints_the_resolved_configuration():
         (["run", "--set", "student.epoch=3"],
          "Error: Unknown configuration key student.epoch. Did you mean student.epochs?\n"),
         (["run", "--config", "nowhere.yaml"], "Configuration file nowhere.yaml cannot be"),
+        (["tune", "--set", "hyperparameters=3"],
+         "hyperparameters must be null while tuning searches"),
         (["predict", "--index", "one"], "expected numbers such as 0,1,2"),
         (["predict", "a.png", "--index", "1"], "Give image files or --index, not both."),
         (["samples", "--split", "validation"], "'validation' is not one of"),

@@ -8,6 +8,8 @@ import yaml
 from pipeline.config import load_config
 from trainer.errors import ConfigError
 
+BATCH = "tuning.space.student.batch_size="
+
 
 @pytest.fixture(autouse=True)
 def no_manual_dir(monkeypatch):
@@ -62,6 +64,56 @@ def test_the_resolved_configuration_is_a_configuration_file(tmp_path):
         ("beam.args=--x", "beam.args must be a list, received '--x'"),
         ("pipeline.name=My_Pipeline", "pipeline.name must be 1 to 128 lower-case"),
         ("temperature", "--set must be key=value, received 'temperature'"),
+        ("student.views=5", "student.views must be at most views.count, 4, received 5"),
+        ("student.views=0", "student.views must be null or >= 1, received 0"),
+        (
+            "hyperparameters=true",
+            "hyperparameters must be null, a file, or an artifact",
+        ),
+        (
+            "tuning.algorithm=grid",
+            "tuning.algorithm must be bayesian, hyperband or ran",
+        ),
+        ("tuning.max_trials=0", "tuning.max_trials must be >= 1, received 0"),
+        ("tuning={directory: null, seed: -1}", "tuning.seed must be in"),
+        ("tuning.space=[a]", "tuning.space must be a mapping"),
+        ("tuning.space.student.batch_size=64", r"must be \{min: ..., max: ...\} or"),
+        ("tuning.space={a.b: {choices: [1, 2]}}", "Unknown hyperparameter a.b"),
+        (
+            "tuning.space={student.widht: {choices: [1, 2]}}",
+            "Unknown hyperparameter st",
+        ),
+        ("tuning.space={student.epochs: {choices: [1, 2]}}", "tuning.epochs decides"),
+        (
+            "tuning.space={student.views: {min: 1, max: 9}}",
+            "at most views.count, recei",
+        ),
+        (f"{BATCH}{{choices: [64]}}", "choices must be several different"),
+        (f"{BATCH}{{choices: [64, 64]}}", "choices must be several different"),
+        (f"{BATCH}{{choices: [64, small]}}", "choices must be several different"),
+        (f"{BATCH}{{choices: [64, 32], min: 1}}", "must be choices, or min and max"),
+        (
+            f"{BATCH}{{min: 64}}",
+            "batch_size.max must be a finite number, received None",
+        ),
+        (
+            f"{BATCH}{{min: 64, max: 32}}",
+            "batch_size.min must be < max, 32, received 64",
+        ),
+        (f"{BATCH}{{min: 0, max: 32}}", "student.batch_size must be >= 1, received 0"),
+        (f"{BATCH}{{min: 1, max: 2.5}}", "must be a whole number, received 2.5"),
+        (f"{BATCH}{{min: 1, max: 9, step: 0}}", "step must be null or > 0, received 0"),
+        (f"{BATCH}{{min: 1, max: 9, step: 0.5}}", "step must be a whole number"),
+        (f"{BATCH}{{min: 1, max: 9, sampling: ln}}", "sampling must be linear or log"),
+        (
+            f"{BATCH}{{min: 1, max: 9, sampling: log, step: 1}}",
+            "step must be null or > 1",
+        ),
+        (f"{BATCH}{{min: 0, max: 9, sampling: log}}", "min must be > 0 with log"),
+        (
+            f"{BATCH}{{min: 1, mx: 9}}",
+            "Did you mean tuning.space.student.batch_size.max",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(override, message):
@@ -97,6 +149,37 @@ def test_data_sets_never_share_a_serving_folder():
     mnist, digits = load_config(), load_config(dataset="digits")
     assert mnist.serving_dir != digits.serving_dir
     assert load_config("smoke").serving_dir != digits.serving_dir
+
+
+def test_the_space_is_written_out_and_reads_back(tmp_path):
+    config = load_config("tuned")
+    assert "student.options.widths.0" in config.tuning.space
+    assert load_config(_file(tmp_path, config.to_yaml())) == config
+
+
+def test_the_default_space_fits_the_configuration():
+    own = load_config(None, ["tuning={}", "student.model=my.own", "views.count=1"])
+    assert set(own.tuning.space) == {
+        "distillation.temperature",
+        "distillation.student_loss_weight",
+        "student.learning_rate",
+        "student.batch_size",
+    }
+
+
+def test_a_range_is_set_by_nested_keys_too():
+    key = "tuning.space.student.learning_rate"
+    config = load_config(None, [f"{key}.min=1e-3", f"{key}.max=1"])
+    assert config.tuning.space == {"student.learning_rate": {"min": 0.001, "max": 1.0}}
+
+
+def test_null_turns_a_search_off_that_a_file_turned_on():
+    assert load_config("tuned", ["tuning=null"]).tuning is None
+
+
+def test_searching_and_frozen_hyperparameters_exclude_each_other():
+    with pytest.raises(ConfigError, match="hyperparameters must be null while tuning"):
+        load_config("tuned", ["hyperparameters=3"])
 
 
 def test_sections_are_frozen():

@@ -100,3 +100,47 @@ def test_nothing_trains_before_the_anomaly_gate():
 def test_an_unknown_architecture_is_refused_before_anything_runs():
     with pytest.raises(ModelError, match="No model function trainer.models.studnet"):
         _pipeline("student.model=trainer.models.studnet")
+
+
+def _nodes(*overrides, **options):
+    return {node.id: node for node in _pipeline(*overrides, **options).components}
+
+
+def test_a_search_feeds_every_student_and_control():
+    nodes = _nodes("tuning={}", "control=true", "seeds=2")
+    best = nodes["DistillationTuner"].outputs["best_hyperparameters"]
+    for name in ("DistillationTrainer", "Control"):
+        for node_id in (name, f"{name}2"):
+            assert nodes[node_id].inputs["hyperparameters"] == best
+
+
+def test_a_search_learns_from_the_assistant():
+    nodes = _nodes("tuning={}", "assistant={}")
+    tuner = nodes["DistillationTuner"]
+    logits = nodes["AssistantLogits"].outputs["teacher_logits"]
+    assert tuner.inputs["teacher_logits"] == logits
+    assert "hyperparameters" not in nodes["Assistant"].inputs
+
+
+def test_a_search_can_stand_alone():
+    ids = _ids("tuning={}", until="DistillationTuner")
+    assert "DistillationTuner" in ids
+    assert "DistillationTrainer" not in ids
+
+
+def test_a_frozen_result_is_imported_for_every_student():
+    nodes = _nodes("hyperparameters=3", hyperparameters_dir="/somewhere")
+    given = nodes["Hyperparameters"].outputs["result"]
+    assert nodes["DistillationTrainer"].inputs["hyperparameters"] == given
+    assert "DistillationTuner" not in nodes
+
+
+def test_a_frozen_result_is_never_left_out_in_silence():
+    with pytest.raises(ValueError, match="Resolve config.hyperparameters"):
+        _pipeline("hyperparameters=3")
+
+
+def test_an_option_that_the_architecture_lacks_is_refused_before_anything_runs():
+    space = "tuning.space={student.options.depth: {min: 1, max: 3}}"
+    with pytest.raises(ModelError, match="has no option depth. Its options: widths"):
+        _pipeline(space)

@@ -1,0 +1,163 @@
+"""What does a search cost with cached answers, against the teacher in every step?
+
+The same trials twice: as `distill tune` runs them, the computing of the teacher's
+answers included; and with the teacher asked about each batch of each step. Values,
+batches and augmentation are the same, so both must find the same accuracies.
+Needs MNIST or another `--dataset`; `--smoke` takes the embedded `digits`.
+Prints JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import os
+import platform
+import tempfile
+import time
+
+_PACKAGES = ("tensorflow", "keras", "keras-tuner")
+
+
+def measure(
+    data_config: dict[str, str | None], num_trials: int, epochs: int
+) -> dict[str, object]:
+    """Returns the result as a dictionary."""
+    from trainer import teacher_logits, tuning
+    from trainer.config import DistillationConfig, StudentConfig, ViewsConfig
+    from trainer.tuning_config import TuningConfig
+
+    student, distillation, views = StudentConfig(), DistillationConfig(), ViewsConfig()
+    config = TuningConfig(algorithm="random", max_trials=num_trials, epochs=epochs)
+    config = config.resolved(student, distillation, views)
+    with tempfile.TemporaryDirectory() as folder:
+        spec, splits, teacher = _prepare(data_config, folder)
+        start = time.monotonic()
+        answers = teacher_logits.ask(teacher, splits, views)
+        lessons = teacher_logits.lessons(answers, splits, views)
+        answers_s = time.monotonic() - start
+        task = tuning.Task(
+            lessons=lessons, spec=spec, student=student, distillation=distillation
+        )
+        found = tuning.search(task, config, os.path.join(folder, "search"))
+        cached_s = time.monotonic() - start
+    trials = [trial for trial in found.trials if trial.objective is not None]
+    start = time.monotonic()
+    in_loop, seconds = [], []
+    for trial in trials:
+        began = time.monotonic()
+        in_loop.append(_train_in_loop(task, teacher, trial.values, epochs))
+        seconds.append(round(time.monotonic() - began, 1))
+    in_loop_s = time.monotonic() - start
+    differences = [
+        abs(trial.objective - accuracy)
+        for trial, accuracy in zip(trials, in_loop, strict=True)
+    ]
+    return {
+        "dataset": data_config["dataset"],
+        "train_images": len(splits["train"]),
+        "trials": len(trials),
+        "epochs": epochs,
+        "views": views.count,
+        "answers_s": round(answers_s, 1),
+        "cached_s": round(cached_s, 1),
+        "in_loop_s": round(in_loop_s, 1),
+        "cached_s_of_each_trial": [round(trial.seconds, 1) for trial in trials],
+        "in_loop_s_of_each_trial": seconds,
+        "ratio": round(cached_s / in_loop_s, 3),
+        "largest_difference_in_accuracy": round(max(differences), 4),
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
+        "versions": {"python": platform.python_version()}
+        | {name: importlib.metadata.version(name) for name in _PACKAGES},
+    }
+
+
+def _prepare(data_config, folder):
+    """Specification and splits of the data, and a teacher of one epoch."""
+    from tfx.types import standard_artifacts
+
+    from components.tfds_example_gen import executor, source
+    from trainer import data, export, training
+    from trainer.config import DataConfig, TeacherConfig
+    from trainer.data_spec import DataSpec
+    from trainer.teachers import Teachers
+
+    config = DataConfig(**data_config)
+    source.prepare(config)
+    examples = standard_artifacts.Examples()
+    examples.uri = os.path.join(folder, "examples")
+    executor.Executor().Do({}, {"examples": [examples]}, {"data": config.to_json()})
+    spec = DataSpec.load(examples.uri)
+    splits = data.load_splits(examples.uri, spec)
+    trained = training.train_teacher(
+        splits["train"], splits["eval"], spec, TeacherConfig(epochs=1)
+    )
+    model_dir = os.path.join(folder, "teacher")
+    export.save(
+        trained.model,
+        model_dir,
+        role="teacher",
+        spec=spec,
+        config={},
+        history=trained.history,
+        seconds=trained.seconds,
+    )
+    return spec, splits, Teachers([model_dir])
+
+
+def _train_in_loop(task, teacher, values, epochs):
+    """A trial whose answers come from the teacher, batch by batch."""
+    import dataclasses
+
+    import numpy as np
+
+    from trainer import teacher_logits, training, tuning
+    from trainer.batches import DistillationBatches
+
+    class InLoop(DistillationBatches):
+        def __getitem__(self, index):
+            images, targets = super().__getitem__(index)
+            labels = targets[:, :1]
+            return images, np.concatenate([labels, teacher.answers(images)], axis=1)
+
+    # Agreement with the teacher on `eval` is measured once, after the last epoch.
+    evaluation = task.lessons["eval"]
+    asked = teacher_logits.compute(
+        teacher, evaluation.split, dataclasses.replace(evaluation.views, count=1)
+    )
+    evaluation = dataclasses.replace(evaluation, answers=asked.answers)
+    task = dataclasses.replace(task, lessons={**task.lessons, "eval": evaluation})
+    training.DistillationBatches = InLoop
+    try:
+        accuracy = tuning.train(task, values, epochs)
+    finally:
+        training.DistillationBatches = DistillationBatches
+    return accuracy
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset", default="mnist")
+    parser.add_argument("--data-dir", help="prepared data sets; default: TFDS's own")
+    parser.add_argument(
+        "--manual-dir",
+        default=os.environ.get("DISTILL_MANUAL_DIR"),
+        help="original files; default: $DISTILL_MANUAL_DIR",
+    )
+    parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--smoke", action="store_true", help="digits, two trials")
+    args = parser.parse_args(arguments)
+    if args.smoke:
+        args.dataset, args.trials, args.epochs = "digits", 2, 1
+    data = {
+        "dataset": args.dataset,
+        "data_dir": args.data_dir,
+        "manual_dir": args.manual_dir,
+    }
+    print(json.dumps(measure(data, args.trials, args.epochs), indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""The component that searches the student's hyperparameters on cached answers."""
+
+from __future__ import annotations
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import component_spec, standard_artifacts
+
+import distill_artifacts
+from components.distillation_tuner import executor
+from trainer import models
+from trainer.config import (
+    AverageConfig,
+    DistillationConfig,
+    StudentConfig,
+)
+from trainer.tuning_config import TuningConfig
+
+_OPTIONS = "student.options."
+
+
+class DistillationTunerSpec(component_spec.ComponentSpec):
+    """Typed interface of `DistillationTuner`."""
+
+    PARAMETERS = {
+        "student": component_spec.ExecutionParameter(type=str),
+        "distillation": component_spec.ExecutionParameter(type=str),
+        "average": component_spec.ExecutionParameter(type=str),
+        "tuning": component_spec.ExecutionParameter(type=str),
+        "directory": component_spec.ExecutionParameter(type=str),
+        # Read by TFX's cache alone: other code is another student.
+        "code": component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS = {
+        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        "teacher_model": component_spec.ChannelParameter(type=standard_artifacts.Model),
+        "teacher_logits": component_spec.ChannelParameter(
+            type=distill_artifacts.TeacherLogits
+        ),
+    }
+    OUTPUTS = {
+        "best_hyperparameters": component_spec.ChannelParameter(
+            type=standard_artifacts.HyperParameters
+        ),
+        "tuner_results": component_spec.ChannelParameter(
+            type=standard_artifacts.TunerResults
+        ),
+    }
+
+
+class DistillationTuner(base_component.BaseComponent):
+    """Searches hyperparameters by accuracy on the split `eval`.
+
+    Component `outputs` contains:
+     - `best_hyperparameters`: Channel of type `standard_artifacts.HyperParameters`,
+       as TFX's Tuner emits them.
+     - `tuner_results`: Channel of type `standard_artifacts.TunerResults`: every
+       trial in `trials.json`, see `trainer.trials`.
+    """
+
+    SPEC_CLASS = DistillationTunerSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self,
+        *,
+        examples: types.BaseChannel,
+        teacher_model: types.BaseChannel,
+        teacher_logits: types.BaseChannel,
+        student: StudentConfig,
+        distillation: DistillationConfig,
+        tuning: TuningConfig,
+        directory: str,
+        average: AverageConfig | None = None,
+    ) -> None:
+        """Makes the node.
+
+        Args:
+            examples: Channel of Examples that `TfdsExampleGen` wrote.
+            teacher_model: Channel of Model: one teacher, or several.
+            teacher_logits: Channel of TeacherLogits, this teacher's answers to
+                these examples, which all trials share.
+            student: The student's recipe without the search.
+            distillation: How it learns without the search.
+            tuning: What is searched and how; its space written out.
+            directory: Folder in which an unfinished search is kept.
+            average: How the answers of several teachers become one.
+        """
+        for key in tuning.space:
+            if key.startswith(_OPTIONS):
+                option = key[len(_OPTIONS) :].partition(".")[0]
+                models.require_option(student.model, option)
+        spec = DistillationTunerSpec(
+            examples=examples,
+            teacher_model=teacher_model,
+            teacher_logits=teacher_logits,
+            student=student.to_json(),
+            distillation=distillation.to_json(),
+            average=(average or AverageConfig()).to_json(),
+            tuning=tuning.to_json(),
+            directory=directory,
+            code=models.source_digest(student.model),
+            best_hyperparameters=types.Channel(type=standard_artifacts.HyperParameters),
+            tuner_results=types.Channel(type=standard_artifacts.TunerResults),
+        )
+        super().__init__(spec=spec)
