@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
-import tensorflow as tf
 
 from trainer.config import ViewsConfig
 
@@ -50,26 +49,31 @@ def rotate(images: np.ndarray, degrees: np.ndarray) -> np.ndarray:
     """
     if not np.any(degrees):
         return images
-    height, width = images.shape[1:3]
-    angles = np.deg2rad(degrees)
+    count, height, width, channels = images.shape
+    angles = np.deg2rad(degrees.astype(np.float32))[:, None]
     cosine, sine = np.cos(angles), np.sin(angles)
-    x, y = (width - 1) / 2, (height - 1) / 2
-    # Rows of the matrix that takes an output pixel to its input pixel.
-    zeros = np.zeros_like(cosine)
-    matrix = [
-        cosine, -sine, x - cosine * x + sine * y,
-        sine, cosine, y - sine * x - cosine * y,
-        zeros, zeros,
-    ]  # fmt: skip
-    turned = tf.raw_ops.ImageProjectiveTransformV3(
-        images=tf.cast(images, tf.float32),
-        transforms=np.stack(matrix, axis=1).astype(np.float32),
-        output_shape=[height, width],
-        fill_value=0.0,
-        interpolation="BILINEAR",
-        fill_mode="CONSTANT",
-    )
-    return np.rint(turned.numpy()).astype(np.uint8)
+    centre_y, centre_x = np.float32(height - 1) / 2, np.float32(width - 1) / 2
+    y, x = np.indices((height, width), np.float32).reshape(2, 1, -1)
+    y, x = y - centre_y, x - centre_x
+    # Where each pixel of the output comes from, (batch, pixels), in an image with
+    # a margin of one: what is outside lies there.
+    from_x = np.clip(cosine * x - sine * y + centre_x, -1, width) + 1
+    from_y = np.clip(sine * x + cosine * y + centre_y, -1, height) + 1
+    padded = np.pad(images, ((0, 0), (1, 2), (1, 2), (0, 0)))
+    pixels = padded.reshape(count, -1, channels)
+    left, top = from_x.astype(np.int32), from_y.astype(np.int32)
+    right_share, lower_share = from_x - left, from_y - top
+    first = top * padded.shape[2] + left
+    result = np.zeros((count, height * width, channels), np.float32)
+    for offset, share in (
+        (0, (1 - lower_share) * (1 - right_share)),
+        (1, (1 - lower_share) * right_share),
+        (padded.shape[2], lower_share * (1 - right_share)),
+        (padded.shape[2] + 1, lower_share * right_share),
+    ):
+        corner = pixels[np.arange(count)[:, None], first + offset]
+        result += corner * share[:, :, None]
+    return np.rint(result).astype(np.uint8).reshape(images.shape)
 
 
 def digests(images: np.ndarray) -> np.ndarray:
