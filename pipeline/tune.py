@@ -117,8 +117,9 @@ def _report(result: TuningResult) -> Group:
         title=f"Trials on {result.dataset}, by accuracy on its eval split",
         box=box.SIMPLE_HEAD,
         title_justify="left",
+        padding=(0, 1),
     )
-    for name in ("rank", "trial", "eval accuracy", "parameters", "epochs", "seconds"):
+    for name in ("rank", "trial", "accuracy", "parameters", "epochs", "seconds"):
         table.add_column(name, justify="right")
     table.add_column("values", overflow="fold")
     hidden = 0
@@ -139,12 +140,22 @@ def _report(result: TuningResult) -> Group:
 
 
 def _row(rank: int, trial: Trial) -> list[str]:
-    values = ", ".join(f"{key} {_short(value)}" for key, value in trial.values.items())
+    values = " ".join(
+        f"{_short_key(key)}={_short(value)}" for key, value in trial.values.items()
+    )
     size = "?" if trial.parameters is None else f"{trial.parameters:,}"
     if trial.objective is None:
-        return ["", trial.id, trial.status, size, "", "", f"{trial.reason} ({values})"]
+        return ["", trial.id, trial.status, size, "", "", f"{trial.reason}: {values}"]
     accuracy, seconds = f"{trial.objective:.4f}", f"{trial.seconds:.1f}"
     return [str(rank), trial.id, accuracy, size, str(trial.epochs), seconds, values]
+
+
+def _short_key(key: str) -> str:
+    """Without its section, which leaves room for the value."""
+    for prefix in ("student.options.", "student.", "distillation."):
+        if key.startswith(prefix):
+            return key[len(prefix) :]
+    return key
 
 
 def _short(value: Any) -> str:
