@@ -20,7 +20,7 @@ from trainer.section import require
 
 
 class TeacherBatches(keras.utils.PyDataset):
-    """Shuffled batches of randomly shifted images with their labels."""
+    """Shuffled batches of images, moved and turned at random, with their labels."""
 
     def __init__(self, split: Split, config: TeacherConfig) -> None:
         super().__init__()
@@ -33,7 +33,8 @@ class TeacherBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         batch = _batch(self._order, index, self._config.batch_size)
-        images = augmentation.shift(self._split.images[batch], self._offsets[batch])
+        images = augmentation.rotate(self._split.images[batch], self._degrees[batch])
+        images = augmentation.shift(images, self._offsets[batch])
         return images, self._split.labels[batch]
 
     def on_epoch_end(self) -> None:
@@ -42,6 +43,8 @@ class TeacherBatches(keras.utils.PyDataset):
         self._order = _order(len(self._split), self._config, rng)
         reach = self._config.max_shift
         self._offsets = rng.integers(-reach, reach + 1, (len(self._split), 2))
+        turn = self._config.max_rotation
+        self._degrees = rng.uniform(-turn, turn, len(self._split))
 
 
 @dataclasses.dataclass(frozen=True)

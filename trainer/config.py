@@ -111,12 +111,19 @@ class TeacherConfig(TrainingConfig):
     batch_size: int = 256
     learning_rate: float = 4e-3
     max_shift: int = 2  # random shifts while training, pixels each way, >= 0
+    max_rotation: float = 0.0  # as max_shift, degrees, in [0, 180]
 
     _SECTION: typing.ClassVar[str] = "teacher"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require(self.max_shift >= 0, "teacher.max_shift", self.max_shift, ">= 0")
+        require(
+            0 <= self.max_rotation <= 180,
+            "teacher.max_rotation",
+            self.max_rotation,
+            "in [0, 180]",
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -124,7 +131,7 @@ class StudentConfig(TrainingConfig):
     """The student: trained on the teacher's answers."""
 
     model: str = "trainer.models.student"
-    epochs: int = 12
+    epochs: int = 14
     batch_size: int = 256
     learning_rate: float = 12e-3
     quantization_aware_epochs: int = 0  # the last so many, in [0, epochs]

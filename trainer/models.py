@@ -105,6 +105,47 @@ def student(
     )
 
 
+def deep_teacher(image_shape: tuple[int, int, int], num_classes: int) -> keras.Model:
+    """Four normalized convolutions, 32 – 64 – 64 – 128; 131,978 parameters on MNIST."""
+    layers = keras.layers
+    inputs = keras.Input(image_shape)
+    x = layers.MaxPooling2D()(_normalized(inputs, 32, "conv_1"))
+    x = _normalized(x, 64, "conv_2")
+    x = layers.MaxPooling2D()(_normalized(x, 64, "conv_3"))
+    x = _normalized(x, 128, "conv_4")
+    x = layers.Dropout(0.3)(layers.GlobalAveragePooling2D()(x))
+    logits = layers.Dense(num_classes, name="logits")(x)
+    return keras.Model(inputs, logits, name="deep_teacher")
+
+
+def deep_student(
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+    widths: Sequence[int] = (12, 16, 20, 24),
+) -> keras.Model:
+    """Conv – pool – Conv – Conv – pool – Conv – mean; 9,574 parameters on MNIST.
+
+    Better than `student` when it is trained for long, and slower to train. `widths`
+    are the filters of its four normalized convolutions.
+    """
+    layers = keras.layers
+    first, second, third, fourth = widths
+    inputs = keras.Input(image_shape)
+    x = layers.MaxPooling2D()(_normalized(inputs, first, "conv_1", "valid"))
+    x = _normalized(x, second, "conv_2")
+    x = layers.MaxPooling2D()(_normalized(x, third, "conv_3", "valid"))
+    x = layers.GlobalAveragePooling2D()(_normalized(x, fourth, "conv_4"))
+    logits = layers.Dense(num_classes, name="logits")(x)
+    return keras.Model(inputs, logits, name="deep_student")
+
+
+def _normalized(x: Any, filters: int, name: str, padding: str = "same") -> Any:
+    """A 3x3 convolution, batch normalization (arXiv:1502.03167) and ReLU."""
+    layers = keras.layers
+    x = layers.Conv2D(filters, 3, padding=padding, use_bias=False, name=name)(x)
+    return layers.ReLU()(layers.BatchNormalization()(x))
+
+
 def build(
     path: str,
     image_shape: tuple[int, int, int],
