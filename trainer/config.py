@@ -107,7 +107,7 @@ class TeacherConfig(TrainingConfig):
     """The teacher: trained on labels."""
 
     model: str = "trainer.models.teacher"
-    epochs: int = 6
+    epochs: int = 8
     batch_size: int = 256
     learning_rate: float = 4e-3
     max_shift: int = 2  # random shifts while training, pixels each way, >= 0
