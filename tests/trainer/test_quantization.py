@@ -195,9 +195,10 @@ def test_the_simulation_answers_as_the_converted_file(
 
 
 def coarse(image_shape, num_classes):
-    """A huge weight that nothing needs takes most of the steps of its kernel.
+    """Huge weights that nothing needs take most of the steps of their kernel.
 
-    It meets a unit that is always 0, so that the model computes the same without it.
+    They meet a unit that is always 0, so that the model computes the same without them.
+    Each class has one: newer converters scale each class by itself.
     """
     keras.utils.set_random_seed(0)
     inputs = keras.Input(image_shape)
@@ -207,7 +208,7 @@ def coarse(image_shape, num_classes):
     model = keras.Model(inputs, outputs)
     last = model.get_layer("last")
     kernel = np.asarray(last.kernel).copy()
-    kernel[0, 0] = 160.0
+    kernel[0] = 160.0
     last.kernel.assign(kernel)
     first = model.get_layer("hidden")
     first.bias.assign([-100.0] + [0.0] * 15)
