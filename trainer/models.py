@@ -105,19 +105,6 @@ def student(
     )
 
 
-def deep_teacher(image_shape: tuple[int, int, int], num_classes: int) -> keras.Model:
-    """Four normalized convolutions, 32 – 64 – 64 – 128; 131,978 parameters on MNIST."""
-    layers = keras.layers
-    inputs = keras.Input(image_shape)
-    x = layers.MaxPooling2D()(_normalized(inputs, 32, "conv_1"))
-    x = _normalized(x, 64, "conv_2")
-    x = layers.MaxPooling2D()(_normalized(x, 64, "conv_3"))
-    x = _normalized(x, 128, "conv_4")
-    x = layers.Dropout(0.3)(layers.GlobalAveragePooling2D()(x))
-    logits = layers.Dense(num_classes, name="logits")(x)
-    return keras.Model(inputs, logits, name="deep_teacher")
-
-
 def deep_student(
     image_shape: tuple[int, int, int],
     num_classes: int,
