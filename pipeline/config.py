@@ -127,7 +127,10 @@ class PipelineConfig(Section):
             len(self.distillation.features),
             "empty with an assistant, whose layers are not the teacher's",
         )
-        hyperparameters.require_views(self.student, self.views)
+        for model in (self.student, self.assistant):
+            if model is not None:
+                hyperparameters.require_views(model, self.views)
+        self._check_folders()
         self._check_tuning()
         require(
             bool(_NAME_PATTERN.fullmatch(self.pipeline_name)),
@@ -135,6 +138,17 @@ class PipelineConfig(Section):
             self.pipeline_name,
             "1 to 128 lower-case letters, digits and dashes, not first a dash",
         )
+
+    def _check_folders(self) -> None:
+        """A URL would become a folder here of that name."""
+        for key, value in (
+            ("pipeline.root", self.pipeline.root),
+            ("pusher.directory", self.pusher.directory),
+            ("tuning.directory", self.tuning.directory if self.tuning else None),
+        ):
+            require(
+                value is None or "://" not in value, key, value, "a folder, not a URL"
+            )
 
     def _check_tuning(self) -> None:
         frozen = self.hyperparameters

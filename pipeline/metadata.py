@@ -18,6 +18,7 @@ _SECRETS = ("password", "client_key")
 _SQLITE_NAME = "metadata.sqlite"
 # TFX keeps the SavedModel of a Model artifact in this folder.
 _SAVED_MODEL = "Format-Serving"
+_EVALUATOR = "Evaluator"  # id of the node that tests a student against its teacher
 
 
 def connection_config(config: PipelineConfig) -> Any:
@@ -169,28 +170,30 @@ def saved_model_dir(artifact: metadata_store_pb2.Artifact) -> str:
 
 
 def latest_models(config: PipelineConfig) -> tuple[str, str]:
-    """SavedModel folders of the newest student and of the teacher it learned from.
+    """SavedModel folders of the student that was tested last, and of its teacher.
 
     Raises:
-        DistillError: If none was trained, or its files are gone.
+        DistillError: If none was tested, or its files are gone.
     """
     store = open_store(config)
+    node = store.get_context_by_type_and_name(
+        "node", f"{config.pipeline_name}.{_EVALUATOR}"
+    )
+    # One from the cache tested what the run before it had tested.
+    ended = metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED
     executions = [
         execution
-        for kind in store.get_execution_types()
-        if kind.name.endswith("DistillationTrainer")
-        for execution in store.get_executions_by_type(kind.name)
-        if execution.last_known_state == metadata_store_pb2.Execution.COMPLETE
-        and execution.custom_properties["role"].string_value == "student"
+        for execution in (store.get_executions_by_context(node.id) if node else ())
+        if execution.last_known_state in ended
     ]
     if not executions:
         raise DistillError(
-            f"No student has been trained in {config.pipeline_dir}. "
+            f"No student has been tested in {config.pipeline_dir}. "
             "Run `distill run` first, or give --teacher and --student."
         )
     newest = max(executions, key=lambda execution: execution.create_time_since_epoch)
-    (teacher,) = inputs(store, newest.id)["teacher_model"]
-    (student,) = outputs(store, newest.id)["model"]
+    tested = inputs(store, newest.id)
+    (teacher,), (student,) = tested["baseline_model"], tested["model"]
     folders = saved_model_dir(teacher), saved_model_dir(student)
     for folder in folders:
         if not os.path.isdir(folder):

@@ -16,6 +16,7 @@ from trainer.config import (
     ViewsConfig,
 )
 from trainer.data import Split
+from trainer.data_spec import DataSpec
 from trainer.section import require
 
 
@@ -63,6 +64,10 @@ class Lesson:
     answers: np.ndarray
     views: ViewsConfig
     names: np.ndarray
+
+    def without_features(self, spec: DataSpec) -> Lesson:
+        """The same with the teacher's logits alone."""
+        return dataclasses.replace(self, answers=self.answers[..., : spec.num_classes])
 
     def packed(self) -> tuple[np.ndarray, np.ndarray]:
         """The original images, with labels and answers as one target."""

@@ -54,7 +54,7 @@ def require_views(student: StudentConfig, views: ViewsConfig) -> None:
     """Refuses a student that draws from more views than there are."""
     require(
         student.views is None or student.views <= views.count,
-        "student.views",
+        f"{student._SECTION}.views",
         student.views,
         f"at most views.count, {views.count}",
     )

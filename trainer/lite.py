@@ -26,7 +26,7 @@ import tensorflow as tf
 
 from trainer import export, stack
 from trainer.config import INT8, LITE_FLAVOURS
-from trainer.errors import ModelError
+from trainer.errors import Interrupted, ModelError
 
 _LOGITS = "logits"
 _WARM_UP, _TIMED = 20, 200  # images
@@ -58,6 +58,8 @@ def convert(model_dir: str, flavour: str, images: np.ndarray | None = None) -> b
             # About its own older options.
             warnings.simplefilter("ignore")
             return converter.convert()
+    except Interrupted:
+        raise
     # The converter raises whatever its many parts do.
     except Exception as error:
         others = [name for name in LITE_FLAVOURS if name != flavour]

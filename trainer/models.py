@@ -18,7 +18,7 @@ from typing import Any
 
 import keras
 
-from trainer.errors import ModelError
+from trainer.errors import Interrupted, ModelError
 
 PREPROCESSING_LAYER = "scale_pixels"
 
@@ -161,6 +161,8 @@ def build(
     try:
         core = architecture(image_shape, num_classes, **(options or {}))
         logits = core(scaled) if isinstance(core, keras.Model) else None
+    except Interrupted:
+        raise
     except Exception as error:
         size = "x".join(map(str, image_shape))
         raise ModelError(

@@ -38,7 +38,7 @@ from trainer.tuning_config import TuningConfig
 logger = logging.getLogger(__name__)
 
 # Of the journal: raise it when the same settings mean another search.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,8 @@ def search(task: Task, tuning: TuningConfig, directory: str) -> Trials:
         directory: Where an unfinished search is kept, in a folder of its own.
 
     Returns:
-        All trials; at least one has an objective.
+        All trials; at least one has an objective. Once they are kept, `forget` the
+        search.
 
     Raises:
         DistillError: If no student is within the budget, or all trials failed.
@@ -104,11 +105,16 @@ def search(task: Task, tuning: TuningConfig, directory: str) -> Trials:
         report(progress, always=True)
     with tempfile.TemporaryDirectory() as scratch:
         found = _Search(task, tuning, journal, scratch).run()
-    # Ended well or not, it has ended: the same search later starts afresh.
-    shutil.rmtree(folder)
     if found.best is None:
+        forget(task, tuning, directory)
         raise DistillError(_nothing_found(found))
     return found
+
+
+def forget(task: Task, tuning: TuningConfig, directory: str) -> None:
+    """Removes what a search keeps to go on with: the same one then starts afresh."""
+    folder = pathlib.Path(directory) / task.digest(tuning)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Search:
@@ -200,6 +206,8 @@ class _Search:
             if key not in self._parameters:
                 self._parameters[key] = count_parameters(student, self._task.spec)
             return self._parameters[key]
+        except Interrupted:
+            raise
         except DistillError:
             return None
 
@@ -241,6 +249,8 @@ def train(task: Task, values: Mapping[str, Any], epochs: int) -> float:
         DistillError: If the student cannot be built or trained.
     """
     student, distillation = _settings(task, values)
+    # Simulated int8 is for a trained student; trials are too short for both.
+    student = dataclasses.replace(student, epochs=epochs, quantization_aware_epochs=0)
     # What the trial before left behind; else memory grows from trial to trial.
     keras.backend.clear_session()
     trained = training.train_student(

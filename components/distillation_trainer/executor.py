@@ -40,13 +40,18 @@ class Executor(base_executor.BaseExecutor):
     ) -> None:
         student, distillation = settings(input_dict, exec_properties)
         spec, teachers, lessons = prepare(input_dict, exec_properties, distillation)
+        widths = teachers.feature_widths
+        if exec_properties["role"] == CONTROL:
+            # Everything as the student's, but from labels alone.
+            distillation, widths = DistillationConfig(student_loss_weight=1.0), ()
+            lessons = {k: v.without_features(spec) for k, v in lessons.items()}
         trained = training.train_student(
             lessons["train"],
             lessons["eval"],
             spec,
             student,
             distillation,
-            feature_widths=teachers.feature_widths,
+            feature_widths=widths,
             logs_dir=artifact_utils.get_single_uri(output_dict["model_run"]),
             task=f"training the {exec_properties['role']}",
         )
@@ -81,9 +86,6 @@ def settings(
         student, distillation = hyperparameters.apply(
             tuned.values, student, distillation
         )
-    if exec_properties["role"] == CONTROL:
-        # Everything as the student's, but from labels alone.
-        distillation = DistillationConfig(student_loss_weight=1.0)
     return student, distillation
 
 

@@ -60,3 +60,4 @@ class Executor(base_executor.BaseExecutor):
         )
         artifact.set_float_custom_property("eval_accuracy", best.objective)
         artifact.set_string_custom_property("trial", best.id)
+        tuning.forget(task, config, exec_properties["directory"])

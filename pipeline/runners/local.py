@@ -26,6 +26,12 @@ from trainer.errors import DistillError, Interrupted
 
 logger = logging.getLogger(__name__)
 
+_PUSHER = "Pusher"
+_UNCLEAR = (
+    "It did not end: look into the serving folder for a version that ML Metadata does "
+    "not know, and remove it or run again."
+)
+
 
 class NodeFailed(DistillError):
     """A node did not finish; the message says which, where and why."""
@@ -96,8 +102,13 @@ def run_nodes(
         try:
             with _signals_as_errors():
                 runner.run_with_ir(ir)
-        finally:
-            _finish(config, connection, run_dir)
+        except BaseException:
+            try:
+                _finish(config, connection, run_dir)
+            except Exception:  # on a full disk, say; the first failure is what counts
+                logger.exception("The end of the run could not be recorded")
+            raise
+        _finish(config, connection, run_dir)
     return Ran(runner.executions, runner.results)
 
 
@@ -167,10 +178,14 @@ class _LocalDagRunner(local_dag_runner.LocalDagRunner):
 def _explained(node_id: str, error: BaseException) -> DistillError:
     """The failure of a node in a sentence."""
     chain = list(_causes(error))
+    outcome = _UNCLEAR if node_id == _PUSHER else "Nothing was pushed."
+    for cause in chain:
+        if isinstance(cause, Interrupted):
+            return (
+                Interrupted(f"{node_id}: {_UNCLEAR}") if node_id == _PUSHER else cause
+            )
     for cause in chain:
         if isinstance(cause, DistillError):
-            if isinstance(cause, Interrupted):
-                return cause
             return NodeFailed(f"{node_id}: {cause}")
     for cause in chain:
         is_full = isinstance(cause, OSError) and cause.errno in (
@@ -180,12 +195,12 @@ def _explained(node_id: str, error: BaseException) -> DistillError:
         if is_full or "No space left on device" in str(cause):
             return NodeFailed(
                 f"{node_id}: no space left on the disk. Free some, or set pipeline.root "
-                "to a folder on another disk. Nothing was pushed."
+                f"to a folder on another disk. {outcome}"
             )
     text = str(error).strip().split("\n")[0] or "no message"
     return NodeFailed(
-        f"{node_id} failed: {type(error).__name__}: {text}. Its log has the rest; "
-        "nothing was pushed."
+        f"{node_id} failed: {type(error).__name__}: {text}. Its log has the rest. "
+        f"{outcome}"
     )
 
 

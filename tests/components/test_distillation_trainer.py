@@ -20,6 +20,7 @@ from trainer import export
 from trainer.config import (
     AverageConfig,
     DistillationConfig,
+    FeatureConfig,
     StudentConfig,
     ViewsConfig,
 )
@@ -34,13 +35,13 @@ VIEWS = ViewsConfig(count=2)
 def train(examples, teacher, tmp_path):
     """A function that calls the executor; returns the student's artifact."""
 
-    def run(*, teachers=(teacher,), role="student", **inputs):
+    def run(*, teachers=(teacher,), role="student", distillation=None, **inputs):
         model, model_run = standard_artifacts.Model(), standard_artifacts.ModelRun()
         model.uri, model_run.uri = str(tmp_path / "model"), str(tmp_path / "run")
         inputs |= {"examples": [examples], "teacher_model": list(teachers)}
         properties = {
             "student": STUDENT.to_json(),
-            "distillation": DistillationConfig().to_json(),
+            "distillation": (distillation or DistillationConfig()).to_json(),
             "views": VIEWS.to_json(),
             "average": AverageConfig().to_json(),
             "role": role,
@@ -140,6 +141,12 @@ def test_a_control_learns_from_labels_alone(train):
     card = _card(train(role="control"))
     assert card.role == "control"
     assert card.config["distillation"]["student_loss_weight"] == 1.0
+
+
+def test_a_control_of_a_student_with_features_learns_without_them(train):
+    pairs = (FeatureConfig(teacher="conv_2", student="conv_3"),)
+    model = train(role="control", distillation=DistillationConfig(features=pairs))
+    assert _card(model).config["distillation"]["features"] == []
 
 
 def _weights(model):

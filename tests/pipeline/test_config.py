@@ -60,6 +60,8 @@ def test_the_resolved_configuration_is_a_configuration_file(tmp_path):
         ("lite.flavours=[int8, int8]", "each at most once, received"),
         ("lite.calibration_examples=0", "calibration_examples must be >= 1"),
         ("student.quantization_aware_epochs=15", r"in \[0, 14\], the number of epochs"),
+        ("assistant={views: 9}", "assistant.views must be at most views.count, 4"),
+        ("pusher.directory=gs://bucket/x", "pusher.directory must be a folder, not a"),
         ("data=mnist", "data must be a mapping of keys, received 'mnist'"),
         ("beam.args=--x", "beam.args must be a list, received '--x'"),
         ("pipeline.name=My_Pipeline", "pipeline.name must be 1 to 128 lower-case"),

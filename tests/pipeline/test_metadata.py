@@ -21,10 +21,9 @@ def store(config):
     return ml_metadata.MetadataStore(metadata.connection_config(config))
 
 
-def _execution(store, name, state, role="student"):
+def _execution(store, name, state):
     type_id = store.put_execution_type(pb.ExecutionType(name=name))
     execution = pb.Execution(type_id=type_id, last_known_state=state)
-    execution.custom_properties["role"].string_value = role
     (execution_id,) = store.put_executions([execution])
     return execution_id
 
@@ -37,35 +36,46 @@ def _link(store, execution_id, kind, key, uri):
     store.put_events([event])
 
 
-def _context(store, name, execution_id):
-    type_id = store.put_context_type(pb.ContextType(name="pipeline"))
-    (context_id,) = store.put_contexts([pb.Context(type_id=type_id, name=name)])
+def _context(store, name, execution_id, kind="pipeline"):
+    type_id = store.put_context_type(pb.ContextType(name=kind))
+    known = store.get_context_by_type_and_name(kind, name)
+    new = pb.Context(type_id=type_id, name=name)
+    context_id = known.id if known else store.put_contexts([new])[0]
     link = pb.Association(execution_id=execution_id, context_id=context_id)
     store.put_attributions_and_associations([], [link])
 
 
-def _student(store, folder, role="student"):
-    execution_id = _execution(
-        store, "x.DistillationTrainer", pb.Execution.COMPLETE, role
-    )
-    for kind, key in ((pb.Event.INPUT, "teacher_model"), (pb.Event.OUTPUT, "model")):
-        uri = folder / key
-        (uri / "Format-Serving").mkdir(parents=True)
-        _link(store, execution_id, kind, key, uri)
+def _test(store, folder, pipeline="smoke-digits", state=pb.Execution.COMPLETE):
+    """An execution of the Evaluator on two models."""
+    execution_id = _execution(store, "x.Evaluator", state)
+    _context(store, f"{pipeline}.Evaluator", execution_id, kind="node")
+    for key in ("baseline_model", "model"):
+        (folder / key / "Format-Serving").mkdir(parents=True, exist_ok=True)
+        _link(store, execution_id, pb.Event.INPUT, key, folder / key)
 
 
-def test_the_newest_student_comes_with_its_own_teacher(config, store, tmp_path):
-    _student(store, tmp_path / "old")
-    _student(store, tmp_path / "new")
-    _student(store, tmp_path / "control", role="control")
+def test_the_student_that_was_tested_last_comes_with_its_teacher(
+    config, store, tmp_path
+):
+    _test(store, tmp_path / "old")
+    _test(store, tmp_path / "new")
+    _test(store, tmp_path / "another", pipeline="another")
+    _test(store, tmp_path / "failed", state=pb.Execution.FAILED)
     teacher, student = metadata.latest_models(config)
-    assert teacher == str(tmp_path / "new" / "teacher_model" / "Format-Serving")
+    assert teacher == str(tmp_path / "new" / "baseline_model" / "Format-Serving")
     assert student == str(tmp_path / "new" / "model" / "Format-Serving")
+
+
+def test_a_test_from_the_cache_counts(config, store, tmp_path):
+    _test(store, tmp_path / "first")
+    _test(store, tmp_path / "second")
+    _test(store, tmp_path / "first", state=pb.Execution.CACHED)
+    assert metadata.latest_models(config)[1].startswith(str(tmp_path / "first"))
 
 
 def test_without_a_student_the_way_out_is_said(config, store):
     with pytest.raises(
-        DistillError, match="No student has been trained in .* Run `distill run`"
+        DistillError, match="No student has been tested in .* Run `distill run`"
     ):
         metadata.latest_models(config)
 

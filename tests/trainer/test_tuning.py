@@ -254,6 +254,7 @@ def test_a_finished_search_leaves_nothing_that_a_second_one_could_read(
     settings = config(MANY_RATES, max_trials=2, epochs=1)
     for _ in range(2):
         tuning.search(task, settings, str(tmp_path))
+        tuning.forget(task, settings, str(tmp_path))
     assert len(trainings) == 4
     assert list(tmp_path.iterdir()) == []
 
@@ -263,6 +264,30 @@ def test_hyperband_trains_as_long_as_it_says(task, tmp_path, trainings):
     found = tuning.search(task, settings, str(tmp_path))
     assert {trial.epochs for trial in found.trials} == {1, 3}
     assert len(found.trials) == 10
+
+
+def test_a_trial_trains_as_long_as_it_is_told_and_without_simulated_int8(
+    task, monkeypatch
+):
+    original, seen = training.train_student, []
+
+    def spy(train, evaluation, spec, student, *arguments, **options):
+        seen.append(student)
+        return original(train, evaluation, spec, student, *arguments, **options)
+
+    monkeypatch.setattr(training, "train_student", spy)
+    student = dataclasses.replace(STUDENT, quantization_aware_epochs=2)
+    tuning.train(dataclasses.replace(task, student=student), {RATE: 1e-2}, 3)
+    assert (seen[0].epochs, seen[0].quantization_aware_epochs) == (3, 0)
+
+
+def test_a_stop_while_a_student_is_built_ends_the_search(task, tmp_path, monkeypatch):
+    def stop(*arguments):
+        raise Interrupted("Stopped by SIGINT.")
+
+    monkeypatch.setattr(small_data, "dense", stop)
+    with pytest.raises(Interrupted):
+        tuning.search(task, config(), str(tmp_path))
 
 
 def test_trials_survive_their_file(task, tmp_path, trainings):
