@@ -1,7 +1,7 @@
-"""How good is each student of a pipeline on its test split, and how long did it take?
+"""How good is each seed's student of a run on the test split, and how long did it take?
 
-Reads the students, with all their seeds, that runs left in a pipeline's folder, and
-asks each about every test image. Prints JSON.
+Asks every student that a run trained, or took from the cache, about every test image.
+Prints JSON.
 
     python benchmarks/seeds.py runs/best-mnist
 """
@@ -9,37 +9,58 @@ asks each about every test image. Prints JSON.
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import json
+import os
 import pathlib
+import platform
 import statistics
 
+import ml_metadata
 import numpy as np
+from ml_metadata.proto import metadata_store_pb2
+
+_NODE = "DistillationTrainer"
+_BATCH = 500
+_PACKAGES = ("tfx", "tensorflow", "keras")
 
 
-def measure(pipeline_dir: pathlib.Path) -> dict:
+def artifacts(pipeline_dir: pathlib.Path, run_id: str | None) -> dict[str, str]:
+    """Returns the folders of a run's examples and students, by node id."""
+    connection = metadata_store_pb2.ConnectionConfig()
+    connection.sqlite.filename_uri = str(pipeline_dir / "metadata.sqlite")
+    store = ml_metadata.MetadataStore(connection)
+    runs = store.get_contexts_by_type("pipeline_run")
+    run = run_id or max(context.name for context in runs)
+    context = store.get_context_by_type_and_name("pipeline_run", run)
+    folders = {}
+    for artifact in store.get_artifacts_by_context(context.id):
+        node = pathlib.Path(artifact.uri).parts[-3]
+        if artifact.type in ("Model", "Examples"):
+            folders[node] = artifact.uri
+    return folders
+
+
+def measure(pipeline_dir: pathlib.Path, run_id: str | None) -> dict:
     """Returns accuracy, parameters and seconds of every student, and the mean."""
     from trainer import data, export
     from trainer.data_spec import DataSpec
 
-    (examples,) = (pipeline_dir / "artifacts/TfdsExampleGen/examples").iterdir()
-    spec = DataSpec.load(str(examples))
-    split = data.load_split(data.split_files(str(examples), "test"), "test", spec)
+    folders = artifacts(pipeline_dir, run_id)
+    examples = folders["TfdsExampleGen"]
+    spec = DataSpec.load(examples)
+    split = data.load_split(data.split_files(examples, "test"), "test", spec)
     students = []
-    pattern = "artifacts/DistillationTrainer*/model/*/Format-Serving"
-    for folder in sorted(pipeline_dir.glob(pattern)):
-        card = export.read_card(str(folder))
-        if card is None or card.role != "student":
-            continue
-        predictor = export.Predictor(str(folder))
+    for node in sorted(name for name in folders if name.startswith(_NODE)):
+        folder = os.path.join(folders[node], "Format-Serving")
+        predictor, card = export.Predictor(folder), export.read_card(folder)
         answers = [
-            predictor.predict(split.images[start : start + 500])["class"]
-            for start in range(0, len(split), 500)
+            predictor.predict(split.images[start : start + _BATCH])["class"]
+            for start in range(0, len(split), _BATCH)
         ]
         students.append(
             {
-                "node": folder.parts[-4],
-                "artifact": folder.parts[-2],
-                "seed": card.config["student"]["seed"],
+                "node": node,
                 "accuracy": float(np.mean(np.concatenate(answers) == split.labels)),
                 "eval_accuracy": round(card.history["val_accuracy"][-1], 4),
                 "parameters": card.num_parameters,
@@ -51,14 +72,18 @@ def measure(pipeline_dir: pathlib.Path) -> dict:
         "test_images": len(split),
         "mean_accuracy": statistics.mean(s["accuracy"] for s in students),
         "students": students,
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
+        "versions": {"python": platform.python_version()}
+        | {name: importlib.metadata.version(name) for name in _PACKAGES},
     }
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pipeline_dir", type=pathlib.Path, help="as runs/best-mnist")
+    parser.add_argument("--run", help="id of the run; default: the newest")
     args = parser.parse_args(arguments)
-    print(json.dumps(measure(args.pipeline_dir), indent=2))
+    print(json.dumps(measure(args.pipeline_dir, args.run), indent=2))
 
 
 if __name__ == "__main__":

@@ -2,12 +2,14 @@
 
 import json
 import pathlib
+import runpy
 
 import pytest
 from runs import Place
 
 pytestmark = pytest.mark.e2e
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 QUICK = ("teacher.epochs=4", "student.epochs=4")
 
 
@@ -39,6 +41,12 @@ def test_ensemble_assistant_schedules_and_control_together(place):
     assert len(comparison["seeds"]) == 2
     assert comparison["low"] <= comparison["difference"] <= comparison["high"]
     assert "against labels alone" in comparison["conclusion"]
+    script = runpy.run_path(str(ROOT / "benchmarks" / "seeds.py"))
+    scored = script["measure"](place.folder / "smoke-digits", None)
+    accuracies = [student["accuracy"] for student in scored["students"]]
+    assert accuracies == pytest.approx(
+        [seed["accuracy"] for seed in comparison["seeds"]]
+    )
 
 
 def test_features_of_named_layers(place):
