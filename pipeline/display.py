@@ -149,7 +149,10 @@ def _lite_table(result: RunResult) -> Table:
         table.add_column(column, justify="right")
     for lite in result.lite:
         student = result.student.accuracy
-        difference = "?" if student is None else f"{lite.accuracy - student:+.4f}"
+        difference = "?"
+        if student is not None:
+            # The sum makes -0.0 of a rounding error 0.0.
+            difference = f"{round(lite.accuracy - student, 4) + 0.0:+.4f}"
         accuracy, latency = f"{lite.accuracy:.4f}", f"{lite.latency_ms:.3g}"
         table.add_row(lite.flavour, accuracy, difference, _size(lite.bytes), latency)
     return table
