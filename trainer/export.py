@@ -22,6 +22,7 @@ from trainer.errors import ModelError
 _CARD_FILE = os.path.join("assets.extra", "model_card.json")
 _KERAS_FILE = os.path.join("assets.extra", "model.keras")
 SIGNATURE = "predict_images"
+_PREDICT_BATCH = 512
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -246,6 +247,17 @@ class Predictor:
             )
         answers = self._predict(images=tf.constant(images))
         return {name: value.numpy() for name, value in answers.items()}
+
+    def classes(self, images: np.ndarray) -> np.ndarray:
+        """Answers any number of images, batch by batch: int64 `(num_images,)`.
+
+        Args:
+            images: As for `predict`, at least one.
+        """
+        batches = range(0, len(images), _PREDICT_BATCH)
+        return np.concatenate(
+            [self.predict(images[at : at + _PREDICT_BATCH])["class"] for at in batches]
+        )
 
 
 def _versions() -> dict[str, str]:

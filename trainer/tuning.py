@@ -96,8 +96,7 @@ def search(task: Task, tuning: TuningConfig, directory: str) -> Trials:
     Raises:
         DistillError: If no student is within the budget, or all trials failed.
     """
-    folder = pathlib.Path(directory) / task.digest(tuning)
-    journal = Journal(folder)
+    journal = Journal(_folder(task, tuning, directory))
     if len(journal):
         text = f"going on after {len(journal)} trials of an interrupted search"
         logger.info("tuning: %s", text)
@@ -113,8 +112,12 @@ def search(task: Task, tuning: TuningConfig, directory: str) -> Trials:
 
 def forget(task: Task, tuning: TuningConfig, directory: str) -> None:
     """Removes what a search keeps to go on with: the same one then starts afresh."""
-    folder = pathlib.Path(directory) / task.digest(tuning)
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(_folder(task, tuning, directory), ignore_errors=True)
+
+
+def _folder(task: Task, tuning: TuningConfig, directory: str) -> pathlib.Path:
+    """Of this search alone: another one has another digest."""
+    return pathlib.Path(directory) / task.digest(tuning)
 
 
 class _Search:

@@ -19,7 +19,6 @@ FILE_NAME = "comparison.json"
 STUDENT = "student"
 CONTROL = "control"
 _SPLIT = "test"
-_BATCH = 512
 
 
 def input_key(role: str, number: int) -> str:
@@ -60,8 +59,4 @@ class Executor(base_executor.BaseExecutor):
 def _right(model_uri: str, split: data.Split) -> np.ndarray:
     """Whether the model is right, bool `(num_examples,)`."""
     predictor = export.Predictor(path_utils.serving_model_path(model_uri))
-    answers = [
-        predictor.predict(split.images[start : start + _BATCH])["class"]
-        for start in range(0, len(split), _BATCH)
-    ]
-    return np.concatenate(answers) == split.labels
+    return predictor.classes(split.images) == split.labels

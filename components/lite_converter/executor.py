@@ -17,7 +17,6 @@ from trainer.data_spec import DataSpec
 
 _CALIBRATION_SPLIT = "train"
 _TEST_SPLIT = "test"
-_BATCH = 512
 
 
 class Executor(base_executor.BaseExecutor):
@@ -44,7 +43,7 @@ class Executor(base_executor.BaseExecutor):
         }
         files = data.split_files(examples_dir, _TEST_SPLIT)
         test = data.load_split(files, _TEST_SPLIT, spec)
-        classes = _classes(model_dir, test)
+        classes = export.Predictor(model_dir).classes(test.images)
         os.makedirs(artifact.uri, exist_ok=True)
         scores = {}
         for flavour, content in contents.items():
@@ -66,13 +65,3 @@ def _calibration(
     split = _CALIBRATION_SPLIT
     files = data.split_files(examples_dir, split)
     return data.load_sample(files, split, spec, config.calibration_examples)
-
-
-def _classes(model_dir: str, split: data.Split) -> np.ndarray:
-    """The SavedModel's answers, int64 `(num_examples,)`."""
-    predictor = export.Predictor(model_dir)
-    batches = [
-        predictor.predict(split.images[start : start + _BATCH])["class"]
-        for start in range(0, len(split), _BATCH)
-    ]
-    return np.concatenate(batches)
