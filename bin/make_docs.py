@@ -1,12 +1,13 @@
 """Writes `docs/cli.md` from the help of every command.
 
-Run it after a change to `pipeline/cli.py`.
+Run it after a change to a command.
 """
 
 from __future__ import annotations
 
 import pathlib
-from typing import Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import click
 
@@ -16,7 +17,7 @@ PATH = pathlib.Path(__file__).resolve().parent.parent / "docs" / "cli.md"
 _HEAD = """\
 # The command `distill`
 
-<!-- Written by bin/make_docs.py. Change pipeline/cli.py, then run that. -->
+<!-- Written by bin/make_docs.py. Change pipeline/commands/, then run that. -->
 
 `distill COMMAND --help` prints the same texts.
 
@@ -37,13 +38,18 @@ def text() -> str:
 
 
 def _contexts() -> Iterator[click.Context]:
-    """Yields the group and its commands, as they are called."""
+    """Yields the group and its commands, as they are called, at every depth."""
     # A fixed width: else the page would depend on the terminal it is made in.
     settings = {**cli.context_settings, "terminal_width": 80}
-    group = click.Context(cli, info_name="distill", **settings)
-    yield group
-    for name, command in sorted(cli.commands.items()):
-        yield click.Context(command, parent=group, info_name=name, **settings)
+    yield from _below(click.Context(cli, info_name="distill", **settings), settings)
+
+
+def _below(context: click.Context, settings: dict[str, Any]) -> Iterator[click.Context]:
+    yield context
+    if isinstance(context.command, click.Group):
+        for name, command in sorted(context.command.commands.items()):
+            inner = click.Context(command, parent=context, info_name=name, **settings)
+            yield from _below(inner, settings)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from tfx.components.evaluator import executor as tfx_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components.evaluator import verdict
+from components.evaluator import decision, verdict
 from trainer.config import GateConfig
 from trainer.data_spec import DataSpec
 from trainer.errors import DistillError
@@ -40,28 +40,26 @@ class Executor(tfx_executor.Executor):
         gate = GateConfig.from_json(exec_properties["gate"])
         (split,) = json.loads(exec_properties["example_splits"])
         if not input_dict.get("baseline_model"):
-            decision = verdict.refused(
-                "there is no teacher to compare the student with"
-            )
+            outcome = verdict.refused("there is no teacher to compare the student with")
         else:
             super().Do(input_dict, output_dict, exec_properties)
             spec = DataSpec.load(artifact_utils.get_single_uri(input_dict["examples"]))
-            decision = verdict.decide(evaluation_dir, gate, spec, split)
-        _bless(blessing, decision)
+            outcome = decision.decide(evaluation_dir, gate, spec, split)
+        _bless(blessing, outcome)
 
 
-def _bless(blessing: types.Artifact, decision: verdict.Verdict) -> None:
+def _bless(blessing: types.Artifact, outcome: verdict.Verdict) -> None:
     """Writes the decision; takes back a blessing of TFMA's that it does not share."""
-    decision.save(blessing.uri)
+    outcome.save(blessing.uri)
     blessed_file = os.path.join(blessing.uri, constants.BLESSED_FILE_NAME)
-    if decision.blessed:
+    if outcome.blessed:
         if not os.path.exists(blessed_file):
             raise DistillError(
                 "Evaluator: the verdict blesses the student, TensorFlow Model Analysis "
                 "wrote no blessing. Report this; nothing was pushed."
             )
         return
-    for reason in decision.reasons:
+    for reason in outcome.reasons:
         logger.warning("Student not blessed: %s", reason)
     if os.path.exists(blessed_file):
         os.remove(blessed_file)
@@ -71,4 +69,4 @@ def _bless(blessing: types.Artifact, decision: verdict.Verdict) -> None:
     blessing.set_int_custom_property(
         constants.ARTIFACT_PROPERTY_BLESSED_KEY, constants.NOT_BLESSED_VALUE
     )
-    blessing.set_string_custom_property("reason", "; ".join(decision.reasons)[:1000])
+    blessing.set_string_custom_property("reason", "; ".join(outcome.reasons)[:1000])

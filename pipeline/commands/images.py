@@ -1,0 +1,172 @@
+"""Commands that show images and what models answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pipeline.commands import options
+from pipeline.config import PipelineConfig, load_config
+
+
+def _indices(
+    _: click.Context, __: click.Parameter, value: str | None
+) -> tuple[int, ...] | None:
+    if value is None:
+        return None
+    try:
+        indices = tuple(int(part) for part in value.split(","))
+    except ValueError:
+        raise click.BadParameter(
+            f"received {value!r}, expected numbers such as 0,1,2"
+        ) from None
+    if min(indices) < 0:
+        raise click.BadParameter(f"received {value!r}, expected numbers from 0")
+    return indices
+
+
+_split_option = click.option(
+    "--split",
+    type=click.Choice(["train", "eval", "test"]),
+    default="test",
+    show_default=True,
+    help="Split of the data set.",
+)
+_index_option = click.option(
+    "--index",
+    "indices",
+    callback=_indices,
+    metavar="N,N,...",
+    help="Records of the split, counted from 0.",
+)
+
+
+def _local_data(
+    file: str | None, overrides: tuple[str, ...], terminal: Any
+) -> PipelineConfig:
+    """The configuration with data that is really there, announced if another's."""
+    from pipeline import display, substitution
+
+    config, notice = substitution.available(
+        load_config(file, overrides), file, overrides
+    )
+    if notice:
+        terminal.err.print(display.notice(notice))
+    return config
+
+
+@click.command()
+@options.configured
+@_split_option
+@_index_option
+@click.option(
+    "--count",
+    default=9,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="Number of samples, chosen by --seed.",
+)
+@click.option("--seed", default=0, show_default=True, help="Which samples are chosen.")
+@click.option(
+    "--png", type=click.Path(dir_okay=False), help="Also write the grid here."
+)
+def samples(
+    file: str | None,
+    overrides: tuple[str, ...],
+    debug: bool,
+    split: str,
+    indices: tuple[int, ...] | None,
+    count: int,
+    seed: int,
+    png: str | None,
+) -> None:
+    """Show images of a split with their labels.
+
+    \b
+    Example: distill samples --split train --count 16 --png samples.png
+    """
+    load_config(file, overrides)
+    from pipeline import console
+
+    with console.quiet(None) as terminal:
+        from pipeline import samples as samples_command
+
+        config = _local_data(file, overrides, terminal)
+        samples_command.show(
+            config,
+            split=split,
+            count=count,
+            seed=seed,
+            indices=indices,
+            png=png,
+            console=terminal.out,
+            notices=terminal.err,
+        )
+
+
+@click.command()
+@options.configured
+@click.argument("files", nargs=-1, type=click.Path())
+@_split_option
+@_index_option
+@click.option(
+    "--png", type=click.Path(dir_okay=False), help="Also write a picture here."
+)
+@click.option(
+    "--student",
+    "student_dir",
+    type=click.Path(),
+    help="SavedModel; default: the newest.",
+)
+@click.option(
+    "--teacher",
+    "teacher_dir",
+    type=click.Path(),
+    help="SavedModel; default: its teacher.",
+)
+@click.option("--resize", is_flag=True, help="Fit image files to the model's size.")
+@options.json_option("Print the answers as JSON.")
+def predict(
+    file: str | None,
+    overrides: tuple[str, ...],
+    debug: bool,
+    files: tuple[str, ...],
+    split: str,
+    indices: tuple[int, ...] | None,
+    png: str | None,
+    student_dir: str | None,
+    teacher_dir: str | None,
+    resize: bool,
+    as_json: bool,
+) -> None:
+    """Ask teacher and student about image FILES, or records of a split.
+
+    \b
+    Examples:
+      distill predict --index 0,1,2,3,4 --png answers.png
+      distill predict three.png seven.png
+    """
+    if files and indices is not None:
+        raise click.UsageError("Give image files or --index, not both.")
+    config = load_config(file, overrides)
+    from pipeline import console
+
+    with console.quiet(None) as terminal:
+        from pipeline import predict as predict_command
+
+        if not files:
+            config = _local_data(file, overrides, terminal)
+        predict_command.answer(
+            config,
+            files=files,
+            split=split,
+            indices=indices if indices is not None else (0, 1, 2, 3, 4),
+            teacher_dir=teacher_dir,
+            student_dir=student_dir,
+            png=png,
+            resize=resize,
+            console=terminal.out,
+            notices=terminal.err,
+            as_json=as_json,
+        )

@@ -1,0 +1,40 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from pipeline.config import shipped_names
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def configured(command: Command) -> Command:
+    """Adds the options that say which configuration."""
+    names = ", ".join(shipped_names())
+    for option in (
+        click.option("--debug", is_flag=True, help="Show where an error came from."),
+        click.option(
+            "--set",
+            "overrides",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Set one key, as --set distillation.temperature=2. Repeatable.",
+        ),
+        click.option(
+            "--config",
+            "file",
+            metavar="FILE",
+            help=f"YAML file, or the name of a shipped one: {names}.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def json_option(help_text: str) -> Callable[[Command], Command]:
+    """Adds `--json`, which prints the result for programs."""
+    return click.option("--json", "as_json", is_flag=True, help=help_text)

@@ -1,0 +1,79 @@
+"""Commands that run the pipeline, or say what it would run."""
+
+from __future__ import annotations
+
+import click
+
+from pipeline.commands import options
+from pipeline.config import load_config
+
+
+@click.command()
+@options.configured
+@options.json_option("Print the result as one JSON object.")
+@click.option(
+    "--no-substitute",
+    is_flag=True,
+    help="Fail instead of going on with `digits` when MNIST is not available.",
+)
+def run(
+    file: str | None,
+    overrides: tuple[str, ...],
+    debug: bool,
+    as_json: bool,
+    no_substitute: bool,
+) -> int:
+    """Run the pipeline here.
+
+    Exit status: 0 pushed, 3 ran but the student was not blessed, 2 wrong usage
+    or configuration, 1 failed.
+
+    \b
+    Examples:
+      distill run
+      distill run --config article
+      distill run --set distillation.temperature=2 --set student.epochs=20
+    """
+    if no_substitute:
+        overrides = (*overrides, "data.substitute=false")
+    config = load_config(file, overrides)
+    from pipeline import run as run_command
+
+    return run_command.execute(config, file, overrides, as_json=as_json)
+
+
+@click.command()
+@options.configured
+@options.json_option("Print the result as one JSON object.")
+def tune(
+    file: str | None, overrides: tuple[str, ...], debug: bool, as_json: bool
+) -> int:
+    """Search the student's hyperparameters and rank the trials.
+
+    Runs the pipeline up to the search, which is that of the section `tuning`, or
+    one with its defaults. By accuracy on the eval split, never on the test split.
+    An interrupted search goes on with the same command.
+
+    \b
+    Examples:
+      distill tune --config tuned
+      distill tune --set tuning.max_trials=10 --set tuning.max_parameters=5000
+    """
+    config = load_config(file, overrides)
+    if config.tuning is None:
+        overrides = (*overrides, "tuning={}")
+        config = load_config(file, overrides)
+    from pipeline import tune as tune_command
+
+    return tune_command.execute(config, file, overrides, as_json=as_json)
+
+
+@click.command(name="config")
+@options.configured
+def show_config(file: str | None, overrides: tuple[str, ...], debug: bool) -> None:
+    """Print the resolved configuration as YAML.
+
+    \b
+    Example: distill config --config smoke --set student.epochs=3
+    """
+    click.echo(load_config(file, overrides).to_yaml(), nl=False)
