@@ -9,7 +9,8 @@ from typing import Any
 
 import ml_metadata
 
-from components.evaluator.verdict import OVERALL, Verdict
+from components.checks import OVERALL
+from components.evaluator.verdict import Verdict
 from pipeline import metadata
 from trainer import export, lite_scores
 from trainer.errors import DistillError

@@ -12,6 +12,7 @@ import math
 
 import tensorflow_model_analysis as tfma
 
+from components.checks import OVERALL, Check
 from components.evaluator.config import (
     ACCURACY,
     CROSS_ENTROPY,
@@ -20,7 +21,7 @@ from components.evaluator.config import (
     TOLERANCE,
 )
 from components.evaluator.metrics import AGREEMENT_NAME
-from components.evaluator.verdict import OVERALL, Check, SliceMetrics, Verdict
+from components.evaluator.verdict import SliceMetrics, Verdict
 from trainer.config import GateConfig
 from trainer.data_spec import LABEL_FEATURE, DataSpec
 

@@ -10,40 +10,12 @@ import json
 import os
 from collections.abc import Mapping
 
+from components.checks import Check
+
 FILE_NAME = "verdict.json"
-OVERALL = "overall"
 
 # Metrics by slice (`overall` or a class name), then by metric name.
 SliceMetrics = Mapping[str, Mapping[str, float]]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Check:
-    """One bound of the gate.
-
-    Attributes:
-        name: The configuration key that sets the bound, such as `gate.min_accuracy`.
-        slice: `overall`, or the name of a class.
-        bound: Lowest allowed value.
-        value: What was measured; None when it is missing or not finite.
-        ok: Whether `value` is at least `bound`.
-    """
-
-    name: str
-    slice: str
-    bound: float
-    value: float | None
-    ok: bool
-
-    def describe(self) -> str:
-        """The bound in one line, with how far the value misses it."""
-        place = self.slice if self.slice == OVERALL else f"class {self.slice}"
-        if self.value is None:
-            return f"{self.name}: no value {place}, must be at least {self.bound:.4f}"
-        text = (
-            f"{self.name}: {self.value:.4f} {place}, must be at least {self.bound:.4f}"
-        )
-        return text if self.ok else f"{text}: {self.bound - self.value:.4f} short"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
