@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pathlib
-import re
-from collections.abc import Iterator
 from typing import Any
 
 import ml_metadata
-from ml_metadata import errors
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from pipeline import metadata
 from pipeline.config import PipelineConfig
+from pipeline.inspection.failures import explained
 from pipeline.inspection.store import Store
 from trainer.errors import ConfigError, DistillError
 
@@ -22,7 +19,6 @@ _GRPC = "grpc://"
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 _TIMEOUT_S = 10.0
 _MAX_MESSAGE_BYTES = 2**30  # gRPC's own limit, 4 MB, is less than 100 executions
-_OTHER_VERSION = re.compile(r"(?:version|schema)\D{0,20}(\d+)", re.IGNORECASE)
 
 
 def open_store(config: PipelineConfig, place: str | None = None) -> Store:
@@ -107,43 +103,3 @@ def _name(connection: Any) -> str:
         mysql = connection.mysql
         return f"mysql://{mysql.host or mysql.socket}/{mysql.database}"
     return "the configured ML Metadata store"
-
-
-@contextlib.contextmanager
-def explained(place: str) -> Iterator[None]:
-    """Turns what ml_metadata raises into one line that says what to do."""
-    try:
-        yield
-    except errors.StatusError as error:
-        raise DistillError(_explanation(place, error)) from error
-
-
-def _explanation(place: str, error: Exception) -> str:
-    text = " ".join(str(error).split())
-    lower = text.lower()
-    if isinstance(error, (errors.UnavailableError, errors.DeadlineExceededError)):
-        return (
-            f"{place} does not answer. Is the ML Metadata server running, and may this "
-            "machine reach it? In a cluster, forward its port first."
-        )
-    if "locked" in lower or "busy" in lower:
-        return (
-            f"{place} is locked: another process is writing in it. Wait for it, then "
-            "try again."
-        )
-    if "malformed" in lower or "corrupt" in lower or "not a database" in lower:
-        return f"{place} is damaged. Restore it from a copy; nothing was changed."
-    if "version" in lower and ("upgrade" in lower or "migrat" in lower):
-        return _other_version(place, text)
-    if isinstance(error, errors.UnimplementedError):
-        return f"{place} is too old a server: it does not know a question of ours."
-    return f"{place} cannot be read as ML Metadata: {text}"
-
-
-def _other_version(place: str, text: str) -> str:
-    numbers = _OTHER_VERSION.findall(text)
-    between = f" (schemas {' and '.join(numbers[:2])})" if len(numbers) > 1 else ""
-    return (
-        f"{place} was written by another version of ml-metadata{between} than the one "
-        "installed. Use the one that wrote it; nothing was changed."
-    )
