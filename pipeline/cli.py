@@ -13,7 +13,7 @@ import traceback
 
 import click
 
-from pipeline.commands import images, runs
+from pipeline.commands import images, inspection, runs
 from pipeline.version import VERSION
 from trainer.errors import ConfigError, DistillError
 
@@ -101,6 +101,13 @@ for command in (
     runs.show_config,
     images.samples,
     images.predict,
+    inspection.runs,
+    inspection.explain,
+    inspection.artifacts,
+    inspection.show,
+    inspection.lineage,
+    inspection.diff,
+    inspection.gc,
 ):
     cli.add_command(command)
 

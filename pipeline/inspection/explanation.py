@@ -105,6 +105,8 @@ def explain(store: Store, asked: str | None = None) -> Explanation:
     reasons = tuple(reason for gate in gates for reason in gate.reasons)
     if summary.error:
         reasons = (summary.error, *reasons)
+    elif summary.state == FAILED:
+        reasons = ("ML Metadata does not say why; its log does.", *reasons)
     verdict = summaries.verdict_of(summaries.outputs(graph, run.name, "ModelBlessing"))
     teacher, student, data = _chain(graph, run.name, verdict)
     if not rollbacks:
@@ -118,7 +120,7 @@ def explain(store: Store, asked: str | None = None) -> Explanation:
         teacher=teacher,
         student=student,
         rollbacks=rollbacks,
-        versions=_versions(run, student, data),
+        versions=_versions(run, student),
     )
 
 
@@ -290,9 +292,7 @@ def _model(artifact: ArtifactRecord | None, accuracy: float | None) -> Model | N
     )
 
 
-def _versions(
-    run: RunRecord, student: Model | None, data: Mapping[str, Any]
-) -> dict[str, str]:
+def _versions(run: RunRecord, student: Model | None) -> dict[str, str]:
     own = run.properties.get("tfx_distill_version")
     versions = {"tfx-distill": str(own)} if own else {}
     return versions | dict(student.versions if student else {})

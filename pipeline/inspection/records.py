@@ -45,6 +45,11 @@ class ArtifactRecord:
     run: str = ""
     pipeline: str = ""
 
+    def is_of_type(self, name: str | None) -> bool:
+        """Whether its type is called so: in any case, or by what follows its dots."""
+        own = self.type.lower()
+        return name is None or name.lower() in (own, own.rpartition(".")[2])
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ExecutionRecord:

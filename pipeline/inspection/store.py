@@ -151,6 +151,18 @@ class Store:
         graph = self._graph(executions, artifacts)
         return dataclasses.replace(graph, truncated=truncated)
 
+    def around_artifact(self, artifact_id: int) -> Graph:
+        """One artifact and the executions that wrote or read it.
+
+        Raises:
+            DistillError: If it is not there.
+        """
+        artifacts = self._existing(self._artifacts_by_id, {artifact_id}, "artifact")
+        events = self._events(self._store.get_events_by_artifact_ids, {artifact_id})
+        return self._graph(
+            self._executions_by_id({e.execution_id for e in events}), artifacts
+        )
+
     def everything(self) -> Graph:
         """The whole store."""
         executions = self._ask(self._store.get_executions)
