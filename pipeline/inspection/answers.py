@@ -122,9 +122,11 @@ def difference(found: Difference) -> Group:
             parts.append(Text("  the same"))
         else:
             parts += [Text(f"  {line}") for line in view.changes(changed, len(changed))]
-    table = view.plain_table("node", found.before, found.after, "output")
+    table = view.plain_table("node", "before", "after", "output")
     for node in found.nodes:
         same = "the same" if node.same_outputs else "another"
+        if "–" in (node.before, node.after):
+            same = "–"
         table.add_row(*map(Text, (node.node, node.before, node.after, same)))
     return Group(*parts, table)
 

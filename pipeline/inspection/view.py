@@ -21,7 +21,7 @@ from pipeline.inspection.records import ArtifactRecord, ExecutionRecord, Graph
 from pipeline.inspection.summaries import RunSummary
 
 MAX_CHANGES = 4
-_MAX_VALUE = 120
+_MAX_VALUE = 300
 _MAX_LINKS = 10
 GOOD, BAD = "bold green", "bold red"
 
@@ -80,9 +80,7 @@ def changes(
 
 
 def artifacts(newest_first: Sequence[ArtifactRecord]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    for column in ("id", "type", "made by", "run", "when"):
-        table.add_column(column, overflow="fold")
+    table = plain_table("id", "type", "made by", "run", "when")
     for artifact in newest_first:
         state = "" if artifact.state in ("LIVE", "") else f" {artifact.state}"
         table.add_row(
@@ -174,7 +172,8 @@ def facts(values: Mapping[str, Any]) -> Table:
 
 
 def plain_table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
+    # Two columns of space between values, so that more of them fit.
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
