@@ -98,7 +98,7 @@ def _check_file(name: str) -> None:
 
 
 def _check_lock(path: pathlib.Path) -> None:
-    """Refuses at once what ml_metadata would wait for half a minute and more."""
+    """Refuses what ml_metadata would wait for half a minute, or not explain."""
     address = f"{path.absolute().as_uri()}?mode=ro"
     try:
         with contextlib.closing(
@@ -110,6 +110,11 @@ def _check_lock(path: pathlib.Path) -> None:
             raise DistillError(
                 f"{path} is locked: another process is writing in it. Wait for it, then "
                 "try again."
+            ) from None
+        if path.with_name(f"{path.name}-journal").exists():
+            raise DistillError(
+                f"{path} was left in the middle of a write by a process that was killed. "
+                "Start `distill run` once: opening it for writing mends it."
             ) from None
     except sqlite3.DatabaseError:
         pass  # ml_metadata meets it as well, and is asked for more

@@ -221,29 +221,26 @@ def _gates(graph: Graph, run: str) -> tuple[Gate, ...]:
     for kind in ("ModelBlessing", "InfraBlessing"):
         for artifact in summaries.outputs(graph, run, kind):
             verdict = summaries.verdict_of([artifact])
-            checks = sorted(
-                verdict.get("checks", ()), key=lambda c: (c["ok"], _rank(c))
-            )
             is_blessed = artifact.properties.get("blessed", verdict.get("blessed"))
-            reasons = [*verdict.get("reasons", ())]
-            gone = payloads.read(artifact).problem if not verdict else ""
-            if gone and not is_blessed:
-                reasons.append(f"The reason is not known. {gone}")
+            given = verdict.get("reasons", ())
+            reasons = [str(r) for r in (given if isinstance(given, list) else ())]
+            if not verdict and not is_blessed:
+                problem = payloads.read(artifact).problem
+                reasons.append(
+                    f"{artifact.node} does not say why: its verdict.json cannot be read. "
+                    f"{problem}".strip()
+                )
             gates.append(
                 Gate(
                     node=artifact.node,
                     artifact=artifact.id,
                     blessed=None if is_blessed is None else bool(is_blessed),
                     reasons=tuple(reasons),
-                    checks=tuple(checks),
+                    checks=tuple(payloads.checks_of(verdict)),
                     served=verdict.get("served"),
                 )
             )
     return tuple(gates)
-
-
-def _rank(check: Mapping[str, Any]) -> bool:
-    return check["slice"] != "overall"
 
 
 def _chain(

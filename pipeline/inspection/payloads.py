@@ -12,7 +12,7 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pipeline.inspection.records import DELETED, ArtifactRecord
+from pipeline.inspection.records import DELETED, ArtifactRecord, clean
 
 _MAX_FILES = 20
 _MAX_ROWS = 40
@@ -74,7 +74,15 @@ def read_json(folder: str, name: str) -> dict[str, Any] | None:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return content if isinstance(content, dict) else None
+    return _cleaned(content) if isinstance(content, dict) else None
+
+
+def _cleaned(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {clean(key): _cleaned(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_cleaned(value) for value in content]
+    return clean(content) if isinstance(content, str) else content
 
 
 def model_card(artifact: ArtifactRecord) -> dict[str, Any]:
@@ -82,6 +90,7 @@ def model_card(artifact: ArtifactRecord) -> dict[str, Any]:
     return read_json(artifact.uri, _CARD) or {}
 
 
+_CHECK = {"name", "slice", "bound", "value", "ok"}
 _CARD = "Format-Serving/assets.extra/model_card.json"
 
 
@@ -120,9 +129,20 @@ def _verdict(folder: pathlib.Path) -> Payload | None:
     return Payload(kind="verdict", facts=facts, tables=tuple(tables))
 
 
+def checks_of(verdict: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Every bound of a verdict: those that failed first, and overall ones first."""
+    given = verdict.get("checks", ())
+    checks = [
+        check
+        for check in (given if isinstance(given, list) else ())
+        if isinstance(check, dict) and _CHECK <= set(check)
+    ]
+    return sorted(checks, key=lambda c: (bool(c["ok"]), c["slice"] != "overall"))
+
+
 def checks_table(verdict: Mapping[str, Any]) -> Table:
     """Every bound of a verdict, those that failed first."""
-    checks = sorted(verdict.get("checks", ()), key=lambda check: check["ok"])
+    checks = checks_of(verdict)
     rows = tuple(
         (
             "held" if check["ok"] else "FAILED",
@@ -305,7 +325,7 @@ def short(value: Any) -> str:
         return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 else f"{value:.4g}"
     if isinstance(value, (list, dict)):
         return json.dumps(value, ensure_ascii=False)
-    return str(value)
+    return clean(str(value))
 
 
 _READERS: dict[str, Callable[[pathlib.Path], Payload | None]] = {

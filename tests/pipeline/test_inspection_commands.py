@@ -189,6 +189,23 @@ def test_markup_in_properties_is_text(writer):
     assert "[bold]not bold[/bold] [/]" in _invoke(writer, "show", str(artifact))
 
 
+def test_properties_command_no_terminal(writer):
+    writer.run("run-1")
+    artifact = writer.artifact("Model", "/x\x1b[2J", note="\x1b]0;title\x07")
+    writer.execute("Teacher", [], [("model", artifact)])
+    for command in (["show", str(artifact)], ["artifacts"], ["lineage", str(artifact)]):
+        assert "\x1b" not in _invoke(writer, *command)
+
+
+def test_a_verdict_that_cannot_be_read_is_said(writer, tmp_path):
+    _two_runs(writer, tmp_path)
+    (tmp_path / "blessing" / "run-2" / "verdict.json").write_text("{")
+    found = _json(writer, "explain")
+    assert found["reasons"] == [
+        "Evaluator does not say why: its verdict.json cannot be read."
+    ]
+
+
 def test_the_commands_load_no_tensorflow(writer, tmp_path):
     first, _ = _two_runs(writer, tmp_path)
     code = f"""

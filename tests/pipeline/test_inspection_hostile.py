@@ -95,6 +95,22 @@ def test_a_locked_store_is_refused_at_once(path):
         _refused(path, "is locked: another process")
 
 
+def test_a_killed_write_is_refused_and_not_rolled_back(path, tmp_path):
+    copy = tmp_path / "killed.sqlite"
+    writing = sqlite3.connect(path, isolation_level=None)
+    writing.execute("PRAGMA cache_size = 1")  # so that pages are written before the end
+    writing.execute("BEGIN")
+    for _ in range(8):
+        writing.execute(
+            "INSERT INTO Type (name, type_kind) SELECT name || id, 9 FROM Type"
+        )
+    copy.write_bytes(path.read_bytes())
+    journal = path.with_name("m.sqlite-journal").read_bytes()
+    copy.with_name("killed.sqlite-journal").write_bytes(journal)
+    writing.close()
+    _refused(copy, "left in the middle of a write")
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_an_unreadable_file_is_refused(path):
     path.chmod(0)
