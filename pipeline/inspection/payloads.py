@@ -135,7 +135,7 @@ def checks_of(verdict: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     checks = [
         check
         for check in (given if isinstance(given, list) else ())
-        if isinstance(check, dict) and _CHECK <= set(check)
+        if isinstance(check, dict) and set(check) >= _CHECK
     ]
     return sorted(checks, key=lambda c: (bool(c["ok"]), c["slice"] != "overall"))
 

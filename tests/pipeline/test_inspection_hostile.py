@@ -165,8 +165,11 @@ def test_broken_files_never_raise(tmp_path, kind, name):
 
 
 def test_a_verdict_of_another_shape_never_raises(tmp_path):
-    (tmp_path / "verdict.json").write_text('{"checks": [1, 2], "student": []}')
+    content = r'{"checks": [1, 2], "student": [], "a": "\u001b"}'
+    (tmp_path / "verdict.json").write_text(content)
     payload = payloads.read(
         ArtifactRecord(id=1, type="ModelBlessing", uri=str(tmp_path))
     )
-    assert payload.problem.startswith("Its files cannot be read: TypeError")
+    assert payload.kind == "verdict"
+    assert payload.tables[0].rows == ()
+    assert payload.facts["a"] == "\N{REPLACEMENT CHARACTER}"
