@@ -12,7 +12,7 @@ from pipeline.inspection import view
 from pipeline.inspection.difference import Difference
 from pipeline.inspection.explanation import Explanation, Gate, Model
 from pipeline.inspection.garbage import Garbage
-from pipeline.inspection.payloads import short
+from pipeline.inspection.contents import short
 
 _MAX_FAILED = 12
 _FINGERPRINT = 16

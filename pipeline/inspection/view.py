@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.inspection import trees
-from pipeline.inspection.payloads import Payload, short
+from pipeline.inspection.contents import Payload, short
 from pipeline.inspection.records import ArtifactRecord, ExecutionRecord, Graph
 from pipeline.inspection.summaries import RunSummary
 
