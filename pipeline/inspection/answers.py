@@ -9,10 +9,10 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from pipeline.inspection import view
+from pipeline.inspection.contents import short
 from pipeline.inspection.difference import Difference
 from pipeline.inspection.explanation import Explanation, Gate, Model
 from pipeline.inspection.garbage import Garbage
-from pipeline.inspection.contents import short
 
 _MAX_FAILED = 12
 _FINGERPRINT = 16
