@@ -137,9 +137,9 @@ def submit(
       KF_PIPELINES_TOKEN=$(kubectl create token distill-submit \\
         --audience pipelines.kubeflow.org) distill kubeflow submit pipeline.yaml
     """
-    from pipeline.runners.kubeflow import package as packages
+    from pipeline.runners.kubeflow import compiled
 
-    package = packages.read(file)
+    package = compiled.read(file)
     arguments = package.arguments(params)
     client = _client(access)
     made = client.prepare(package, experiment)
@@ -254,12 +254,11 @@ def schedule(
     \b
     Example: distill kubeflow schedule pipeline.yaml --cron "0 0 2 * * *"
     """
-    from pipeline.runners.kubeflow import cron, times
-    from pipeline.runners.kubeflow import package as packages
+    from pipeline.runners.kubeflow import compiled, cron, times
 
     parsed = cron.parse(expression)
     window = times.window(start, end)
-    package = packages.read(file)
+    package = compiled.read(file)
     arguments = package.arguments(params)
     now = datetime.datetime.now(datetime.timezone.utc)
     moments = list(itertools.islice(window.moments(parsed, now), _NUM_MOMENTS))
@@ -404,7 +403,7 @@ def logs(run_id: str, access: Any, node: str | None) -> int:
 
 
 def _all_logs(client: Any, run_id: str, nodes: Any) -> int:
-    from pipeline.runners.kubeflow.server import NotFound
+    from pipeline.runners.kubeflow.connection import NotFound
 
     found = 0
     for item in nodes:

@@ -11,11 +11,11 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from pipeline.runners.kubeflow import connection, progress
 from pipeline.runners.kubeflow import cron as cron_
-from pipeline.runners.kubeflow import progress, server
 from pipeline.runners.kubeflow.auth import Access
-from pipeline.runners.kubeflow.package import Package, node_names
-from pipeline.runners.kubeflow.server import NotFound, ServerError, Unavailable
+from pipeline.runners.kubeflow.compiled import Compiled, node_names
+from pipeline.runners.kubeflow.connection import NotFound, ServerError, Unavailable
 from trainer.errors import ConfigError
 
 POLL_S = 10.0
@@ -61,11 +61,11 @@ class Client:
 
     def __init__(self, access: Access) -> None:
         self.access = access
-        self._server = server.connect(access)
+        self._server = connection.connect(access)
         self.namespace: str | None = self._server.namespace
         self.place: str = self._server.place
 
-    def prepare(self, package: Package, experiment: str | None) -> Submission:
+    def prepare(self, package: Compiled, experiment: str | None) -> Submission:
         """Finds or makes the pipeline, this file as a version, and the experiment."""
         pipeline_id = self._pipeline_id(package.name)
         if pipeline_id is None:
@@ -264,11 +264,11 @@ class Client:
 
     def _log(self, run_id: str, pod: str) -> str | None:
         # The web interface does not hand on the API server's path; it has its own.
-        own = (("podname", pod), ("runid", run_id))
+        own = {"podname": pod, "runid": run_id}
         if self.namespace:
-            own = (*own, ("podnamespace", self.namespace))
+            own["podnamespace"] = self.namespace
         for path, query in (
-            (f"/apis/v1alpha1/runs/{run_id}/nodes/{pod}/log", ()),
+            (f"/apis/v1alpha1/runs/{run_id}/nodes/{pod}/log", {}),
             ("/k8s/pod/logs", own),
         ):
             text = self._server.text(path, query)
@@ -291,7 +291,7 @@ class Client:
         )
         return next((item.pipeline_id for item in found), None)
 
-    def _version(self, pipeline_id: str, package: Package) -> Any:
+    def _version(self, pipeline_id: str, package: Compiled) -> Any:
         """The version that is this very file; None if there is none."""
         versions = self._versions(pipeline_id)
         mark = _mark(package)
@@ -309,7 +309,7 @@ class Client:
             ),
         )
 
-    def _upload_version(self, pipeline_id: str, package: Package) -> Any:
+    def _upload_version(self, pipeline_id: str, package: Compiled) -> Any:
         name = f"{package.name}-{package.digest[:12]}"
         with self._calling(f"create the version {name}"):
             return self._server.upload_pipeline_version(
@@ -330,10 +330,10 @@ class Client:
                 return
 
     def _calling(self, what: str) -> Any:
-        return server.calling(self.access, what)
+        return connection.calling(self.access, what)
 
 
-def _mark(package: Package) -> str:
+def _mark(package: Compiled) -> str:
     """Says in a version's description which file it is."""
     return f"tfx-distill sha256:{package.digest}"
 

@@ -85,9 +85,9 @@ def _seen(tasks: Sequence[Any]) -> Iterator[str]:
 
 def _node(name: str, tasks: dict[str, Any]) -> NodeState:
     task, driver = tasks.get(name), tasks.get(name + _DRIVER)
-    if task is None and driver is None:
-        return NodeState(name, WAITING)
     if task is None:
+        if driver is None:
+            return NodeState(name, WAITING)
         # Until the container is there, a driver that is done is no node that is done.
         state = str(driver.state or "PENDING")
         state = "RUNNING" if state == "SUCCEEDED" else state

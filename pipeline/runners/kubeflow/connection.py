@@ -86,7 +86,7 @@ class Server(kfp_client.Client):
 
     def _checked_version(self) -> Any:
         try:
-            health = self.get("/apis/v2beta1/healthz", "object")
+            health = self.get("/apis/v2beta1/healthz")
         except kfp_server_api.ApiException as error:
             if error.status != 404:
                 raise
@@ -104,7 +104,7 @@ class Server(kfp_client.Client):
 
     def _refuse_old(self) -> None:
         try:
-            health = self.get("/apis/v1beta1/healthz", "object")
+            health = self.get("/apis/v1beta1/healthz")
         except kfp_server_api.ApiException:
             health = None
         if isinstance(health, dict):
@@ -115,24 +115,27 @@ class Server(kfp_client.Client):
             "/apis/v2beta1. Is a path missing, such as /pipeline?"
         )
 
-    def get(self, path: str, kind: str, query: tuple[tuple[str, str], ...] = ()) -> Any:
+    def get(self, path: str, **options: Any) -> Any:
         """Requests something that the client has no method for."""
         api: Any = self._healthz_api.api_client
-        headers = {"Accept": "*/*" if kind == "str" else "application/json"}
         return api.call_api(
             path,
             "GET",
-            query_params=list(query),
-            header_params=headers,
-            response_type=kind,
+            header_params={"Accept": "*/*"},
+            response_type="object",
             auth_settings=["Bearer"],
             _return_http_data_only=True,
+            **options,
         )
 
-    def text(self, path: str, query: tuple[tuple[str, str], ...]) -> str | None:
+    def text(self, path: str, query: dict[str, str]) -> str | None:
         """A text that may not be there, or not at this path; None then."""
         try:
-            return str(self.get(path, "str", query))
+            # As it is: the client would read a text that looks like JSON.
+            response = self.get(
+                path, query_params=list(query.items()), _preload_content=False
+            )
+            return str(response.data.decode("utf-8", "replace"))
         except _WebPage:
             return None
         except kfp_server_api.ApiException as error:

@@ -12,6 +12,7 @@ import email.parser
 import http.server
 import inspect
 import json
+import pathlib
 import re
 import threading
 import urllib.parse
@@ -20,6 +21,7 @@ import uuid
 import yaml
 from kfp_server_api import api, models
 
+PIPELINE = pathlib.Path(__file__).parent / "kfp_pipeline.yaml"
 NOW = datetime.datetime(2026, 3, 1, 12, 0, tzinfo=datetime.timezone.utc)
 # Not in the description; read from the API server's and the web interface's source.
 UNDESCRIBED = {
@@ -136,6 +138,7 @@ class Stub:
         for part, given in self.answers.items():
             if part in f"{method} {url.path}":
                 given = given.pop(0) if isinstance(given, list) and given else given
+                given = given() if callable(given) else given
                 if isinstance(given, Answer):
                     raise given
         try:
@@ -308,6 +311,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     """Brings requests to the stub that its server holds."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer in one packet: else the client waits 40 ms
 
     def do_GET(self):
         self._handle()

@@ -22,7 +22,7 @@ _MAX_SIZE_BYTES = 32 * 2**20  # the API server's own limit
 
 
 @dataclasses.dataclass(frozen=True)
-class Package:
+class Compiled:
     """What a compiled file says.
 
     Attributes:
@@ -84,7 +84,7 @@ class Package:
         return f"--param: {self.path} has no {name!r}; it has: {known}.{meant}"
 
 
-def read(path: str | os.PathLike[str]) -> Package:
+def read(path: str | os.PathLike[str]) -> Compiled:
     """Reads a compiled file.
 
     Raises:
@@ -110,7 +110,7 @@ def read(path: str | os.PathLike[str]) -> Package:
         )
     tasks = spec["root"]["dag"]["tasks"]
     _check_images(file, spec)
-    return Package(
+    return Compiled(
         path=file,
         name=name,
         digest=hashlib.sha256(content).hexdigest(),
@@ -158,7 +158,7 @@ def _spec(file: pathlib.Path, content: bytes) -> dict[str, Any]:
         documents = list(yaml.safe_load_all(content))
     except (yaml.YAMLError, UnicodeDecodeError):
         raise ConfigError(f"{file} is not YAML. {compile_}") from None
-    spec = documents[0] if documents else None
+    spec: Any = documents[0] if documents else None
     if isinstance(spec, dict) and "pipelineSpec" in spec:
         raise ConfigError(
             f"{file} is a job for Vertex AI, not for Kubeflow. {compile_}"
@@ -174,7 +174,7 @@ def _spec(file: pathlib.Path, content: bytes) -> dict[str, Any]:
             f"{file} has schema version {version} and {len(tasks)} tasks; the server "
             f"takes {_SCHEMA_VERSION} and at least one. {compile_}"
         )
-    return spec
+    return dict(spec)
 
 
 def _check_images(file: pathlib.Path, spec: Mapping[str, Any]) -> None:
