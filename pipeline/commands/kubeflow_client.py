@@ -189,7 +189,12 @@ def _followed(client: Any, run_id: str, nodes: tuple[str, ...]) -> Any:
                 waiting[node.name] = now.replace(year=now.year + 1)
                 click.echo(f"    {node.name} {_PENDING_HINT}", err=True)
 
-    state = client.wait(run_id, nodes, seen)
+    try:
+        state = client.wait(run_id, nodes, seen)
+    except KeyboardInterrupt:
+        again = f"distill kubeflow status {run_id} --wait"
+        click.echo(f"The run goes on; to follow it again: {again}", err=True)
+        raise
     click.echo(f"Run {state.state.lower()}.", err=True)
     if state.error:
         click.echo(f"  {state.error}", err=True)
