@@ -3,116 +3,21 @@
 from __future__ import annotations
 
 import datetime
-import functools
 import itertools
-import json
-from collections.abc import Callable
 from typing import Any
 
 import click
 
-from pipeline.commands import options
-from trainer.errors import DistillError
+from pipeline.commands import options, server_options
 
 _NUM_MOMENTS = 5
 _MAX_CONCURRENCY = 10  # the server's own limit
 _HINT_AFTER_S = 120.0
 
 
-def on_server(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options that say which server, and who one is there.
-
-    The command gets them as one argument, `access`.
-    """
-
-    @functools.wraps(command)
-    def with_access(
-        *args: Any,
-        host: str | None,
-        namespace: str | None,
-        token_file: str | None,
-        cookies_file: str | None,
-        ca_cert: str | None,
-        debug: bool,
-        **kwargs: Any,
-    ) -> Any:
-        from pipeline.runners.kubeflow import auth
-
-        access = auth.access(host, namespace, token_file, cookies_file, ca_cert)
-        warning = access.warning()
-        if warning:
-            click.echo(f"Warning: {warning}", err=True)
-        return command(*args, access=access, **kwargs)
-
-    decorated: Callable[..., Any] = with_access
-    for name, help_text in (
-        ("--debug", "Show where an error came from."),
-        ("--ca-cert", "Certificates that the server's is checked against."),
-        ("--cookies-file", "Cookies of a proxy's sign-in; or set KF_PIPELINES_COOKIES."),
-        ("--token-file", "Bearer token, read anew as it is renewed; or set "
-         "KF_PIPELINES_TOKEN to a token."),
-        ("--namespace", "Yours, on a server for several users."),
-        ("--host", "The server's URL; or set KF_PIPELINES_ENDPOINT. Default: the "
-         "cluster that this runs in, or kubectl's."),
-    ):  # fmt: skip
-        if name == "--debug":
-            option = click.option(name, is_flag=True, help=help_text)
-        else:
-            kind = {"--host": "URL", "--namespace": "NAME"}.get(name, "FILE")
-            option = click.option(name, metavar=kind, help=help_text)
-        decorated = option(decorated)
-    return decorated
-
-
-def _creating(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds what a submit and a schedule have in common."""
-    for option in (
-        options.json_option("Print the result as one JSON object."),
-        click.option(
-            "--service-account",
-            metavar="NAME",
-            help="That the containers run as.  [default: the server's]",
-        ),
-        click.option(
-            "--pipeline-root",
-            metavar="URI",
-            help="Where artifacts go.  [default: the compiled one, or the server's]",
-        ),
-        click.option(
-            "--experiment", metavar="NAME", help="[default: the pipeline's name]"
-        ),
-        click.option(
-            "--param",
-            "params",
-            multiple=True,
-            metavar="NAME=VALUE",
-            help="One parameter of the run in place of its default. Repeatable.",
-        ),
-        click.argument("file", type=click.Path()),
-    ):
-        command = option(command)
-    return command
-
-
-def _client(access: Any) -> Any:
-    try:
-        from pipeline.runners.kubeflow import client
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in ("kfp", "kfp_server_api"):
-            raise
-        raise DistillError(
-            "The KFP client is not installed. Run: pip install 'tfx-distill[kubeflow]'"
-        ) from None
-    return client.Client(access)
-
-
-def _print_json(**values: Any) -> None:
-    click.echo(json.dumps(values, indent=2, sort_keys=True))
-
-
 @click.command()
-@_creating
-@on_server
+@server_options.creating
+@server_options.on_server
 @click.option("--run-name", metavar="NAME", help="[default: pipeline and time]")
 @click.option("--wait", is_flag=True, help="Follow the run to its end.")
 def submit(
@@ -141,7 +46,7 @@ def submit(
 
     package = compiled.read(file)
     arguments = package.arguments(params)
-    client = _client(access)
+    client = server_options.client(access)
     made = client.prepare(package, experiment)
     now = datetime.datetime.now(datetime.timezone.utc)
     run_id = client.run(
@@ -156,7 +61,7 @@ def submit(
     click.echo(f"Run         {run_id}\n            {url}", err=as_json)
     state = _followed(client, run_id, package.nodes) if wait else None
     if as_json:
-        _print_json(
+        server_options.print_json(
             run_id=run_id, url=url, state=state.state if state else None,
             pipeline_id=made.pipeline_id, version_id=made.version_id,
             experiment_id=made.experiment_id, parameters=arguments,
@@ -213,8 +118,8 @@ def _pends(node: Any) -> bool:
 
 
 @click.command()
-@_creating
-@on_server
+@server_options.creating
+@server_options.on_server
 @click.option(
     "--cron",
     "expression",
@@ -267,7 +172,7 @@ def schedule(
     arguments = package.arguments(params)
     now = datetime.datetime.now(datetime.timezone.utc)
     moments = list(itertools.islice(window.moments(parsed, now), _NUM_MOMENTS))
-    client = _client(access)
+    client = server_options.client(access)
     name = name or package.name
     client.refuse_second(name)
     made = client.prepare(package, experiment)
@@ -281,7 +186,7 @@ def schedule(
     if package.cached_sources:
         click.echo(_cached_warning(package), err=True)
     if as_json:
-        _print_json(
+        server_options.print_json(
             schedule_id=schedule_id, name=name, cron=parsed.expression,
             next=[times.text(m) for m in moments], pipeline_id=made.pipeline_id,
             version_id=made.version_id, experiment_id=made.experiment_id,
@@ -308,13 +213,13 @@ def _cached_warning(package: Any) -> str:
 
 
 @click.command()
-@on_server
+@server_options.on_server
 @options.json_option("Print the schedules as JSON.")
 def schedules(access: Any, as_json: bool) -> None:
     """List the schedules on a server."""
     from pipeline.runners.kubeflow import times
 
-    client = _client(access)
+    client = server_options.client(access)
     now = datetime.datetime.now(datetime.timezone.utc)
     rows = [
         {
@@ -327,7 +232,7 @@ def schedules(access: Any, as_json: bool) -> None:
         for item in client.schedules()
     ]
     if as_json:
-        _print_json(schedules=rows)
+        server_options.print_json(schedules=rows)
     elif not rows:
         click.echo("There are no schedules.", err=True)
     else:
@@ -346,9 +251,9 @@ def _on_schedule(verb: str, done: str, help_text: str) -> click.Command:
 
     @click.command(name=verb, help=help_text)
     @click.argument("name_or_id", metavar="NAME_OR_ID")
-    @on_server
+    @server_options.on_server
     def command(name_or_id: str, access: Any) -> None:
-        client = _client(access)
+        client = server_options.client(access)
         found = client.found(name_or_id)
         getattr(client, verb)(found)
         click.echo(f"Schedule {found.name} ({found.id}) {done}.")
@@ -363,7 +268,7 @@ delete = _on_schedule("delete", "deleted", "Delete a schedule; its runs stay.")
 
 @click.command()
 @click.argument("run_id", metavar="RUN")
-@on_server
+@server_options.on_server
 @options.json_option("Print the state as JSON.")
 @click.option("--wait", is_flag=True, help="Follow the run to its end.")
 def status(run_id: str, access: Any, as_json: bool, wait: bool) -> int:
@@ -375,11 +280,11 @@ def status(run_id: str, access: Any, as_json: bool, wait: bool) -> int:
 
     from pipeline.runners.kubeflow import progress
 
-    client = _client(access)
+    client = server_options.client(access)
     nodes = client.nodes_of(run_id)
     state = _followed(client, run_id, nodes) if wait else client.state(run_id, nodes)
     if as_json:
-        _print_json(**dataclasses.asdict(state))
+        server_options.print_json(**dataclasses.asdict(state))
     else:
         click.echo(f"{state.name}: {state.state.lower()}")
         if state.error:
@@ -391,11 +296,11 @@ def status(run_id: str, access: Any, as_json: bool, wait: bool) -> int:
 
 @click.command()
 @click.argument("run_id", metavar="RUN")
-@on_server
+@server_options.on_server
 @click.option("--node", metavar="NAME", help="Of this node alone.")
 def logs(run_id: str, access: Any, node: str | None) -> int:
     """Print what the containers of the run with the ID RUN wrote."""
-    client = _client(access)
+    client = server_options.client(access)
     nodes = client.state(run_id, client.nodes_of(run_id)).nodes
     if node is not None:
         chosen = [item for item in nodes if item.name == node]
@@ -408,7 +313,7 @@ def logs(run_id: str, access: Any, node: str | None) -> int:
 
 
 def _all_logs(client: Any, run_id: str, nodes: Any) -> int:
-    from pipeline.runners.kubeflow.connection import NotFound
+    from pipeline.runners.kubeflow.failures import NotFound
 
     found = 0
     for item in nodes:

@@ -11,11 +11,11 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from pipeline.runners.kubeflow import connection, progress
+from pipeline.runners.kubeflow import connection, failures, progress
 from pipeline.runners.kubeflow import cron as cron_
 from pipeline.runners.kubeflow.auth import Access
 from pipeline.runners.kubeflow.compiled import Compiled, node_names
-from pipeline.runners.kubeflow.connection import NotFound, ServerError, Unavailable
+from pipeline.runners.kubeflow.failures import NotFound, ServerError, Unavailable
 from trainer.errors import ConfigError
 
 POLL_S = 10.0
@@ -330,7 +330,7 @@ class Client:
                 return
 
     def _calling(self, what: str) -> Any:
-        return connection.calling(self.access, what)
+        return failures.calling(self.access, what)
 
 
 def _mark(package: Compiled) -> str:
