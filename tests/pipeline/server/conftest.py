@@ -16,6 +16,8 @@ def nobody(monkeypatch, tmp_path):
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     monkeypatch.setattr("pipeline.runners.kubeflow.client.POLL_S", 0.001)
+    context = "kfp.client.Client._LOCAL_KFP_CONTEXT"
+    monkeypatch.setattr(context, str(tmp_path / "none"))
 
 
 @pytest.fixture
