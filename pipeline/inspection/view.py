@@ -173,7 +173,9 @@ def facts(values: Mapping[str, Any]) -> Table:
 
 def plain_table(*columns: str) -> Table:
     # Two columns of space between values, so that more of them fit.
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    table = Table(
+        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0)
+    )
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
