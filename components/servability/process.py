@@ -56,8 +56,8 @@ def ask(
         timeout_s: After so long the process is killed, which is a fault.
 
     Raises:
-        DistillError: If the process cannot even start TensorFlow: that is this
-            machine's fault and no model's.
+        DistillError: If the process cannot even start TensorFlow, or is ended from
+            outside: that is this machine's fault and no model's.
     """
     request = {
         "student_dir": student_dir,
@@ -66,19 +66,35 @@ def ask(
     }
     with tempfile.TemporaryDirectory(prefix="distill-probe-") as folder:
         serving_probe.write_request(folder, request, records, images)
-        ended = _run(folder, timeout_s)
+        try:
+            ended = _run(folder, timeout_s)
+        except _Stopped as stopped:
+            raise _environment(str(stopped), _stage(folder)) from None
         if ended is not None:
-            stage = _read(folder, serving_probe.STAGE) or serving_probe.STARTING
+            stage = _stage(folder)
             if stage == serving_probe.STARTING:
-                raise DistillError(
-                    f"The process that serves the student {ended} while {stage}. The log "
-                    "has the rest; free memory, or raise servability.timeout_s."
-                )
+                raise _environment(ended, stage)
             return Answered(fault=f"the process that serves it {ended} while {stage}")
         result = json.loads(_read(folder, serving_probe.RESULT))
         return Answered(
             fault=result["fault"], latency=result["latency"], answers=_answers(folder)
         )
+
+
+class _Stopped(Exception):
+    """Somebody else ended the process: a person, or a system without memory."""
+
+
+def _environment(ended: str, stage: str) -> DistillError:
+    return DistillError(
+        f"The process that serves the student {ended} while {stage}, which is this "
+        "machine's fault. The log has the rest; free memory, or raise "
+        "servability.timeout_s, and run again."
+    )
+
+
+def _stage(folder: str) -> str:
+    return _read(folder, serving_probe.STAGE) or serving_probe.STARTING
 
 
 def _run(folder: str, timeout_s: float) -> str | None:
@@ -98,7 +114,10 @@ def _run(folder: str, timeout_s: float) -> str | None:
     if process.returncode == 0:
         return None
     if process.returncode < 0:
-        return f"died of {signal.Signals(-process.returncode).name}"
+        name = signal.Signals(-process.returncode).name
+        if -process.returncode in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
+            raise _Stopped(f"was ended by {name}")
+        return f"died of {name}"
     return f"ended with status {process.returncode}"
 
 
