@@ -95,7 +95,8 @@ def _value_bound(
     if highest is not None:
         value.upper_bound.value = highest
     return config_pb2.PerSliceMetricThreshold(
-        slicing_specs=[spec], threshold=config_pb2.MetricThreshold(value_threshold=value)
+        slicing_specs=[spec],
+        threshold=config_pb2.MetricThreshold(value_threshold=value),
     )
 
 

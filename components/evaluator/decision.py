@@ -155,12 +155,7 @@ def _served_checks(gate: GateConfig, served: Served | None) -> list[Check]:
         return []
     margin = gate.margin if gate.served_margin is None else gate.served_margin
     bound = 0.0 if gate.against_served == MUST_BE_BETTER else -margin
-    check = _check("gate.against_served", OVERALL, bound, served.low, tolerance=0.0)
-    if gate.against_served == MUST_BE_BETTER and served.low == 0:
-        check = Check(
-            name=check.name, slice=OVERALL, bound=bound, value=served.low, ok=False
-        )
-    return [check]
+    return [_check("gate.against_served", OVERALL, bound, served.low, tolerance=0.0)]
 
 
 def _point_checks(
