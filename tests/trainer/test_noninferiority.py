@@ -1,6 +1,9 @@
 """The paired bound: hand-worked values, limits, and how often weak students pass."""
 
+import json
 import math
+import pathlib
+import runpy
 
 import numpy as np
 import pytest
@@ -149,3 +152,22 @@ def test_the_simulation_would_find_a_bound_that_is_too_kind():
 def test_an_equal_student_passes_nearly_always(size, margin, discordant, least):
     draws = _draw(size, discordant / 2, discordant / 2)
     assert np.mean(_bounds(draws, size) >= -margin) >= least
+
+
+def test_the_benchmark_finds_no_weak_student_that_passes_too_often(capsys):
+    root = pathlib.Path(__file__).parents[2]
+    script = runpy.run_path(str(root / "benchmarks" / "noninferiority.py"))
+    script["main"](["--smoke"])
+    weak = json.loads(capsys.readouterr().out)["weak"]
+    assert weak["Tango, half an image of correction"]["worst"] <= 0.05
+    assert weak["Tango"]["worst"] > 0.06
+
+
+def test_the_benchmark_decides_as_the_bound_does():
+    root = pathlib.Path(__file__).parents[2]
+    script = runpy.run_path(str(root / "benchmarks" / "noninferiority.py"))
+    passes = script["tango"](0.5)
+    for counts in ((0, 3, 360), (4, 11, 1009), (15, 49, 10_000), (0, 0, 34)):
+        low = noninferiority.lower_bound(*counts)
+        assert passes(*counts, -low + 1e-6)
+        assert not passes(*counts, -low - 1e-6)
