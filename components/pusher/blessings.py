@@ -11,6 +11,7 @@ from tfx.components.util import model_utils
 from tfx.dsl.io import fileio
 
 _VERDICT = "verdict.json"
+_MAX_STATED = 5
 _MODEL_URI_KEY, _DIGEST_KEY = "current_model", "model_digest"
 
 
@@ -38,8 +39,7 @@ def refusals(
             continue
         verdict = _verdict(blessing)
         if not is_blessed(blessing):
-            stated = (verdict or {}).get("reasons") or [f"the {gate} gave no reason"]
-            reasons += [str(reason) for reason in stated]
+            reasons += _stated(gate, (verdict or {}).get("reasons"))
         elif verdict is None:
             reasons.append(f"the {gate}'s verdict in {blessing.uri} cannot be read")
         elif verdict.get("blessed") is not True:
@@ -49,6 +49,15 @@ def refusals(
         else:
             reasons += _of_another(gate, blessing, model, digest)
     return reasons
+
+
+def _stated(gate: str, reasons: Any) -> list[str]:
+    """What a gate said, or the beginning of it: its verdict has the rest."""
+    if not isinstance(reasons, list) or not reasons:
+        return [f"the {gate} gave no reason"]
+    more = len(reasons) - _MAX_STATED
+    rest = [f"and {more} more of the {gate}"] if more > 0 else []
+    return [str(reason) for reason in reasons[:_MAX_STATED]] + rest
 
 
 def _of_another(

@@ -72,11 +72,9 @@ def _validate(
 ) -> Servability:
     spec = DataSpec.load(examples_dir)
     files = data.split_files(examples_dir, SPLIT)
+    if not spec.num_examples.get(SPLIT):
+        return decision.refused(f"the split {SPLIT} is empty")
     records = data.sample_records(files, SPLIT, spec, config.examples)
-    if not records:
-        return decision.refused(
-            f"the split {SPLIT} has no image to ask the student with"
-        )
     images = data.decode_examples(tf.constant(records), spec).numpy()
     student = Measurement(bytes=saved_model_files.saved_model_bytes(student_dir))
     try:
