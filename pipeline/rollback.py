@@ -13,6 +13,7 @@ import time
 
 import ml_metadata
 from ml_metadata.proto import metadata_store_pb2
+from ml_metadata.proto.metadata_store_pb2 import Artifact
 
 from components.pusher import versions
 from pipeline import folders, metadata
@@ -24,8 +25,6 @@ EXECUTION_TYPE = "distill_rollback"
 _PUSHED_TYPE = "PushedModel"
 _PUSHED_KEY = "pushed_model"
 _BLESSINGS = ("model_blessing", "infra_blessing")
-
-Artifact = metadata_store_pb2.Artifact
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -97,19 +97,22 @@ def _malformed(
     num_images = len(reference)
     for output in ("logits", "probabilities"):
         values = answers[f"{name}/{output}"]
-        if values.shape != reference.shape:
+        if values.shape != reference.shape or values.dtype.kind != "f":
             return (
-                f"{name} gives {output} of shape {values.shape}, "
-                f"{_KERAS} of {reference.shape}"
+                f"{name} gives {output} of shape {values.shape} and type {values.dtype}, "
+                f"expected {reference.shape} and float32"
             )
         if not np.isfinite(values).all():
             return (
                 f"{name} gives {output} that are not finite for "
                 f"{_count(~np.isfinite(values))} of {num_images} images"
             )
-    if answers[f"{name}/class"].shape != (num_images,):
-        shape = answers[f"{name}/class"].shape
-        return f"{name} gives a class of shape {shape}, expected ({num_images},)"
+    classes = answers[f"{name}/class"]
+    if classes.shape != (num_images,) or classes.dtype.kind != "i":
+        return (
+            f"{name} gives a class of shape {classes.shape} and type {classes.dtype}, "
+            f"expected ({num_images},) and int64"
+        )
     return None
 
 
@@ -175,8 +178,8 @@ def _budget_checks(
             yield _at_most(f"{_SECTION}.{name}", bound, value)
     for key, what in (("max_median_ms", "median_ms"), ("max_p95_ms", "p95_ms")):
         for size, bound in sorted(getattr(config, key).items()):
-            value = student.latency.get(size, {}).get(what)
-            yield _at_most(f"{_SECTION}.{key}.{size}", bound, value)
+            latency = student.latency.get(size, {}).get(what)
+            yield _at_most(f"{_SECTION}.{key}.{size}", bound, latency)
     if config.max_times_teacher is None:
         return
     for size in map(str, BATCH_SIZES):

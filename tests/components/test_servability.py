@@ -1,6 +1,11 @@
 """The second gate: what the exported student answers and costs."""
 
 import os
+import pathlib
+import signal
+import tempfile
+import threading
+import time
 
 import digit_models
 import numpy as np
@@ -218,3 +223,54 @@ def test_a_process_that_cannot_start_is_not_the_models_fault(monkeypatch):
     images = np.zeros((1, 28, 28, 1), np.uint8)
     with pytest.raises(DistillError, match="while starting TensorFlow"):
         process.ask("/student", "/teacher", [b"x"], images, 60.0)
+
+
+def _child():
+    """Id of the process that this one started, once there is one."""
+    while True:
+        for path in pathlib.Path("/proc/self/task").glob("*/children"):
+            for number in path.read_text().split():
+                command = pathlib.Path(f"/proc/{number}/cmdline").read_bytes()
+                if b"serving_probe" in command:
+                    return int(number)
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def killer(tmp_path, monkeypatch):
+    """A function that sends a signal to the serving process once it loads a model."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def kill(number):
+        child = _child()
+        while not any(
+            path.read_text().startswith("loading")
+            for path in tmp_path.glob("*/stage.txt")
+        ):
+            time.sleep(0.01)
+        os.kill(child, number)
+
+    return lambda number: threading.Thread(target=kill, args=(number,), daemon=True)
+
+
+def _ask(validated, teacher):
+    student, _ = validated
+    images = np.zeros((1, 28, 28, 1), np.uint8)
+    folders = map(digit_models.serving_path, (student, teacher))
+    return process.ask(*folders, [b"x"], images, 600.0)
+
+
+@pytest.mark.slow
+def test_a_model_that_crashes_its_process_is_refused(validated, teacher, killer):
+    killer(signal.SIGSEGV).start()
+    fault = _ask(validated, teacher).fault
+    assert fault.startswith("the process that serves it died of SIGSEGV while loading")
+
+
+@pytest.mark.slow
+def test_a_process_that_somebody_ends_is_not_the_models_fault(
+    validated, teacher, killer
+):
+    killer(signal.SIGKILL).start()
+    with pytest.raises(DistillError, match="was ended by SIGKILL while loading"):
+        _ask(validated, teacher)
