@@ -160,11 +160,11 @@ SABOTAGES = {
     # It cannot be served.
     "truncated weights": (
         lambda w: {"student": damaged(w, "variables/variables.data*", cut)},
-        "No loadable model in",
+        "the student does not load: IndexError: Read less bytes than requested",
     ),
     "truncated graph": (
         lambda w: {"student": damaged(w, "saved_model.pb", cut)},
-        "the student does not load: ",
+        "No loadable model in",
     ),
     "no graph": (
         lambda w: {"student": damaged(w, "saved_model.pb", pathlib.Path.unlink)},
