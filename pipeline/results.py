@@ -72,8 +72,8 @@ class RunResult:
     Attributes:
         dataset: TFDS name of the data that the run really used.
         dataset_version: TFDS version.
-        blessed: Whether both gates let the student pass.
-        reasons: Why not, one line each, of both gates.
+        blessed: Whether both gates let this student pass.
+        reasons: Why not, one line each, of both gates or the Pusher.
         pushed: Folder of the pushed version; None when nothing was pushed.
         newest: Folder of the newest version where `pushed` lies: another one when
             this student comes from the cache and was pushed before it.
@@ -137,12 +137,15 @@ def collect(
     examples = outputs["TfdsExampleGen"]["examples"][0].custom_properties
     verdict = Verdict.load(outputs["Evaluator"]["blessing"][0].uri)
     servability = Servability.load(outputs["ServabilityValidator"]["blessing"][0].uri)
-    pushed = _pushed(outputs["Pusher"]["pushed_model"][0])
+    pushed_model = outputs["Pusher"]["pushed_model"][0]
+    pushed = _pushed(pushed_model)
+    # Where both gates blessed it, the Pusher may have found that they blessed another.
+    reasons = verdict.reasons + servability.reasons or _refusal(pushed_model)
     return RunResult(
         dataset=examples["dataset"].string_value,
         dataset_version=examples["dataset_version"].string_value,
-        blessed=verdict.blessed and servability.blessed,
-        reasons=verdict.reasons + servability.reasons,
+        blessed=not reasons,
+        reasons=reasons,
         pushed=pushed,
         newest=_newest(pushed),
         num_test_examples=verdict.num_examples,
@@ -215,6 +218,11 @@ def _pushed(artifact) -> str | None:
             "gone. Run again with --set pipeline.cache=false to push it once more."
         )
     return folder
+
+
+def _refusal(artifact) -> tuple[str, ...]:
+    properties = artifact.custom_properties
+    return (properties["reason"].string_value,) if "reason" in properties else ()
 
 
 def _newest(pushed: str | None) -> str | None:
