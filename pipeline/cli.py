@@ -13,7 +13,7 @@ import traceback
 
 import click
 
-from pipeline.commands import images, inspection, kubeflow, runs
+from pipeline.commands import images, inspection, kubeflow, runs, serving
 from pipeline.version import VERSION
 from trainer.errors import ConfigError, DistillError
 
@@ -108,6 +108,7 @@ for command in (
     inspection.lineage,
     inspection.diff,
     inspection.gc,
+    serving.rollback,
     kubeflow.kubeflow,
 ):
     cli.add_command(command)

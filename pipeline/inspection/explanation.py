@@ -107,6 +107,8 @@ def explain(store: Store, asked: str | None = None) -> Explanation:
         reasons = (summary.error, *reasons)
     elif summary.state == FAILED:
         reasons = ("ML Metadata does not say why; its log does.", *reasons)
+    if not reasons:
+        reasons = _not_pushed(graph, run.name)
     verdict = summaries.verdict_of(summaries.outputs(graph, run.name, "ModelBlessing"))
     teacher, student, data = _chain(graph, run.name, verdict)
     if not rollbacks:
@@ -211,9 +213,20 @@ def _conclusion(summary: RunSummary, rollbacks: tuple[Mapping[str, Any], ...]) -
         return text
     if summary.state == RUNNING:
         return "The run has not ended, or was killed: nothing is pushed yet."
+    if summary.blessed:
+        return "The student was blessed, but not pushed."
     if summary.blessed is False:
         return "The student was NOT blessed, and not pushed."
     return "Nothing was pushed: the run has no blessing."
+
+
+def _not_pushed(graph: Graph, run: str) -> tuple[str, ...]:
+    """Why the Pusher refused, which it does for other causes than a gate as well."""
+    return tuple(
+        str(artifact.properties["reason"])
+        for artifact in summaries.outputs(graph, run, "PushedModel")
+        if not artifact.properties.get("pushed") and artifact.properties.get("reason")
+    )
 
 
 def _gates(graph: Graph, run: str) -> tuple[Gate, ...]:

@@ -133,6 +133,17 @@ def test_explain_a_refusal_lists_failed_bounds_first(writer, tmp_path):
     assert [check["ok"] for check in gate["checks"]] == [False, True]
 
 
+def test_explain_what_was_blessed_but_not_pushed(writer):
+    writer.run("run-1")
+    blessing = writer.artifact("ModelBlessing", blessed=1)
+    writer.execute("Evaluator", [], [("blessing", blessing)])
+    refused = writer.artifact("PushedModel", pushed=0, reason="of another model")
+    writer.execute("Pusher", [("blessing", blessing)], [("pushed_model", refused)])
+    found = _json(writer, "explain")
+    assert found["conclusion"] == "The student was blessed, but not pushed."
+    assert found["reasons"] == ["of another model"]
+
+
 @pytest.mark.parametrize("by", ["version", "run", "pushed_model", "model", "blessing"])
 def test_explain_what_was_pushed_by_any_name(writer, tmp_path, by):
     first, _ = _two_runs(writer, tmp_path)
