@@ -79,9 +79,21 @@ def _gate(gate: Gate) -> list[RenderableType]:
         text += f"{len(hidden)} held on single classes: distill show {gate.artifact}"
         parts.append(Text(text))
     if gate.served:
-        known = {k: v for k, v in gate.served.items() if v not in (None, "")}
-        parts += [Text("  against what serves now", style="bold"), view.facts(known)]
+        parts.append(Text(f"  {_served(gate.served)}", overflow="fold"))
     return parts
+
+
+def _served(served: Mapping[str, Any]) -> str:
+    """The comparison with what serves now, in a sentence."""
+    name = served.get("version") or served.get("uri") or "what serves now"
+    text = f"against {name}, {str(served.get('rule', '')).replace('_', ' ')}: "
+    if served.get("problem"):
+        return text + str(served["problem"])
+    accuracy, difference, low, high = (
+        short(served.get(key)) or "?"
+        for key in ("accuracy", "difference", "low", "high")
+    )
+    return f"{text}accuracy {accuracy}, difference {difference} ({low} to {high})"
 
 
 def _data(data: Mapping[str, Any]) -> str:
