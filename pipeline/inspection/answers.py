@@ -50,8 +50,9 @@ def explanation(found: Explanation) -> Group:
 
 
 def _gate(gate: Gate) -> list[RenderableType]:
-    answers = {True: ("blessed", view.GOOD), False: ("NOT blessed", view.BAD)}
-    answer, style = answers.get(gate.blessed, ("no answer", view.BAD))
+    answer, style = (
+        ("blessed", view.GOOD) if gate.blessed else ("NOT blessed", view.BAD)
+    )
     failed = [check for check in gate.checks if not check["ok"]]
     held = [check for check in gate.checks if check["ok"]]
     overall = [check for check in held if check["slice"] == "overall"]

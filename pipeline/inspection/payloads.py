@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import pathlib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from pipeline.inspection import data_payloads
 from pipeline.inspection.contents import MAX_ROWS, Payload, Table, short
@@ -93,12 +93,12 @@ def _verdict(folder: pathlib.Path) -> Payload | None:
     facts = _scalars(verdict)
     facts["reasons"] = verdict.get("reasons", [])
     tables = [checks_table(verdict)]
-    slices = verdict.get("student"), verdict.get("teacher")
-    if all(isinstance(slice_, dict) and "overall" in slice_ for slice_ in slices):
-        tables.insert(0, _accuracies(*slices))
+    student, teacher = verdict.get("student"), verdict.get("teacher")
+    if _is_by_slice(student) and _is_by_slice(teacher):
+        tables.insert(0, _accuracies(student, teacher))
     for name in ("served", "student", "teacher"):
         section = verdict.get(name)
-        if isinstance(section, dict) and "overall" not in section:
+        if isinstance(section, dict) and not _is_by_slice(section):
             facts |= {f"{name} {key}": value for key, value in section.items()}
     return Payload(kind="verdict", facts=facts, tables=tuple(tables))
 
@@ -129,6 +129,11 @@ def checks_table(verdict: Mapping[str, Any]) -> Table:
     )
     columns = ("verdict", "bound of", "on", "value", "bound")
     return Table(title="Bounds", columns=columns, rows=rows)
+
+
+def _is_by_slice(metrics: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether it holds a gate's metrics, and not what a model costs."""
+    return isinstance(metrics, dict) and "overall" in metrics
 
 
 def _accuracies(student: Mapping[str, Any], teacher: Mapping[str, Any]) -> Table:

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.e2e
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     place = Place(tmp_path_factory.mktemp("inspection"))
-    failed = place.run("student.learning_rate=1e30")
+    failed = place.run("distillation.features=[{teacher: nowhere, student: conv_2}]")
     assert failed.returncode == 1, failed.stderr
     refused = place.run("gate.min_accuracy=0.999")
     assert refused.returncode == 3, refused.stderr
@@ -28,8 +28,8 @@ def _json(place, name, *arguments):
 def test_a_failed_run_says_which_node_and_why(place):
     _, failed = _json(place, "runs")
     found = _json(place, "explain", failed["run"])
-    assert found["conclusion"] == "The run failed at DistillationTrainer."
-    assert "the loss is nan" in found["reasons"][0]
+    assert found["conclusion"] == "The run failed at TeacherLogits."
+    assert "has no feature layers nowhere" in found["reasons"][0]
 
 
 def test_a_refused_student_says_which_bound(place):

@@ -33,13 +33,14 @@ def _ids(found):
 
 
 def test_only_refused_runs_go(config, writer):
-    writer.distill("run-1", config.artifacts_dir, pushed=0)
+    blessed = writer.distill("run-1", config.artifacts_dir, pushed=0)
     refused = _refused(writer, config, "run-2")
     _refused(writer, config, "run-3")
     found = garbage.find(config, keep=1)
-    assert _ids(found) == set(refused.values())
+    # That nothing was pushed in run-1 is what no blessing comes from.
+    assert _ids(found) == {*refused.values(), blessed["pushed_model"]}
     assert found.run_dirs == (str(config.pipeline_dir / "runs" / "run-2"),)
-    assert found.bytes == 5 * len("content")
+    assert found.bytes == 6 * len("content")
 
 
 def test_finding_deletes_nothing(config, writer):
