@@ -12,7 +12,7 @@ import ml_metadata
 from components.checks import OVERALL
 from components.evaluator.verdict import Verdict
 from pipeline import metadata
-from trainer import export, lite_scores
+from trainer import lite_scores, saved_model_files
 from trainer.errors import DistillError
 
 
@@ -177,11 +177,11 @@ def _lite(outputs) -> tuple[LiteResult, ...]:
 
 def _model(artifact, metrics) -> ModelResult:
     folder = metadata.saved_model_dir(artifact)
-    card = export.read_card(folder)
+    card = saved_model_files.read_card(folder)
     return ModelResult(
         accuracy=metrics.get(OVERALL, {}).get("accuracy"),
         parameters=card.num_parameters if card else None,
-        bytes=export.saved_model_bytes(folder),
+        bytes=saved_model_files.saved_model_bytes(folder),
         path=folder,
     )
 
