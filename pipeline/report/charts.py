@@ -50,15 +50,19 @@ class Series:
         name: In the legend.
         style: Style class, such as `teacher`.
         points: Pairs (x, y).
+        ends: Lower and upper end of each point's interval; empty without any.
         dashed: Drawn with dashes.
         joined: Drawn with a line.
+        marked: Drawn with points.
     """
 
     name: str
     style: str
     points: tuple[tuple[float, float], ...]
+    ends: tuple[tuple[float, float], ...] = ()
     dashed: bool = False
     joined: bool = True
+    marked: bool = True
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -141,7 +145,11 @@ def plot(
         if one.joined and len(places) > 1:
             path = "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in places)
             parts.append(svg.element("path", d=path, class_=f"curve {style}"))
+        for (a, _), (low, high) in zip(places, one.ends, strict=False):
+            parts.append(svg.line(a, _y(y, low), a, _y(y, high), f"whisker {style}"))
         for (a, b), point in zip(places, one.points, strict=True):
+            if not one.marked:
+                continue
             label = f"{one.name}: {x.format(point[0])}, {_short(point[1])}"
             parts.append(svg.mark(place, a, b, f"point {style}", label))
     return Chart(
@@ -191,7 +199,7 @@ def _legend(series: Sequence[Series]) -> tuple[tuple[str, Markup], ...]:
     keys = []
     for place, one in enumerate(series):
         style = f"s-{one.style}{' dashed' if one.dashed else ''}"
-        parts = [svg.mark(place, 16, 8, f"point {style}")]
+        parts = [svg.mark(place, 16, 8, f"point {style}")] if one.marked else []
         if one.joined:
             parts.insert(0, svg.line(0, 8, 32, 8, f"curve {style}"))
         key = svg.element(
@@ -327,14 +335,17 @@ def reliability(calibrations: Sequence[Calibration]) -> Chart:
     """How often answers of a confidence are right, beside how often they should be."""
     description = (
         "Share of right answers by confidence. On the diagonal a model is right as "
-        "often as it says; below it, it is too sure of itself."
+        "often as it says; below it, it is too sure of itself. Thin lines: 95 % intervals."
     )
-    ideal = Series(name="as sure as right", style="ideal", points=((0, 0), (1, 1)))
+    ideal = Series(
+        name="as sure as right", style="ideal", points=((0, 0), (1, 1)), marked=False
+    )
     series = [
         Series(
             name=one.role,
             style=one.role,
             points=tuple((b.confidence, b.accuracy.value) for b in one.bins),
+            ends=tuple((b.accuracy.low or 0, b.accuracy.high or 0) for b in one.bins),
         )
         for one in calibrations
     ]

@@ -206,7 +206,7 @@ class _Collection:
             model = self._try(f"model {found[id_]}", read)
             if model is not None:
                 models.append(model)
-        return _evaluated(models, first, self._verdict)
+        return _evaluated(_numbered(models), first, self._verdict)
 
     def _model(self, artifact: Artifact, node: str) -> content.Model:
         path = str(pathlib.Path(artifact.uri, "Format-Serving"))
@@ -216,7 +216,8 @@ class _Collection:
         settings = card.config.get(card.role) or card.config.get("student") or {}
         return content.Model(
             role=card.role,
-            name=node,
+            name=card.role,
+            node=node,
             artifact=artifact.id,
             path=path,
             architecture=str(settings.get("model", "")),
@@ -385,6 +386,17 @@ def _accuracy(metrics: Mapping[str, float]) -> measures.Interval | None:
     if "accuracy" not in metrics:
         return None
     return measures.share(metrics["accuracy"], int(metrics.get("num_examples", 0)))
+
+
+def _numbered(models: list[content.Model]) -> list[content.Model]:
+    """The models by names that differ: `control`, `control 2` …"""
+    seen: dict[str, int] = {}
+    result = []
+    for model in models:
+        number = seen[model.role] = seen.get(model.role, 0) + 1
+        name = model.role if number == 1 else f"{model.role} {number}"
+        result.append(dataclasses.replace(model, name=name))
+    return result
 
 
 def _evaluated(

@@ -50,6 +50,7 @@ class Model:
     Attributes:
         role: `teacher`, `student`, `control` or another.
         name: The role, with a number where there are several.
+        node: Id of the node that made it.
         artifact: Id in ML Metadata.
         path: Folder of its SavedModel.
         architecture: Dotted path of the function that makes it.
@@ -64,6 +65,7 @@ class Model:
 
     role: str
     name: str
+    node: str
     artifact: int
     path: str
     architecture: str = ""

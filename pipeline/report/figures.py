@@ -22,7 +22,7 @@ def style(role: str) -> str:
 def accuracies(report: Report) -> Chart | None:
     """Every model that was evaluated, with its interval."""
     bars = [
-        Bar(name=f"{model.name}", style=style(model.role), value=model.accuracy)
+        Bar(name=model.name, style=style(model.role), value=model.accuracy)
         for model in report.models
         if model.accuracy is not None
     ]
@@ -66,7 +66,9 @@ def learning(models: Sequence[Model]) -> list[Chart]:
     found = []
     if series:
         found.append(_accuracy_by_epoch(series))
-    losses = (_loss_by_epoch(model) for model in models)
+    # One of a role tells the shape; all their losses would be a wall of charts.
+    firsts = {model.role: model for model in reversed(models)}
+    losses = (_loss_by_epoch(model) for model in reversed(firsts.values()))
     return found + [chart for chart in losses if chart is not None]
 
 

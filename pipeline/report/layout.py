@@ -10,7 +10,9 @@ HEIGHT = 40
 _GAP_X = 14
 _GAP_Y = 34
 _MARGIN = 12
-_SWEEPS = 8
+_SWEEPS = 12
+_REACH = 3  # layers that a leaf may be moved
+_ROOMY = 4  # nodes in a layer that is not crowded
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,7 +46,7 @@ def place(nodes: Sequence[str], edges: Sequence[tuple[str, str]]) -> Placed:
     for start, end in edges:
         before[end].append(start)
         after[start].append(end)
-    depth = _depths(nodes, before, after)
+    depth = _spread(_depths(nodes, before, after), before, after)
     layers: list[list[str]] = [[] for _ in range(max(depth.values(), default=0) + 1)]
     for node in nodes:
         layers[depth[node]].append(node)
@@ -80,6 +82,32 @@ def _depths(
             if not waiting[follower]:
                 ready.append(follower)
     return depth
+
+
+def _spread(
+    depth: dict[str, int],
+    before: Mapping[str, list[str]],
+    after: Mapping[str, list[str]],
+) -> dict[str, int]:
+    """Moves leaves beside others a little down, to where there is room.
+
+    A step that writes several things, of which nobody reads one, would otherwise
+    make its layer twice as wide.
+    """
+    sizes = [0] * (max(depth.values(), default=0) + 1 + _REACH)
+    for level in depth.values():
+        sizes[level] += 1
+    spread = dict(depth)
+    for node, level in depth.items():
+        alone = all(len(after[parent]) < 2 for parent in before[node])
+        if after[node] or not before[node] or alone:
+            continue
+        levels = range(level, level + _REACH + 1)
+        best = min(levels, key=lambda place: (max(sizes[place], _ROOMY), place))
+        sizes[level] -= 1
+        sizes[best] += 1
+        spread[node] = best
+    return spread
 
 
 def _spots(

@@ -53,15 +53,25 @@ class Calibration:
         role: Whose.
         error: Expected calibration error (Guo et al. 2017, arXiv:1706.04599).
         mean_confidence: Over all answers.
-        accuracy: Over all answers.
+        accuracy: Share of right answers, with its interval.
         bins: Of equal width; empty ones are left out.
     """
 
     role: str
     error: float
     mean_confidence: float
-    accuracy: float
+    accuracy: Interval
     bins: tuple[Bin, ...]
+
+    @property
+    def judgement(self) -> str:
+        """What the mean confidence says, beside the accuracy's interval."""
+        low, high = self.accuracy.low, self.accuracy.high
+        if low is not None and self.mean_confidence < low:
+            return "not sure enough of itself"
+        if high is not None and self.mean_confidence > high:
+            return "too sure of itself"
+        return "as sure as it is right"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -139,7 +149,7 @@ def calibration(role: str, labels: np.ndarray, probabilities: np.ndarray) -> Cal
         role=role,
         error=error,
         mean_confidence=float(confidence.mean()),
-        accuracy=float(right.mean()),
+        accuracy=wilson(int(right.sum()), len(labels)),
         bins=tuple(bins),
     )
 

@@ -121,8 +121,8 @@ def _plain(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _heat(count: int, total: int) -> int:
+def _heat(count: int, most: int) -> int:
     """How strongly a cell of a confusion matrix is coloured, in [0, 9]."""
-    if not count or not total:
+    if not count or not most:
         return 0
-    return max(1, min(9, round(9 * (count / total) ** 0.5)))
+    return max(1, min(9, round(9 * count / most)))

@@ -8,6 +8,13 @@
   const hint = document.getElementById("hint");
   let chosen = null;
 
+  // A graph wider than its box is shown from the middle of its first node.
+  const box = graph.parentElement;
+  const first = nodes.values().next().value;
+  if (first && box.scrollWidth > box.clientWidth) {
+    box.scrollLeft = first.getBBox().width / 2 + first.transform.baseVal[0].matrix.e - box.clientWidth / 2;
+  }
+
   // All that one reaches from a node, following edges in one direction.
   function reached(start, from, to) {
     const found = new Set([start]);
