@@ -98,7 +98,10 @@ def linear(label: str, low: float, high: float, count: int = 5) -> Axis:
         low, high = low - 0.5, high + 0.5
     step = ticks(low, high, count)
     size = step[1] - step[0] if len(step) > 1 else high - low
-    low, high = math.floor(low / size + 1e-9) * size, math.ceil(high / size - 1e-9) * size
+    low, high = (
+        math.floor(low / size + 1e-9) * size,
+        math.ceil(high / size - 1e-9) * size,
+    )
     return Axis(label=label, low=low, high=high, marks=tuple(ticks(low, high, count)))
 
 
@@ -210,7 +213,9 @@ def _legend(series: Sequence[Series]) -> tuple[tuple[str, Markup], ...]:
 
 
 def _short(value: float) -> str:
-    return f"{value:.4f}".rstrip("0").rstrip(".") if abs(value) < 1000 else f"{value:,.0f}"
+    return (
+        f"{value:.4f}".rstrip("0").rstrip(".") if abs(value) < 1000 else f"{value:,.0f}"
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -301,9 +306,7 @@ def _interval(
         parts += [svg.line(x, y - 5, x, y + 5, f"curve {style}") for x in (low, high)]
     label = f"{bar.name}: {_short(value.value)} {_ends(bar)}"
     parts.append(svg.mark(place, across(value.value), y, f"point {style}", label))
-    parts.append(
-        svg.text(across(end) + 10, y + 4, _short(value.value), class_="value")
-    )
+    parts.append(svg.text(across(end) + 10, y + 4, _short(value.value), class_="value"))
     return parts
 
 
@@ -364,5 +367,12 @@ def reliability(calibrations: Sequence[Calibration]) -> Chart:
         for one in calibrations
         for b in one.bins
     )
-    header = ("model", "confidence", "answers", "mean confidence", "right", "95 % interval")
+    header = (
+        "model",
+        "confidence",
+        "answers",
+        "mean confidence",
+        "right",
+        "95 % interval",
+    )
     return dataclasses.replace(chart, header=header, rows=rows)

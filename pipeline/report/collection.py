@@ -7,10 +7,11 @@ for whatever is not the report says why.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import pathlib
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import yaml
@@ -19,7 +20,7 @@ from components.checks import OVERALL, Check
 from components.evaluator.answers import Answers
 from pipeline.report import content, data_statistics, examples, measures
 from pipeline.report.content import Report
-from pipeline.report.recorded import CONFIG, Artifact, Execution, Run
+from pipeline.report.recorded import CONFIG, Artifact, Run
 from pipeline.version import VERSION
 from trainer import comparison, saved_model_files, trials
 
@@ -60,8 +61,8 @@ class _Collection:
         if answers is not None:
             fields = self._try("answers", lambda: examples.compared(answers)) or {}
             names = data.class_names if data else ()
-            shown = lambda: examples.groups(answers, self._uri("Examples"), self._split(), names)  # noqa: E731
-            fields["images"] = self._try("images", shown) or ()
+            shown = self._try("images", lambda: self._images(answers, names))
+            fields["images"] = shown or ()
         return Report(
             pipeline=pipeline_name,
             run=self._run,
@@ -78,7 +79,10 @@ class _Collection:
             lite=self._try("lite", self._lite) or (),
             data=data,
             search=self._try("search", self._search),
-            config=_flat(self._try("configuration", lambda: yaml.safe_load(config_text))),
+            answers=answers,
+            config=_flat(
+                self._try("configuration", lambda: yaml.safe_load(config_text))
+            ),
             config_text=config_text,
             versions=self._versions(models),
             missing=self._missing,
@@ -202,7 +206,7 @@ class _Collection:
         first = [id_ for ids in judged.values() for id_ in ids if id_ in found]
         models = []
         for id_ in [*first, *(i for i in found if i not in first)]:
-            read = lambda i=id_: self._model(self._run.artifacts[i], found[i])  # noqa: E731
+            read = functools.partial(self._model, self._run.artifacts[id_], found[id_])
             model = self._try(f"model {found[id_]}", read)
             if model is not None:
                 models.append(model)
@@ -276,9 +280,17 @@ class _Collection:
             )
             return None
 
+    def _images(
+        self, answers: Answers, names: Sequence[str]
+    ) -> tuple[content.ImageGroup, ...]:
+        return examples.groups(answers, self._uri("Examples"), self._split(), names)
+
     def _classes(self) -> tuple[content.ClassRow, ...]:
         refused = {
-            check.slice for gate in self._gates() for check in gate.checks if not check.ok
+            check.slice
+            for gate in self._gates()
+            for check in gate.checks
+            if not check.ok
         }
         rows = []
         for name, student in (self._verdict.get("student") or {}).items():
@@ -335,7 +347,9 @@ class _Collection:
         statistics = self._artifact("ExampleStatistics")
         data = data_statistics.described(artifact.uri)
         if statistics is not None:
-            read = lambda: data_statistics.counted(data, statistics.uri, artifact.uri)  # noqa: E731
+            read = functools.partial(
+                data_statistics.counted, data, statistics.uri, artifact.uri
+            )
             data = self._try("statistics", read) or data
         return data
 
@@ -449,7 +463,10 @@ def _paired(answers: Answers) -> content.Difference:
 
 
 def _tried(trial: trials.Trial) -> content.Tried:
-    values = ", ".join(f"{key}={value}" for key, value in trial.values.items())
+    values = ", ".join(
+        f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}"
+        for key, value in trial.values.items()
+    )
     return content.Tried(
         id=trial.id,
         status=trial.status,

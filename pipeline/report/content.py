@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.checks import Check
+from components.evaluator.answers import Answers
 from pipeline.report.measures import Calibration, Confusion, Interval
 from pipeline.report.recorded import Run
 
@@ -237,6 +238,7 @@ class Report:
         lite: The student's LiteRT files.
         data: None when nothing is known.
         search: None without one.
+        answers: To the test split; None when they are not known.
         config: The resolved configuration, flat: value by dotted key.
         config_text: The same as YAML.
         versions: By name.
@@ -262,6 +264,7 @@ class Report:
     lite: tuple[LiteFile, ...] = ()
     data: Data | None = None
     search: Search | None = None
+    answers: Answers | None = None
     config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     config_text: str = ""
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)

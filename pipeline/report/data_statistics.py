@@ -61,9 +61,7 @@ def counted(data: Data, statistics_dir: str, examples_dir: str) -> Data:
                         exact=exact is not None,
                     )
                 )
-    return dataclasses.replace(
-        data, balances=tuple(balances), features=tuple(features)
-    )
+    return dataclasses.replace(data, balances=tuple(balances), features=tuple(features))
 
 
 def _place(folder: pathlib.Path) -> tuple[int, str]:

@@ -58,24 +58,25 @@ def learning(models: Sequence[Model]) -> list[Chart]:
         Series(
             name=model.name,
             style=style(model.role),
-            points=_epochs(model.history["val_accuracy"]),
+            points=epochs(model.history["val_accuracy"]),
         )
         for model in models
         if model.history.get("val_accuracy")
     ]
     found = []
     if series:
-        found.append(_accuracy_by_epoch(series))
+        found.append(accuracy_by_epoch("Accuracy on eval by epoch", series))
     # One of a role tells the shape; all their losses would be a wall of charts.
     firsts = {model.role: model for model in reversed(models)}
     losses = (_loss_by_epoch(model) for model in reversed(firsts.values()))
     return found + [chart for chart in losses if chart is not None]
 
 
-def _accuracy_by_epoch(series: Sequence[Series]) -> Chart:
+def accuracy_by_epoch(title: str, series: Sequence[Series]) -> Chart:
+    """Learning curves whose ends can be told apart."""
     values = [y for one in series for _, y in one.points]
     return charts.plot(
-        "Accuracy on eval by epoch",
+        title,
         "Equal ratios of errors are equally far apart: from 0.9 to 0.99 is as far as "
         "from 0.99 to 0.999.",
         series,
@@ -94,7 +95,7 @@ def _loss_by_epoch(model: Model) -> Chart | None:
         Series(
             name="eval" if key.startswith(_VALIDATION) else "train",
             style=style(model.role),
-            points=_epochs(model.history[key]),
+            points=epochs(model.history[key]),
             dashed=not key.startswith(_VALIDATION),
         )
         for key in ("loss", "val_loss")
@@ -113,7 +114,8 @@ def _loss_by_epoch(model: Model) -> Chart | None:
     )
 
 
-def _epochs(values: Sequence[float]) -> tuple[tuple[float, float], ...]:
+def epochs(values: Sequence[float]) -> tuple[tuple[float, float], ...]:
+    """Points of a curve: values by epoch, from 1."""
     return tuple((epoch, float(value)) for epoch, value in enumerate(values, 1))
 
 

@@ -83,7 +83,9 @@ def image_and_label(record: bytes) -> tuple[bytes, int]:
             key = b"".join(_fields(entry, 1))
             for feature in _fields(entry, 2):
                 if key == IMAGE_FEATURE.encode():
-                    values = [v for many in _fields(feature, 1) for v in _fields(many, 1)]
+                    values = [
+                        v for many in _fields(feature, 1) for v in _fields(many, 1)
+                    ]
                     image = values[0] if values else None
                 elif key == LABEL_FEATURE.encode():
                     label = _first_integer(feature)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-WIDTH = 132
+WIDTH = 138
 HEIGHT = 40
 _GAP_X = 14
 _GAP_Y = 34
@@ -68,7 +68,9 @@ def place(nodes: Sequence[str], edges: Sequence[tuple[str, str]]) -> Placed:
 
 
 def _depths(
-    nodes: Sequence[str], before: Mapping[str, list[str]], after: Mapping[str, list[str]]
+    nodes: Sequence[str],
+    before: Mapping[str, list[str]],
+    after: Mapping[str, list[str]],
 ) -> dict[str, int]:
     """The longest way to each node; what lies on a cycle keeps the depth it has."""
     waiting = {node: len(before[node]) for node in nodes}

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from pipeline.report import layout, svg
 from pipeline.report.recorded import Artifact, Execution, Run
 
-_MAX_LETTERS = 19
+_MAX_LETTERS = 20
 # Classes of the style sheet.
 _FAMILIES = {
     "Model": "model",

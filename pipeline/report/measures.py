@@ -121,7 +121,9 @@ def share(value: float, total: int) -> Interval:
     return dataclasses.replace(wilson(round(value * total), total), value=value)
 
 
-def calibration(role: str, labels: np.ndarray, probabilities: np.ndarray) -> Calibration:
+def calibration(
+    role: str, labels: np.ndarray, probabilities: np.ndarray
+) -> Calibration:
     """Bins a model's answers by their confidence.
 
     Args:

@@ -11,12 +11,13 @@ import base64
 import functools
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
-from pipeline.report import figures, lineage
+from pipeline.report import figures, lineage, side_by_side
 from pipeline.report.content import Report
 
 
@@ -28,6 +29,16 @@ def run_page(report: Report) -> str:
         report=report,
         lineage=lineage.drawn(report.run),
         figures=figures,
+    )
+
+
+def comparison_page(reports: Sequence[Report]) -> str:
+    """The page of several runs, side by side."""
+    return _render(
+        "comparison.html.j2",
+        title=f"{len(reports)} runs of {reports[0].pipeline}",
+        reports=reports,
+        side_by_side=side_by_side,
     )
 
 

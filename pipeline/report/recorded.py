@@ -1,23 +1,19 @@
-"""What ML Metadata holds of one run, as plain values."""
+"""One run as a report reads it: steps, what they read and wrote, by key."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import ml_metadata
-from google.protobuf import json_format
-from ml_metadata.proto import metadata_store_pb2
+from pipeline.inspection.records import (
+    ArtifactRecord,
+    ExecutionRecord,
+    Graph,
+    RunRecord,
+)
 
-from trainer.errors import DistillError
-
-_Event = metadata_store_pb2.Event
-_OUTPUTS = (_Event.OUTPUT, _Event.DECLARED_OUTPUT)
-_INPUTS = (_Event.INPUT, _Event.DECLARED_INPUT)
-_RUN = "pipeline_run"
-_NODE = "node"
 CONFIG = "config"
 
 
@@ -91,105 +87,54 @@ class Run:
         return []
 
 
-def run_ids(store: ml_metadata.MetadataStore, pipeline_name: str) -> list[str]:
-    """The runs of a pipeline, the newest first."""
-    pipeline = store.get_context_by_type_and_name("pipeline", pipeline_name)
-    if pipeline is None:
-        return []
-    runs = store.get_children_contexts_by_context(pipeline.id)
-    runs = [context for context in runs if context.type == _RUN]
-    runs.sort(key=lambda c: (c.create_time_since_epoch, c.id), reverse=True)
-    return [context.name for context in runs]
-
-
-def read(store: ml_metadata.MetadataStore, run_id: str) -> Run:
-    """Reads a run.
-
-    Raises:
-        DistillError: If there is no such run.
-    """
-    context = store.get_context_by_type_and_name(_RUN, run_id)
-    if context is None:
-        raise DistillError(
-            f"ML Metadata knows no run {run_id}. The folder `runs` in the pipeline's "
-            "folder has a folder for each run."
-        )
-    executions = store.get_executions_by_context(context.id)
-    executions.sort(key=lambda execution: execution.id)
-    events = store.get_events_by_execution_ids([e.id for e in executions])
-    ids = sorted({event.artifact_id for event in events})
-    artifacts = store.get_artifacts_by_id(ids) if ids else []
+def recorded(graph: Graph, run: RunRecord) -> Run:
+    """The run out of the graph of everything that it did, read and wrote."""
     return Run(
-        id=run_id,
-        started=_time(context.create_time_since_epoch),
-        properties=_properties(context),
-        executions=tuple(_execution(store, e, events) for e in executions),
-        artifacts={artifact.id: _artifact(artifact) for artifact in artifacts},
+        id=run.name,
+        started=_time(run.created_ms),
+        properties=run.properties,
+        executions=tuple(_execution(graph, e) for e in graph.of_run(run.name)),
+        artifacts={id_: _artifact(one) for id_, one in graph.artifacts.items()},
     )
 
 
-def _execution(store: Any, execution: Any, events: Any) -> Execution:
-    nodes = [
-        context.name.rpartition(".")[2]
-        for context in store.get_contexts_by_execution(execution.id)
-        if context.type == _NODE
-    ]
-    mine = [event for event in events if event.execution_id == execution.id]
-    started = execution.create_time_since_epoch
+def _execution(graph: Graph, execution: ExecutionRecord) -> Execution:
     return Execution(
         id=execution.id,
-        node=nodes[0] if nodes else execution.type.rpartition(".")[2],
+        node=execution.node or execution.type.rpartition(".")[2],
         type=execution.type,
-        state=metadata_store_pb2.Execution.State.Name(execution.last_known_state),
-        started=_time(started),
-        seconds=(execution.last_update_time_since_epoch - started) / 1000,
-        properties=_properties(execution),
-        inputs=_by_key(mine, _INPUTS),
-        outputs=_by_key(mine, _OUTPUTS),
+        state=execution.state or "UNKNOWN",
+        started=_time(execution.created_ms),
+        seconds=execution.seconds,
+        properties=execution.properties,
+        inputs=_by_key(graph.inputs(execution.id)),
+        outputs=_by_key(graph.outputs(execution.id)),
     )
 
 
-def _by_key(events: Any, kinds: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+def _by_key(
+    linked: Sequence[tuple[str, ArtifactRecord]],
+) -> dict[str, tuple[int, ...]]:
     result: dict[str, tuple[int, ...]] = {}
-    for event in events:
-        if event.type in kinds:
-            key = event.path.steps[0].key if event.path.steps else ""
-            result[key] = result.get(key, ()) + (event.artifact_id,)
+    for key, artifact in linked:
+        result[key] = result.get(key, ()) + (artifact.id,)
     return result
 
 
-def _artifact(artifact: Any) -> Artifact:
+def _artifact(artifact: ArtifactRecord) -> Artifact:
     return Artifact(
         id=artifact.id,
         type=artifact.type,
         name=artifact.name,
         uri=artifact.uri,
-        state=metadata_store_pb2.Artifact.State.Name(artifact.state),
-        created=_time(artifact.create_time_since_epoch),
-        properties=_properties(artifact),
+        state=artifact.state,
+        created=_time(artifact.created_ms),
+        properties=artifact.properties,
     )
-
-
-def _properties(entity: Any) -> dict[str, Any]:
-    return {
-        name: _value(value)
-        for properties in (entity.properties, entity.custom_properties)
-        for name, value in sorted(properties.items())
-    }
-
-
-def _value(value: Any) -> Any:
-    kind = value.WhichOneof("value")
-    if kind is None:
-        return None
-    plain = getattr(value, kind)
-    if kind in ("struct_value", "proto_value"):
-        return json_format.MessageToDict(plain)
-    return plain
 
 
 def _time(milliseconds: int) -> str:
     moment = datetime.datetime.fromtimestamp(
         milliseconds / 1000, tz=datetime.timezone.utc
     )
-    return moment.isoformat(sep=" ", timespec="seconds").replace("+00:00", " UTC")
+    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")

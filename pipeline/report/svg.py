@@ -34,7 +34,9 @@ def drawing(
     )
 
 
-def text(x: float, y: float, content: str, anchor: str = "start", **more: Any) -> Markup:
+def text(
+    x: float, y: float, content: str, anchor: str = "start", **more: Any
+) -> Markup:
     return element("text", content, x=x, y=y, text_anchor=anchor, **more)
 
 
@@ -65,4 +67,8 @@ def mark(place: int, x: float, y: float, class_: str, label: str = "") -> Markup
 
 
 def _text(value: Any) -> str:
-    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+    return (
+        f"{value:.2f}".rstrip("0").rstrip(".")
+        if isinstance(value, float)
+        else str(value)
+    )
