@@ -22,13 +22,13 @@ from trainer.config import (
     DataConfig,
     DistillationConfig,
     EnsembleConfig,
-    GateConfig,
     LiteConfig,
     StudentConfig,
     TeacherConfig,
     ViewsConfig,
 )
 from trainer.errors import ConfigError
+from trainer.gate_config import GateConfig
 from trainer.section import Section, build, require
 from trainer.tuning_config import TuningConfig
 

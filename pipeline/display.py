@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from types import TracebackType
+from typing import Any
 
 from rich import box
 from rich.console import Console, Group
@@ -132,6 +134,9 @@ def result_table(result: RunResult) -> Group:
     table.add_row("size on disk", *(_size(model.bytes) for model in models))
     agreement = "?" if result.agreement is None else f"{result.agreement:.4f}"
     table.add_row("agreement with the teacher", "", agreement)
+    if "low" in result.paired:
+        table.add_row("difference to the teacher", "", _difference(result.paired))
+        table.add_row("  surely above (95 %)", "", f"{result.paired['low']:+.4f}")
     tables = [table, _lite_table(result)] if result.lite else [table]
     return Group(*tables, *_verdict_lines(result))
 
@@ -167,6 +172,8 @@ def _verdict_lines(result: RunResult) -> list[Text]:
         lines += [Text(f"  {reason}") for reason in result.reasons]
     if result.comparison:
         lines.append(Text(result.comparison["conclusion"], overflow="fold"))
+    if result.served:
+        lines.append(Text(_served(result.served), overflow="fold"))
     if result.pushed:
         lines.append(Text(f"Pushed to {result.pushed}", overflow="fold"))
         if result.newest != result.pushed:
@@ -184,6 +191,22 @@ def _verdict_lines(result: RunResult) -> list[Text]:
 
 def _accuracy(model: ModelResult) -> str:
     return "?" if model.accuracy is None else f"{model.accuracy:.4f}"
+
+
+def _difference(paired: Mapping[str, float]) -> str:
+    # The sum makes -0.0 of a rounding error 0.0.
+    return f"{round(paired['difference'], 4) + 0.0:+.4f}"
+
+
+def _served(served: Mapping[str, Any]) -> str:
+    """The comparison with what serves now, in a line."""
+    model = f"version {served['version']}" if served["version"] else served["uri"]
+    if served["problem"]:
+        return f"Not compared with what served before ({model}): {served['problem']}"
+    return (
+        f"Against what served before ({model}): {_difference(served)}, "
+        f"surely above {served['low']:+.4f}"
+    )
 
 
 def _count(number: int | None) -> str:

@@ -54,6 +54,7 @@ def create_pipeline(
     *,
     until: str | None = None,
     hyperparameters_dir: str | None = None,
+    served_model: Any = "latest",
     **arguments: Any,
 ) -> tfx_pipeline.Pipeline:
     """Builds the DAG from a configuration.
@@ -63,6 +64,7 @@ def create_pipeline(
         until: Id of the last node to keep; None: all.
         hyperparameters_dir: Folder of `config.hyperparameters`, as
             `frozen.folder` finds it.
+        served_model: See `Evaluator`.
         **arguments: Further arguments of TFX's Pipeline that depend on where it
             runs, such as `metadata_connection_config`.
     """
@@ -76,6 +78,7 @@ def create_pipeline(
             student_model=student,
             teacher_model=teacher,
             gate=config.gate,
+            served_model=served_model,
         )
     )
     nodes.add(

@@ -74,6 +74,9 @@ class RunResult:
             this student comes from the cache and was pushed before it.
         num_test_examples: Number of images that the gate decided on.
         agreement: Share of test images with the same answer from both models.
+        paired: The student's accuracy minus the teacher's, in pairs: `difference`, its
+            lower one-sided 95 % bound `low`, and the discordant images.
+        served: The same against the model that served before; None without one.
         comparison: What distillation gained, see `trainer.comparison`; None
             without a control.
         teacher: The teacher.
@@ -92,6 +95,8 @@ class RunResult:
     newest: str | None
     num_test_examples: int
     agreement: float | None
+    paired: dict[str, float]
+    served: dict[str, Any] | None
     comparison: dict[str, Any] | None
     teacher: ModelResult
     student: ModelResult
@@ -136,6 +141,8 @@ def collect(
         newest=_newest(pushed),
         num_test_examples=verdict.num_examples,
         agreement=verdict.agreement,
+        paired=dict(verdict.paired.get(OVERALL, {})),
+        served=dataclasses.asdict(verdict.served) if verdict.served else None,
         comparison=_comparison(outputs),
         teacher=_model(_teacher(outputs), verdict.teacher),
         student=_model(outputs["DistillationTrainer"]["model"][0], verdict.student),

@@ -51,8 +51,14 @@ def execute(
     """
 
     def work(config: PipelineConfig, shown: Any, run_dir: pathlib.Path) -> Any:
+        from components.evaluator import door
+        from components.tfds_example_gen import contents, source
         from pipeline.runners import local
 
+        # The gate itself asks again, of what it reads; here nothing is trained yet.
+        builder = source.prepare(config.data)
+        num_examples = contents.num_test_examples(builder, config.data)
+        door.require_resolvable(config.gate, num_examples)
         return local.run(config, shown, run_dir)
 
     def table(result: Any) -> Any:

@@ -111,6 +111,26 @@ def test_a_student_below_its_bound_is_not_pushed(place, first):
     assert place.versions() == versions
 
 
+def test_a_margin_that_the_test_cannot_resolve_is_refused_before_anything_runs(
+    place, first
+):
+    process = place.run("gate.margin=0.005", options=())
+    assert process.returncode == 2
+    assert "gate.margin is 0.005, and the test split has 360 images" in process.stderr
+    assert "[1/" not in process.stderr
+
+
+def test_a_new_student_is_compared_with_the_one_that_serves(place, first):
+    process = place.run("student.seed=3")
+    result = json.loads(process.stdout)
+    version = pathlib.Path(result["served"]["uri"]).name
+    assert result["served"]["version"] == version
+    assert version in place.versions()
+    assert result["served"]["low"] < result["served"]["difference"]
+    again = json.loads(place.run("student.seed=3").stdout)
+    assert _cached(again) == list(again["nodes"])
+
+
 def test_ctrl_c_while_training_leaves_nothing_and_the_next_run_goes_on(place, first):
     versions = place.versions()
     slow = ("student.epochs=2000", "student.seed=7")
