@@ -19,7 +19,7 @@ from tfx.proto.orchestration import driver_output_pb2
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import path_utils
 
-from trainer import export
+from trainer import saved_model_files
 
 logger = logging.getLogger(__name__)
 
@@ -109,4 +109,4 @@ def _digest(artifact: metadata_store_pb2.Artifact) -> str:
 
 
 def _digest_of(model_dir: str) -> str:
-    return export.content_digest(model_dir)
+    return saved_model_files.content_digest(model_dir)

@@ -23,13 +23,22 @@ from pipeline.report.content import Report
 from pipeline.report.recorded import CONFIG, Artifact, Run
 from pipeline.version import VERSION
 from trainer import comparison, saved_model_files, trials
+from trainer.errors import DistillError
 
 T = TypeVar("T")
 
 _DONE = ("COMPLETE", "CACHED")
 _GATES = {"ModelBlessing": "Quality", "InfraBlessing": "Servability"}
 # What a damaged or a foreign file raises when it is read.
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError)
+_UNREADABLE = (
+    DistillError,
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    IndexError,
+)
 
 
 def collect(run: Run, pipeline_name: str, run_dir: pathlib.Path) -> Report:
@@ -254,6 +263,9 @@ class _Collection:
                 point = measures.Interval(value=values[0] - values[1])
                 name = "student − teacher"
                 differences.append(content.Difference(name=name, interval=point))
+        served = self._try("served", self._served)
+        if served is not None:
+            differences.append(served)
         if gained:
             interval = measures.Interval(
                 value=gained["difference"], low=gained["low"], high=gained["high"]
@@ -266,6 +278,23 @@ class _Collection:
                 )
             )
         return differences
+
+    def _served(self) -> content.Difference | None:
+        """The student against the model that served before, as the gate measured it."""
+        served = self._verdict.get("served")
+        if not served:
+            return None
+        if served.get("problem"):
+            raise ValueError(served["problem"])
+        return content.Difference(
+            name="student − served before",
+            interval=measures.Interval(
+                value=served["difference"], low=served["low"], high=served["high"]
+            ),
+            only_first=served["only_student"],
+            only_second=served["only_served"],
+            p_value=served["p_value"],
+        )
 
     def _answers(self) -> Answers | None:
         evaluation = self._artifact("ModelEvaluation")
@@ -292,6 +321,7 @@ class _Collection:
             for check in gate.checks
             if not check.ok
         }
+        paired = self._verdict.get("paired") or {}
         rows = []
         for name, student in (self._verdict.get("student") or {}).items():
             if name == OVERALL:
@@ -303,6 +333,7 @@ class _Collection:
                     num_examples=int(student.get("num_examples", 0)),
                     teacher=_accuracy(teacher),
                     student=_accuracy(student),
+                    lowest=paired.get(name, {}).get("low"),
                     ok=name not in refused,
                 )
             )

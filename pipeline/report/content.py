@@ -101,12 +101,22 @@ class Difference:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ClassRow:
-    """One class of the test split."""
+    """One class of the test split.
+
+    Attributes:
+        name: Its name.
+        num_examples: Number of its images.
+        teacher: The teacher's accuracy on them.
+        student: The student's.
+        lowest: Lower one-sided 95 % bound of the paired difference; None if unknown.
+        ok: Whether all bounds on this class held.
+    """
 
     name: str
     num_examples: int
     teacher: Interval | None
     student: Interval | None
+    lowest: float | None
     ok: bool
 
 

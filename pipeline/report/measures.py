@@ -12,9 +12,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from components.evaluator.answers import Answers
+from trainer import calibration as calibration_bins
+from trainer.calibration import NUM_BINS
 
 _Z = 1.959963984540054  # of 95 %, two-sided
-NUM_BINS = 15
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -133,26 +134,26 @@ def calibration(
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == labels
-    places = np.clip((confidence * NUM_BINS).astype(int), 0, NUM_BINS - 1)
-    bins, error = [], 0.0
-    for place in range(NUM_BINS):
-        inside = places == place
-        count = int(inside.sum())
-        if not count:
-            continue
-        mean = float(confidence[inside].mean())
-        accuracy = wilson(int(right[inside].sum()), count)
-        error += count / len(labels) * abs(accuracy.value - mean)
-        low, high = place / NUM_BINS, (place + 1) / NUM_BINS
-        bins.append(
-            Bin(low=low, high=high, count=count, confidence=mean, accuracy=accuracy)
+    places = calibration_bins.bins(confidence)
+    sums = np.bincount(places, confidence, NUM_BINS)
+    counts = np.bincount(places, minlength=NUM_BINS)
+    rights = np.bincount(places, right, NUM_BINS).astype(int)
+    bins = tuple(
+        Bin(
+            low=place / NUM_BINS,
+            high=(place + 1) / NUM_BINS,
+            count=int(counts[place]),
+            confidence=float(sums[place] / counts[place]),
+            accuracy=wilson(int(rights[place]), int(counts[place])),
         )
+        for place in np.flatnonzero(counts)
+    )
     return Calibration(
         role=role,
-        error=error,
+        error=calibration_bins.expected_error(sums, rights, len(labels)),
         mean_confidence=float(confidence.mean()),
         accuracy=wilson(int(right.sum()), len(labels)),
-        bins=tuple(bins),
+        bins=bins,
     )
 
 

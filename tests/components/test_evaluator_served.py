@@ -16,7 +16,7 @@ from tfx.proto.orchestration import pipeline_pb2
 from tfx.types import standard_artifacts
 
 from components.evaluator import asking, driver
-from trainer import data, export
+from trainer import data, saved_model_files
 from trainer.data_spec import DataSpec
 
 
@@ -174,7 +174,7 @@ def test_the_digest_that_was_noted_is_believed(store):
     model = store.folder / "same"
     model.mkdir()
     (model / "saved_model.pb").write_text("student")
-    store.push("with LiteRT files", digest=export.content_digest(str(model)))
+    store.push("with LiteRT files", digest=saved_model_files.content_digest(str(model)))
     assert store.served() == (str(store.version(old)), old)
 
 
