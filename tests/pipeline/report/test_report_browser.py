@@ -81,6 +81,12 @@ class Browser:
     def all(self, selector):
         return self.driver.find_elements("css selector", selector)
 
+    def click(self, element):
+        # Not under the bar at the top of the page, and not while it still scrolls.
+        where = "{block: 'center', behavior: 'instant'}"
+        self.run(f"arguments[0].scrollIntoView({where})", element)
+        element.click()
+
     def complaints(self):
         return self.driver.get_log("browser")
 
@@ -170,12 +176,12 @@ def test_a_click_shows_properties_and_another_hides_them(browser, page):
     browser.open(page)
     node = browser.all("#graph .node[aria-label^='artifact Examples']")[0]
     assert not [one for one in browser.all("aside article") if one.is_displayed()]
-    node.click()
+    browser.click(node)
     (shown,) = [one for one in browser.all("aside article") if one.is_displayed()]
     assert "Examples" in shown.text
     assert "note\nn" in shown.text
     assert node.get_attribute("aria-pressed") == "true"
-    node.click()
+    browser.click(node)
     assert not [one for one in browser.all("aside article") if one.is_displayed()]
 
 
