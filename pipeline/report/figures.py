@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.report import charts
+from pipeline.report import axes, charts
 from pipeline.report.charts import Bar, Chart, Series
 from pipeline.report.content import Balance, ClassRow, Cost, Model, Report, Search
 from pipeline.report.measures import Interval
@@ -81,7 +81,7 @@ def accuracy_by_epoch(title: str, series: Sequence[Series]) -> Chart:
         "from 0.99 to 0.999.",
         series,
         _epoch_axis(series),
-        charts.errors("accuracy", min(values), _least_error(values)),
+        axes.errors("accuracy", min(values), _least_error(values)),
     )
 
 
@@ -110,7 +110,7 @@ def _loss_by_epoch(model: Model) -> Chart | None:
         "cannot be compared.",
         series,
         _epoch_axis(series),
-        charts.logarithmic("loss", min(values), max(values)),
+        axes.logarithmic("loss", min(values), max(values)),
     )
 
 
@@ -119,11 +119,11 @@ def epochs(values: Sequence[float]) -> tuple[tuple[float, float], ...]:
     return tuple((epoch, float(value)) for epoch, value in enumerate(values, 1))
 
 
-def _epoch_axis(series: Sequence[Series]) -> charts.Axis:
+def _epoch_axis(series: Sequence[Series]) -> axes.Axis:
     last = max(x for one in series for x, _ in one.points)
     step = max(1, round(last / 8))
     marks = tuple(float(epoch) for epoch in range(1, int(last) + 1, step))
-    return charts.Axis(label="epoch", low=1, high=max(last, 2), marks=marks)
+    return axes.Axis(label="epoch", low=1, high=max(last, 2), marks=marks)
 
 
 def classes(rows: Sequence[ClassRow]) -> Chart | None:
@@ -144,7 +144,7 @@ def classes(rows: Sequence[ClassRow]) -> Chart | None:
         series.append(Series(name=role, style=role, points=tuple(points), joined=False))
     lowest = min(y for one in series for _, y in one.points)
     names = [row.name for row in known]
-    x = charts.Axis(
+    x = axes.Axis(
         label="class",
         low=-0.5,
         high=len(known) - 0.5,
@@ -159,7 +159,7 @@ def classes(rows: Sequence[ClassRow]) -> Chart | None:
         "One mark for each model and class. The table above has the intervals.",
         series,
         x,
-        charts.linear("accuracy", lowest, 1),
+        axes.linear("accuracy", lowest, 1),
     )
 
 
@@ -188,8 +188,8 @@ def confidence(report: Report) -> Chart | None:
         "How sure the models are",
         "Number of answers by confidence, logarithmic.",
         series,
-        charts.linear("confidence", 0, 1),
-        charts.logarithmic("answers", min(counts), max(counts)),
+        axes.linear("confidence", 0, 1),
+        axes.logarithmic("answers", min(counts), max(counts)),
     )
 
 
@@ -235,7 +235,7 @@ def balance(balances: Sequence[Balance]) -> Chart | None:
         looks = ("train", "eval", "test")
         look = looks[place] if place < len(looks) else "other"
         series.append(Series(name=one.split, style=look, points=points, joined=False))
-    x = charts.Axis(
+    x = axes.Axis(
         label="class",
         low=-0.5,
         high=len(names) - 0.5,
@@ -249,7 +249,7 @@ def balance(balances: Sequence[Balance]) -> Chart | None:
         "splits are not alike.",
         series,
         x,
-        charts.linear("share of the split", 0, highest),
+        axes.linear("share of the split", 0, highest),
     )
 
 
@@ -269,6 +269,6 @@ def trials(search: Search) -> Chart | None:
         "Trials by size and accuracy",
         "Each mark is a student that was tried. Higher and further left is better.",
         series,
-        charts.logarithmic("parameters, logarithmic", min(xs), max(xs)),
-        charts.linear("accuracy on eval", min(ys), max(ys)),
+        axes.logarithmic("parameters, logarithmic", min(xs), max(xs)),
+        axes.linear("accuracy on eval", min(ys), max(ys)),
     )

@@ -75,16 +75,14 @@ class Run:
     executions: tuple[Execution, ...]
     artifacts: Mapping[int, Artifact]
 
-    def output(self, node: str, key: str) -> Artifact | None:
-        """The first artifact that a node wrote under a key."""
-        found = self.outputs(node, key)
-        return found[0] if found else None
-
-    def outputs(self, node: str, key: str) -> list[Artifact]:
-        for execution in self.executions:
-            if execution.node == node:
-                return [self.artifacts[id_] for id_ in execution.outputs.get(key, ())]
-        return []
+    def written(self, kind: str) -> Artifact | None:
+        """The artifact of a type that this run wrote, the latest of several."""
+        for execution in reversed(self.executions):
+            for ids in execution.outputs.values():
+                for id_ in ids:
+                    if self.artifacts[id_].type.rpartition(".")[2] == kind:
+                        return self.artifacts[id_]
+        return None
 
 
 def recorded(graph: Graph, run: RunRecord) -> Run:
