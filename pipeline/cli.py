@@ -13,7 +13,7 @@ import traceback
 
 import click
 
-from pipeline.commands import images, kubeflow, reports, runs
+from pipeline.commands import images, kubeflow, reports, runs, serving
 from pipeline.version import VERSION
 from trainer.errors import ConfigError, DistillError
 
@@ -103,6 +103,7 @@ for command in (
     reports.compare,
     images.samples,
     images.predict,
+    serving.rollback,
     kubeflow.kubeflow,
 ):
     cli.add_command(command)

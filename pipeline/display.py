@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from types import TracebackType
@@ -24,6 +25,7 @@ from rich.text import Text
 
 from pipeline.results import ModelResult, NodeResult, RunResult
 from trainer import progress as training_progress
+from trainer.servability_config import BATCH_SIZES
 
 
 class RunDisplay:
@@ -83,7 +85,7 @@ class RunDisplay:
     def node_finished(self, node_id: str, result: NodeResult) -> None:
         self._remove_bar()
         how = "from cache" if result.cached else f"{result.seconds:.1f} s"
-        self._print(f"{self._label:<26} {how:>10}")
+        self._print(f"{self._label:<30} {how:>10}")
 
     def progressed(self, progress: training_progress.Progress) -> None:
         values = "  ".join(
@@ -132,6 +134,11 @@ def result_table(result: RunResult) -> Group:
     table.add_row("accuracy on test", *map(_accuracy, models))
     table.add_row("parameters", *(_count(model.parameters) for model in models))
     table.add_row("size on disk", *(_size(model.bytes) for model in models))
+    for size in BATCH_SIZES:
+        images = "1 image" if size == 1 else f"{size} images"
+        latencies = [_latency(model, size) for model in models]
+        if any(latencies):
+            table.add_row(f"latency of {images}", *latencies)
     agreement = "?" if result.agreement is None else f"{result.agreement:.4f}"
     table.add_row("agreement with the teacher", "", agreement)
     if "low" in result.paired:
@@ -180,7 +187,8 @@ def _verdict_lines(result: RunResult) -> list[Text]:
             lines.append(
                 Text(
                     f"That was before; servers take the newest version, {result.newest}. "
-                    "To push this student once more: --set pipeline.cache=false",
+                    "To bring this one back: distill rollback "
+                    f"{os.path.basename(result.pushed)} --reason TEXT",
                     style="bold yellow",
                     overflow="fold",
                 )
@@ -211,6 +219,11 @@ def _served(served: Mapping[str, Any]) -> str:
 
 def _count(number: int | None) -> str:
     return "?" if number is None else f"{number:,}"
+
+
+def _latency(model: ModelResult, size: int) -> str:
+    median = model.latency.get(str(size), {}).get("median_ms")
+    return "" if median is None else f"{median:.3g} ms"
 
 
 def _size(size_bytes: int) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import ml_metadata
 
 from components.checks import OVERALL
 from components.evaluator.verdict import Verdict
+from components.servability.verdict import Measurement, Servability
 from pipeline import metadata
 from trainer import lite_scores, saved_model_files
 from trainer.errors import DistillError
@@ -33,12 +35,15 @@ class ModelResult:
         parameters: Number of weights.
         bytes: Size of its SavedModel.
         path: Folder of its SavedModel.
+        latency: Milliseconds of a call by number of images (`1`, `64`), as
+            `median_ms` and `p95_ms`; empty when it was not measured.
     """
 
     accuracy: float | None
     parameters: int | None
     bytes: int
     path: str
+    latency: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,8 +72,8 @@ class RunResult:
     Attributes:
         dataset: TFDS name of the data that the run really used.
         dataset_version: TFDS version.
-        blessed: Whether the gate let the student pass.
-        reasons: Why not, one line each.
+        blessed: Whether both gates let this student pass.
+        reasons: Why not, one line each, of both gates or the Pusher.
         pushed: Folder of the pushed version; None when nothing was pushed.
         newest: Folder of the newest version where `pushed` lies: another one when
             this student comes from the cache and was pushed before it.
@@ -131,12 +136,16 @@ def collect(
     outputs = {node: metadata.outputs(store, id_) for node, id_ in executions.items()}
     examples = outputs["TfdsExampleGen"]["examples"][0].custom_properties
     verdict = Verdict.load(outputs["Evaluator"]["blessing"][0].uri)
-    pushed = _pushed(outputs["Pusher"]["pushed_model"][0])
+    servability = Servability.load(outputs["ServabilityValidator"]["blessing"][0].uri)
+    pushed_model = outputs["Pusher"]["pushed_model"][0]
+    pushed = _pushed(pushed_model)
+    # Where both gates blessed it, the Pusher may have found that they blessed another.
+    reasons = verdict.reasons + servability.reasons or _refusal(pushed_model)
     return RunResult(
         dataset=examples["dataset"].string_value,
         dataset_version=examples["dataset_version"].string_value,
-        blessed=verdict.blessed,
-        reasons=verdict.reasons,
+        blessed=not reasons,
+        reasons=reasons,
         pushed=pushed,
         newest=_newest(pushed),
         num_test_examples=verdict.num_examples,
@@ -144,8 +153,12 @@ def collect(
         paired=dict(verdict.paired.get(OVERALL, {})),
         served=dataclasses.asdict(verdict.served) if verdict.served else None,
         comparison=_comparison(outputs),
-        teacher=_model(_teacher(outputs), verdict.teacher),
-        student=_model(outputs["DistillationTrainer"]["model"][0], verdict.student),
+        teacher=_model(_teacher(outputs), verdict.teacher, servability.teacher),
+        student=_model(
+            outputs["DistillationTrainer"]["model"][0],
+            verdict.student,
+            servability.student,
+        ),
         lite=_lite(outputs),
         nodes=nodes,
         run_id=run_id,
@@ -182,7 +195,7 @@ def _lite(outputs) -> tuple[LiteResult, ...]:
     )
 
 
-def _model(artifact, metrics) -> ModelResult:
+def _model(artifact, metrics, measurement: Measurement) -> ModelResult:
     folder = metadata.saved_model_dir(artifact)
     card = saved_model_files.read_card(folder)
     return ModelResult(
@@ -190,6 +203,7 @@ def _model(artifact, metrics) -> ModelResult:
         parameters=card.num_parameters if card else None,
         bytes=saved_model_files.saved_model_bytes(folder),
         path=folder,
+        latency=measurement.latency,
     )
 
 
@@ -204,6 +218,11 @@ def _pushed(artifact) -> str | None:
             "gone. Run again with --set pipeline.cache=false to push it once more."
         )
     return folder
+
+
+def _refusal(artifact) -> tuple[str, ...]:
+    properties = artifact.custom_properties
+    return (properties["reason"].string_value,) if "reason" in properties else ()
 
 
 def _newest(pushed: str | None) -> str | None:

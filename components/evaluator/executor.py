@@ -17,7 +17,7 @@ from tfx.utils import io_utils, path_utils
 from components.checks import OVERALL
 from components.evaluator import asking, decision, door, failures, verdict
 from components.evaluator.answers import Answers
-from trainer import data
+from trainer import data, saved_model_files
 from trainer.data_spec import DataSpec
 from trainer.errors import DistillError
 from trainer.gate_config import GateConfig
@@ -52,6 +52,9 @@ class Executor(tfx_executor.Executor):
             reason = f"the evaluation failed: {failures.describe(error)}"
             outcome = verdict.refused(reason)
         _bless(blessing, outcome)
+        # So that the Pusher finds out when files change after this.
+        digest = saved_model_files.content_digest(_saved_model(input_dict["model"]))
+        blessing.set_string_custom_property("model_digest", digest)
 
     def _judge(
         self,

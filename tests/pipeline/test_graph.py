@@ -32,7 +32,15 @@ def _ids(*overrides, **options):
 
 def test_without_options_there_is_one_node_for_each_task():
     rest = ["Teacher", "TeacherLogits", "DistillationTrainer", "Evaluator"]
-    assert sorted(_ids()) == sorted([*DATA, *rest, "LiteConverter", "Pusher"])
+    last = ["ServabilityValidator", "LiteConverter", "Pusher"]
+    assert sorted(_ids()) == sorted([*DATA, *rest, *last])
+
+
+def test_the_pusher_waits_for_both_gates():
+    nodes = {node.id: node for node in _pipeline().components}
+    given = nodes["Pusher"].inputs
+    assert given["model_blessing"] == nodes["Evaluator"].outputs["blessing"]
+    assert given["infra_blessing"] == nodes["ServabilityValidator"].outputs["blessing"]
 
 
 def test_litert_files_go_to_the_pusher():
