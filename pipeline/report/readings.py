@@ -5,8 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+import struct
+import zipfile
+import zlib
 from collections.abc import Mapping
 from typing import Any
+
+import yaml
 
 from components.checks import OVERALL, Check
 from components.evaluator.answers import Answers
@@ -23,6 +28,12 @@ UNREADABLE = (
     TypeError,
     AttributeError,
     IndexError,
+    EOFError,
+    RecursionError,
+    struct.error,
+    yaml.YAMLError,
+    zipfile.BadZipFile,
+    zlib.error,
 )
 
 

@@ -106,6 +106,21 @@ def test_files_that_are_gone_leave_a_page_that_says_so(tmp_path, kind):
     ) or "It could not be read" in page.run_page(report)
 
 
+@pytest.mark.parametrize("cut", [0, -9])
+@pytest.mark.parametrize(
+    "pattern",
+    ["data_tfrecord-*", "data_spec.json", "FeatureStats.pb", "model_card.json",
+     "answers.npz", "config.yaml", "verdict.json"],
+)  # fmt: skip
+def test_damaged_files_leave_a_page(tmp_path, pattern, cut):
+    small = SmallRun(tmp_path).write()
+    for path in small.folder.rglob(pattern):
+        path.write_bytes(path.read_bytes()[:cut] + b"\0{[")
+    report = collected(small)
+    assert report.missing
+    assert "<h1>" in page.run_page(report)
+
+
 def test_a_gate_without_its_verdict_counts_as_refused(tmp_path):
     small = SmallRun(tmp_path).write()
     for path in (small.folder / "artifacts" / "ModelBlessing").glob("*/verdict.json"):
