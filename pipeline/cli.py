@@ -13,7 +13,7 @@ import traceback
 
 import click
 
-from pipeline.commands import images, runs
+from pipeline.commands import images, kubeflow, runs
 from pipeline.version import VERSION
 from trainer.errors import ConfigError, DistillError
 
@@ -101,6 +101,7 @@ for command in (
     runs.show_config,
     images.samples,
     images.predict,
+    kubeflow.kubeflow,
 ):
     cli.add_command(command)
 
