@@ -80,3 +80,81 @@ def compile_command(
             lines.append(f"  {name} = {parameter['defaultValue']}")
         for line in lines:
             terminal.out.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
+def _parameters(
+    _: click.Context, __: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str]:
+    pairs = [value.partition("=") for value in values]
+    for name, equals, _value in pairs:
+        if not equals or not name:
+            raise click.BadParameter(f"received {name!r}, expected NAME=VALUE")
+    return {name: value for name, _equals, value in pairs}
+
+
+@kubeflow.command()
+@click.argument("file", type=click.Path(dir_okay=False))
+@click.option(
+    "--workdir",
+    default="rehearsal",
+    show_default=True,
+    type=click.Path(file_okay=False),
+    help="Folder for bucket, volumes and logs. Another rehearsal there has its cache.",
+)
+@click.option(
+    "--param",
+    "texts",
+    multiple=True,
+    callback=_parameters,
+    metavar="NAME=VALUE",
+    help="Set a run parameter. Repeatable.",
+)
+@click.option(
+    "--pipeline-root",
+    metavar="URI",
+    help="Where artifacts lie, as minio://BUCKET/FOLDER, s3://… or gs://….",
+)
+@click.option(
+    "--kfp-version",
+    type=click.Choice(["2.14", "2.15"]),
+    default="2.15",
+    show_default=True,
+    help="2.14: as that and older ones. 2.15: as that and newer ones.",
+)
+@options.json_option("Print tasks and artifacts as JSON.")
+@click.option("--debug", is_flag=True, help="Show where an error came from.")
+def rehearse(
+    file: str,
+    workdir: str,
+    texts: dict[str, str],
+    pipeline_root: str | None,
+    kfp_version: str,
+    as_json: bool,
+    debug: bool,
+) -> None:
+    """Run a compiled FILE here, every task as its container would run.
+
+    Plays the driver and the launcher of Kubeflow Pipelines: a fresh process and a
+    fresh folder for each task, and a bucket that holds files alone. Ends with what
+    was made, and with what only a cluster can prove.
+
+    \b
+    Example: distill kubeflow rehearse pipeline.yaml --param student_epochs=3
+    """
+    from pipeline import console
+    from pipeline.runners.kubeflow import package, rehearsal, rehearsal_display
+
+    terminal = console.plain()
+    compiled = package.read(file)
+    result = rehearsal.rehearse(
+        compiled,
+        pathlib.Path(workdir),
+        rehearsal.parameter_values(compiled, texts),
+        rehearsal_display.Lines(terminal.err),
+        version=rehearsal.version(kfp_version),
+        pipeline_root=pipeline_root,
+    )
+    if as_json:
+        terminal.out.print_json(result.to_json(), indent=2)
+    else:
+        rehearsal_display.show(result, compiled, terminal.out)
