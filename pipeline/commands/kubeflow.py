@@ -61,25 +61,19 @@ def compile_command(
     if target == "vertex" and not output.endswith(".json"):
         raise click.UsageError(f"-o {output}: Vertex AI takes .json.")
     from pipeline import console
+    from pipeline.runners.kubeflow import plan
 
+    planned = plan.make(config, image, target)
     with console.quiet(None) as terminal:
         from pipeline.runners.kubeflow import compile as compiler
 
-        compiled = compiler.compile_config(config, image, target)
-        try:
-            pathlib.Path(output).write_text(compiled.text(target), encoding="utf-8")
-        except OSError as error:
-            raise compiler.CompileError(
-                f"{output} cannot be written ({error.strerror})."
-            ) from None
-        for note in compiled.notes:
+        package = compiler.compile_plan(planned)
+        package.write(output, as_job=target == plan.VERTEX)
+        for note in planned.places.notes:
             terminal.err.print(f"Note: {note}", soft_wrap=True, markup=False)
-        package = compiled.package
-        lines = [f"{output}: {package.name}, {len(package.tasks)} tasks"]
-        for name, parameter in sorted(package.parameters.items()):
-            lines.append(f"  {name} = {parameter['defaultValue']}")
-        for line in lines:
-            terminal.out.print(line, soft_wrap=True, markup=False, highlight=False)
+        terminal.out.print(
+            package.summary(output), soft_wrap=True, markup=False, highlight=False
+        )
 
 
 def _parameters(

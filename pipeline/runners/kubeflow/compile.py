@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,62 +11,36 @@ from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
 from pipeline import graph
-from pipeline.config import PipelineConfig
-from pipeline.kubeflow_config import KubeflowConfig, looks_secret
-from pipeline.runners.kubeflow import parameters, places, refusals, server, spec
+from pipeline.kubeflow_config import KubeflowConfig
+from pipeline.runners.kubeflow import parameters, places, plan, refusals, server, spec
 from pipeline.runners.kubeflow.package import CompileError, Package
 from trainer.errors import DistillError
 
-KFP, VERTEX = "kfp", "vertex"
 # `python` is the image's: the entry point is part of what is installed there.
 COMMAND = ("python", "-m", "pipeline.runners.kubeflow.entrypoint")
 
 
-@dataclasses.dataclass(frozen=True)
-class Compiled:
-    """What goes into a file, and what to tell a person about it."""
-
-    package: Package
-    pipeline_root: str | None
-    notes: list[str]
-
-    def text(self, target: str) -> str:
-        if target == VERTEX:
-            return self.package.to_job_json(str(self.pipeline_root))
-        return self.package.to_yaml()
-
-
-def compile_config(
-    config: PipelineConfig, image: str | None, target: str = KFP
-) -> Compiled:
+def compile_plan(planned: plan.Plan) -> Package:
     """Compiles what `distill run` would run.
-
-    Args:
-        config: The same as for a local run.
-        image: Of all containers; None: `kubeflow.image`.
-        target: `kfp` or `vertex`.
 
     Raises:
         DistillError: For what cannot run there, in one line with the alternative.
     """
-    image = server.require_image(image or config.kubeflow.image)
-    _check_beam(config)
-    values = parameters.defaults(config)
-    found = places.find(config)
-    if target == VERTEX:
-        _check_vertex(config)
+    found, kubeflow = planned.places, planned.config.kubeflow
     pipeline = graph.create_pipeline(
         found.config, hyperparameters_dir=found.hyperparameters_uri
     )
-    result = compile_pipeline(pipeline, image, config.kubeflow, found.volumes, values)
-    if config.kubeflow.pipeline_root:
-        result["defaultPipelineRoot"] = config.kubeflow.pipeline_root
+    result = compile_pipeline(
+        pipeline, planned.image, kubeflow, found.volumes, planned.values
+    )
+    if kubeflow.pipeline_root:
+        result["defaultPipelineRoot"] = kubeflow.pipeline_root
     platform = None
-    if target == KFP:
-        platform = spec.platform(result, config.kubeflow, _mounted(found, result))
+    if planned.target == plan.KFP:
+        platform = spec.platform(result, kubeflow, _mounted(found, result))
     package = Package(result, platform)
     validate(package)
-    return Compiled(package, config.kubeflow.pipeline_root, found.notes)
+    return package
 
 
 def compile_pipeline(
@@ -150,28 +123,3 @@ def _mounted(
             continue
         mounted[task] = claims
     return mounted
-
-
-def _check_beam(config: PipelineConfig) -> None:
-    for arg in config.beam.args:
-        name, _, value = arg.partition("=")
-        if looks_secret(name, value):
-            raise CompileError(
-                f"beam.args: {name} holds a secret, which everyone who sees the run could "
-                "read. Name a Kubernetes secret in kubeflow.secrets instead."
-            )
-
-
-def _check_vertex(config: PipelineConfig) -> None:
-    kubeflow = config.kubeflow
-    volumes = (kubeflow.volumes.data, kubeflow.volumes.serving)
-    if any(volumes) or kubeflow.secrets:
-        raise CompileError(
-            "Vertex AI has neither kubeflow.volumes nor kubeflow.secrets. Set them to "
-            "null for it; its artifacts lie in Cloud Storage."
-        )
-    if not (kubeflow.pipeline_root or "").startswith("gs://"):
-        raise CompileError(
-            f"kubeflow.pipeline_root is {kubeflow.pipeline_root}, and Vertex AI takes a "
-            "bucket of Cloud Storage: --set kubeflow.pipeline_root=gs://BUCKET/FOLDER."
-        )

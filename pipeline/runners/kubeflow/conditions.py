@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.runners.kubeflow.package import CompileError
+from pipeline.runners.kubeflow.package import RehearsalError
 
 _TOKENS = re.compile(r"'[^']*'|&&|\|\||!(?!=)|\b(?:true|false)\b")
 _PYTHON = {"&&": " and ", "||": " or ", "!": " not ", "true": "True", "false": "False"}
@@ -32,17 +32,17 @@ def holds(condition: str, inputs: Mapping[str, Any]) -> bool:
         inputs: The part `inputs` of its ExecutorInput.
 
     Raises:
-        CompileError: Where the server's driver would fail.
+        RehearsalError: Where the server's driver would fail.
     """
     text = _TOKENS.sub(lambda match: _PYTHON.get(match[0], match[0]), condition)
     try:
         value = _value(ast.parse(text.strip(), mode="eval").body, inputs)
     except (SyntaxError, KeyError, IndexError, TypeError) as error:
-        raise CompileError(
+        raise RehearsalError(
             f"The condition {condition} cannot be decided: {error}."
         ) from None
     if not isinstance(value, bool):
-        raise CompileError(
+        raise RehearsalError(
             f"The condition {condition} gives {value!r}, no truth value."
         )
     return value

@@ -16,7 +16,7 @@ from typing import Any
 from pipeline.runners.kubeflow import executor_input
 from pipeline.runners.kubeflow.ledger import Ledger
 from pipeline.runners.kubeflow.mounts import Mounts
-from pipeline.runners.kubeflow.package import CompileError, Package
+from pipeline.runners.kubeflow.package import Package, RehearsalError
 
 DEFAULT_ROOT = "minio://mlpipeline/v2/artifacts"
 LATEST_VERSION = (2, 17)
@@ -65,7 +65,7 @@ class Driver:
 
         Raises:
             Skipped: If a task it depends on did not run.
-            CompileError: If a value is not there.
+            RehearsalError: If a value is not there.
         """
         spec = self._package.tasks[task]
         for needed in spec.get("dependentTasks", []):
@@ -78,7 +78,7 @@ class Driver:
             if made is None:
                 raise Skipped(output["producerTask"])
             if output["outputArtifactKey"] not in made:
-                raise CompileError(
+                raise RehearsalError(
                     f"{task} needs {output['outputArtifactKey']} of "
                     f"{output['producerTask']}, which made none."
                 )
@@ -99,7 +99,7 @@ class Driver:
             if made is None:
                 raise Skipped(output["producerTask"])
             return made[output["outputParameterKey"]]
-        raise CompileError(f"{task}: where {key} comes from is not understood.")
+        raise RehearsalError(f"{task}: where {key} comes from is not understood.")
 
     def planned_outputs(self, task: str, mounts: Mounts) -> dict[str, Any]:
         """The part `outputs`: where the task is to write."""

@@ -13,6 +13,7 @@ import os
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -90,6 +91,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _set_up_logs() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Google's libraries on the age of Python, some 15 times.
+    warnings.filterwarnings("ignore", category=FutureWarning)
     # Each line at once: a pod that is killed has said what it could.
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)

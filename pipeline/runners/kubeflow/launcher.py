@@ -18,7 +18,7 @@ from typing import Any
 
 from pipeline.runners.kubeflow import executor_input, mounts
 from pipeline.runners.kubeflow.bucket import Bucket
-from pipeline.runners.kubeflow.package import CompileError, Package
+from pipeline.runners.kubeflow.package import Package, RehearsalError
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Launcher:
             task_dir: Fresh folder; `root` in it stands for the container's `/`.
 
         Raises:
-            CompileError: For an output file that the launcher cannot read.
+            RehearsalError: For an output file that the launcher cannot read.
         """
         root = task_dir / "root"
         places = mounts.Mounts(str(root))
@@ -165,7 +165,7 @@ class Launcher:
             metadata = {**planned["metadata"], **own.get("metadata", {})}
             path = pathlib.Path(places.path(uri))
             if str(path) == uri:
-                raise CompileError(
+                raise RehearsalError(
                     f"{task} gave {key} the URI {uri}, which is no object store's: it "
                     "would not be uploaded, and later tasks would get nothing."
                 )
@@ -229,7 +229,7 @@ def _read_output(task: str, path: str) -> dict[str, Any]:
     try:
         json_format.Parse(text, pipeline_spec_pb2.ExecutorOutput())
     except json_format.ParseError as error:
-        raise CompileError(
+        raise RehearsalError(
             f"{task} wrote an output that the launcher cannot read: {error}"
         ) from None
     return dict(json.loads(text))

@@ -6,7 +6,7 @@ import json
 import pathlib
 from typing import Any
 
-from pipeline.runners.kubeflow.package import CompileError
+from pipeline.runners.kubeflow.package import RehearsalError
 
 
 class Ledger:
@@ -26,7 +26,7 @@ class Ledger:
         """Records an artifact as the launcher does; returns its id.
 
         Raises:
-            CompileError: For metadata that the launcher cannot record.
+            RehearsalError: For metadata that the launcher cannot record.
         """
         self._artifacts.append(
             {
@@ -73,7 +73,7 @@ class Ledger:
 def _kept(task: str, name: str, value: Any) -> Any:
     """A value as ML Metadata gives it back."""
     if value is None:
-        raise CompileError(
+        raise RehearsalError(
             f"{task} wrote {name}: null. The launcher cannot record that and fails."
         )
     if isinstance(value, list):

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from trainer.errors import DistillError
+from trainer.errors import ConfigError, DistillError
 
 # Unquoted, some reader of YAML 1.1 or 1.2 takes them for something else than text.
 _AMBIGUOUS = re.compile(
@@ -19,8 +19,12 @@ _AMBIGUOUS = re.compile(
 )
 
 
-class CompileError(DistillError):
+class CompileError(ConfigError):
     """What Kubeflow Pipelines would refuse, or run wrongly, found before it sees it."""
+
+
+class RehearsalError(DistillError):
+    """What would fail on a cluster while the pipeline runs."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,20 +71,39 @@ class Package:
             documents, Dumper=_Dumper, sort_keys=True, width=88
         )
 
-    def to_job_json(self, pipeline_root: str) -> str:
+    def to_job_json(self) -> str:
         """The PipelineJob that Vertex AI takes."""
+        values = {name: p["defaultValue"] for name, p in self.parameters.items()}
         job = {
             "displayName": self.name,
             "pipelineSpec": self.spec,
             "runtimeConfig": {
-                "gcsOutputDirectory": pipeline_root,
-                "parameterValues": {
-                    name: parameter["defaultValue"]
-                    for name, parameter in self.parameters.items()
-                },
+                "gcsOutputDirectory": self.spec["defaultPipelineRoot"],
+                "parameterValues": values,
             },
         }
         return json.dumps(job, sort_keys=True, indent=1) + "\n"
+
+    def write(self, path: str, *, as_job: bool = False) -> None:
+        """Writes the file that is uploaded.
+
+        Raises:
+            CompileError: If there is no writing there.
+        """
+        text = self.to_job_json() if as_job else self.to_yaml()
+        try:
+            pathlib.Path(path).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise CompileError(
+                f"{path} cannot be written ({error.strerror})."
+            ) from None
+
+    def summary(self, path: str) -> str:
+        """What was written, and what each run may set."""
+        lines = [f"{path}: {self.name}, {len(self.tasks)} tasks"]
+        for name, parameter in sorted(self.parameters.items()):
+            lines.append(f"  {name} = {parameter['defaultValue']}")
+        return "\n".join(lines)
 
 
 _HEAD = """\

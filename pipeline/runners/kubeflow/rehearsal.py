@@ -17,8 +17,7 @@ from pipeline.runners.kubeflow.bucket import Bucket
 from pipeline.runners.kubeflow.launcher import Finished, Launcher
 from pipeline.runners.kubeflow.ledger import Ledger
 from pipeline.runners.kubeflow.mounts import Mounts
-from pipeline.runners.kubeflow.package import CompileError, Package
-from trainer.errors import DistillError
+from pipeline.runners.kubeflow.package import Package, RehearsalError
 
 RAN, CACHED, SKIPPED = "ran", "cached", "skipped"
 _TITLE = re.compile(r"title: *(\S+)")
@@ -144,7 +143,7 @@ def rehearse(
         pipeline_root: URI of artifacts; None: the package's, or the server's.
 
     Raises:
-        DistillError: For whatever would fail on the cluster as well.
+        RehearsalError: For whatever would fail on the cluster as well.
     """
     server.check(package)
     root = (
@@ -241,7 +240,7 @@ class _Play:
         values = [artifact["uri"], *artifact["metadata"].values()]
         is_path = any(isinstance(v, str) and v.startswith("/") for v in values)
         if is_path or str(self._work_dir) in text:
-            raise CompileError(
+            raise RehearsalError(
                 f"{task} recorded a folder of its own container in {key}: {text}"
             )
 
@@ -249,7 +248,7 @@ class _Play:
         importer = self._package.executor(task)["importer"]
         uri = importer["artifactUri"].get("constant", "")
         if not isinstance(uri, str) or not self._launcher.has(uri):
-            raise DistillError(
+            raise RehearsalError(
                 f"{task} imports {uri}. A rehearsal reaches no object store: copy it to "
                 f"{self._launcher.place(uri)}."
             )
@@ -269,13 +268,13 @@ def _kind(schema: Mapping[str, Any]) -> str:
     return match[1] if match else "?"
 
 
-def _failure(task: str, finished: Finished) -> DistillError:
+def _failure(task: str, finished: Finished) -> RehearsalError:
     text = finished.log.read_text(encoding="utf-8", errors="replace")
     errors = _ERROR.findall(text)
     lines = (
         errors or [line for line in text.splitlines() if line.strip()] or ["nothing"]
     )
-    return DistillError(
+    return RehearsalError(
         f"{task} ended with status {finished.status}: {lines[-1][:_MAX_QUOTED]} "
         f"Its log: {finished.log}"
     )

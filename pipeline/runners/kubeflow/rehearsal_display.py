@@ -71,16 +71,9 @@ def _lineage(result: Result) -> Table:
     table = Table("Task", "", "Reads", "Makes", box=None, pad_edge=False)
     for name, task in result.tasks.items():
         reads = ", ".join(f"{key} #{number}" for key, number in task.reads.items())
-        makes = [
-            f"#{number} {key} ({_short(result.artifacts[number]['type'])})"
-            for key, number in task.writes.items()
-        ]
-        table.add_row(name, task.state, reads, "\n".join(makes))
+        makes = ", ".join(f"{key} #{number}" for key, number in task.writes.items())
+        table.add_row(name, task.state, reads, makes)
     return table
-
-
-def _short(kind: str) -> str:
-    return kind.rpartition(".")[2]
 
 
 def _of_this_package(package: Package) -> list[str]:
