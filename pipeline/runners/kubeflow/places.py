@@ -12,6 +12,7 @@ from pipeline.config import MANUAL_DIR_VARIABLE, PipelineConfig
 from pipeline.kubeflow_config import SCHEMES
 from pipeline.runners.kubeflow.mounts import CLAIM_SCHEME, SCRATCH_DIR
 from trainer.errors import ConfigError
+from trainer.tuning_config import TuningConfig
 
 DATA_DIR = "/data"
 SERVING_DIR = "/serving"
@@ -50,7 +51,7 @@ def find(config: PipelineConfig) -> Places:
     kubeflow = config.kubeflow
     volumes: dict[str, str] = {}
     mounted: dict[str, list[tuple[str, str]]] = {}
-    folders = {}
+    folders: dict[str, str | None] = {}
     for name, volume, default, nodes in (
         ("data", kubeflow.volumes.data, DATA_DIR, _DATA_NODES),
         ("serving", kubeflow.volumes.serving, SERVING_DIR, _SERVING_NODES),
@@ -135,7 +136,9 @@ def _manual_dir(config: PipelineConfig, folders: dict[str, str | None]) -> str |
     return _folder("data.manual_dir", given, "", "data", folders)
 
 
-def _tuning(config: PipelineConfig, folders: dict[str, str | None]):
+def _tuning(
+    config: PipelineConfig, folders: dict[str, str | None]
+) -> TuningConfig | None:
     if config.tuning is None:
         return None
     given = config.tuning.directory

@@ -167,7 +167,8 @@ def order(package: Package) -> list[str]:
     Raises:
         CompileError: If a task needs what there is not, or itself.
     """
-    tasks, done = package.tasks, []
+    tasks = package.tasks
+    done: list[str] = []
     waiting = {name: set(_needs(task)) for name, task in tasks.items()}
     for name, needs in waiting.items():
         for missing in sorted(needs - set(tasks)):
