@@ -120,6 +120,31 @@ def test_metadata_is_what_the_executor_wrote():
     assert metadata == expected
 
 
+def test_uris_in_metadata_are_paths_as_executors_know_them():
+    given = _given()
+    artifact = _artifact(given["inputs"], "model")
+    artifact["metadata"] = {"current_model": artifact["uri"]}
+    result = _artifact(_task(given).for_tfx()["inputs"], "model")
+    assert result["metadata"]["current_model"] == result["uri"]
+
+
+@pytest.mark.parametrize(
+    ("versions", "expected"),
+    [([], ""), (["9", "10", ".staging-11"], "/serving/digits/10")],
+)
+def test_the_latest_model_is_the_newest_version_on_the_volume(
+    tmp_path, versions, expected
+):
+    for version in versions:
+        (tmp_path / "serving/digits" / version).mkdir(parents=True)
+    given = _given()
+    given["inputs"]["parameterValues"] = {"served_model": "latest"}
+    mounts = Mounts(str(tmp_path), {"/serving": "pvc://models"})
+    task = ExecutorInput(given, SPEC, mounts, "/serving/digits")
+    values = task.for_tfx()["inputs"]["parameterValues"]
+    assert values["served_model_uri"] == (expected and f"{tmp_path}{expected}")
+
+
 def test_a_path_of_the_servers_own_choice_is_used():
     given = _given()
     _artifact(given["inputs"], "model")["customPath"] = "/kfp-workspace/model"

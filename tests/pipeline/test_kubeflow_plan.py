@@ -117,6 +117,11 @@ def test_vertex_has_no_volumes_and_wants_a_bucket():
         _make("kubeflow.pipeline_root=s3://b", target="vertex")
 
 
+def test_what_serves_is_looked_for_where_there_is_a_volume():
+    assert _make(SERVING).values["served_model"] == "latest"
+    assert _make().values["served_model"] == ""
+
+
 def test_scratch_is_writable_in_a_pod():
     # The image's root is read-only but for /tmp.
     assert places.SCRATCH_DIR.startswith("/tmp/")

@@ -194,8 +194,8 @@ def test_the_container_is_told_of_its_new_inputs():
 
 
 def test_the_served_model_is_a_parameter_of_each_run():
-    value = _spec(served_model="")
-    parameters.add(value, {})
+    value = _spec(served_model="latest")
+    parameters.add(value, {"served_model": ""})
     given = _task(value)["inputs"]["parameters"]["served_model"]
     assert given == {"componentInputParameter": "served_model"}
 

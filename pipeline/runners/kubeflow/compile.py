@@ -12,7 +12,15 @@ from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
 from pipeline import graph
 from pipeline.kubeflow_config import KubeflowConfig
-from pipeline.runners.kubeflow import parameters, places, plan, refusals, server, spec
+from pipeline.runners.kubeflow import (
+    mounts,
+    parameters,
+    places,
+    plan,
+    refusals,
+    server,
+    spec,
+)
 from pipeline.runners.kubeflow.package import CompileError, Package
 from trainer.errors import DistillError
 
@@ -35,9 +43,10 @@ def compile_plan(planned: plan.Plan) -> Package:
     )
     if kubeflow.pipeline_root:
         result["defaultPipelineRoot"] = kubeflow.pipeline_root
+    _look_at_what_serves(result, found)
     platform = None
     if planned.target == plan.KFP:
-        platform = spec.platform(result, kubeflow, _mounted(found, result))
+        platform = spec.platform(result, kubeflow, found.mounted)
     package = Package(result, platform)
     validate(package)
     return package
@@ -112,14 +121,14 @@ def validate(package: Package) -> None:
             ) from None
 
 
-def _mounted(
-    found: places.Places, result: Mapping[str, Any]
-) -> dict[str, list[tuple[str, str]]]:
-    """Claims and paths of the nodes that are there and use them."""
-    mounted = {}
-    for task, claims in found.mounted.items():
-        inputs = result["components"].get(task, {}).get("inputDefinitions", {})
-        if task == "Evaluator" and "served_model" not in inputs.get("parameters", {}):
-            continue
-        mounted[task] = claims
-    return mounted
+def _look_at_what_serves(result: Mapping[str, Any], found: places.Places) -> None:
+    """Lets the Evaluator see the volume of served models, and never answer for it."""
+    inputs = result["components"]["Evaluator"]["inputDefinitions"]
+    if parameters.SERVED_MODEL not in inputs.get("parameters", {}):
+        found.mounted.pop("Evaluator", None)
+    elif found.mounted.get("Evaluator"):
+        container = dict(spec.containers(result))["Evaluator"]
+        serving_dir = str(found.config.serving_dir)
+        spec.set_environment(container, {mounts.SERVING_VARIABLE: serving_dir})
+        # Its cache would not see that another model serves by now.
+        spec.never_cache(result, "Evaluator")

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.runners.kubeflow import executor_input
-from pipeline.runners.kubeflow.mounts import Mounts
+from pipeline.runners.kubeflow.mounts import SERVING_VARIABLE, Mounts
 from trainer.errors import DistillError, causes
 
 EXIT_FAILED = 1
@@ -65,7 +65,9 @@ def run(argv: Sequence[str]) -> int:
     args, beam_args = _parser().parse_known_args(list(argv))
     given = executor_input.read(args.json_serialized_invocation_args)
     spec = executor_input.read(args.json_serialized_inputs_spec_args)
-    task = executor_input.ExecutorInput(given, spec, Mounts.from_environment())
+    task = executor_input.ExecutorInput(
+        given, spec, Mounts.from_environment(), os.environ.get(SERVING_VARIABLE)
+    )
     task.make_folders()
     args.json_serialized_invocation_args = json.dumps(task.for_tfx())
     name = args.executor_class_path

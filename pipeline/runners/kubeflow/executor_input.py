@@ -20,6 +20,7 @@ from pipeline.runners.kubeflow import parameters
 from pipeline.runners.kubeflow.mounts import Mounts, mapped
 
 LOGS_KEY = "executor-logs"
+SERVED_MODEL_URI = "served_model_uri"
 # The server's own; TFX would take them for properties of the artifact.
 _FOREIGN_METADATA = ("display_name", "store_session_info")
 # TFX keeps these in files, all others in folders.
@@ -30,7 +31,11 @@ class ExecutorInput:
     """One task's input: as it came, and as TFX takes it."""
 
     def __init__(
-        self, given: Mapping[str, Any], inputs_spec: Mapping[str, Any], mounts: Mounts
+        self,
+        given: Mapping[str, Any],
+        inputs_spec: Mapping[str, Any],
+        mounts: Mounts,
+        serving_dir: str | None = None,
     ) -> None:
         """Reads what the launcher gives.
 
@@ -38,9 +43,10 @@ class ExecutorInput:
             given: The ExecutorInput that stands for `{{$}}`.
             inputs_spec: The component's inputs as they were compiled.
             mounts: Where artifacts and volumes are.
+            serving_dir: Folder of the versions that a model server sees.
         """
         self._given, self._mounts = given, mounts
-        self._spec = inputs_spec
+        self._spec, self._serving_dir = inputs_spec, serving_dir
 
     @property
     def output_file(self) -> str:
@@ -61,7 +67,8 @@ class ExecutorInput:
             if key in declared:
                 artifact["type"] = dict(declared[key]["artifactType"])
             artifact["metadata"] = {
-                name: _unwrapped(value)
+                # Executors compare these with paths that they are given.
+                name: mapped(_unwrapped(value), self._mounts.path)
                 for name, value in artifact.get("metadata", {}).items()
                 if name not in _FOREIGN_METADATA and value is not None
             }
@@ -70,7 +77,15 @@ class ExecutorInput:
             for name, spec in self._spec.get("parameters", {}).items()
         }
         values = parameters.applied(inputs.get("parameterValues", {}), kinds)
-        inputs["parameterValues"] = mapped(values, self._mounts.here)
+        values = mapped(values, self._mounts.here)
+        if (
+            self._serving_dir
+            and values.get(parameters.SERVED_MODEL) == parameters.LATEST
+        ):
+            # What the driver finds in a local run.
+            found = newest_version(self._mounts.here(self._serving_dir))
+            values[SERVED_MODEL_URI] = found
+        inputs["parameterValues"] = values
         outputs = result.setdefault("outputs", {})
         outputs.get("artifacts", {}).pop(LOGS_KEY, None)
         outputs["outputFile"] = self.output_file
@@ -151,6 +166,13 @@ def _title(artifact: Mapping[str, Any]) -> str:
         return str(kind["schemaTitle"])
     first = str(kind.get("instanceSchema", "")).partition("\n")[0]
     return first.partition("title:")[2].strip()
+
+
+def newest_version(serving_dir: str) -> str:
+    """The folder with the highest number; empty if nothing was pushed yet."""
+    names = os.listdir(serving_dir) if os.path.isdir(serving_dir) else []
+    versions = [name for name in names if name.isdigit()]
+    return os.path.join(serving_dir, max(versions, key=int)) if versions else ""
 
 
 def read(text: str) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from typing import Any
 
 ROOT_VARIABLE = "DISTILL_MOUNT_ROOT"
 VOLUMES_VARIABLE = "DISTILL_VOLUMES"
+# Where the versions are that a model server sees, for whoever asks what serves.
+SERVING_VARIABLE = "DISTILL_SERVING_DIR"
 
 # What a pod may write and lose.
 SCRATCH_DIR = "/tmp/distill"

@@ -21,12 +21,15 @@ _SEPARATOR = "__"
 _CUSTOM_CONFIG = "custom_config"  # of TFX's Trainer: sections by name, as JSON
 _ASSISTANT = "assistant"
 _SECTIONS = ("teacher", "student", _ASSISTANT, "distillation")
-# Inputs that are parameters of every run where a component has them.
-_WHOLE = ("served_model",)
+
+# What serves before this run: an input of the Evaluator that is no section's. `latest`
+# is the newest version on the volume of served models.
+SERVED_MODEL = "served_model"
+LATEST = "latest"
 
 
 def defaults(config: PipelineConfig) -> dict[str, Any]:
-    """Value of every key of `kubeflow.parameters`.
+    """Value of every run parameter: those of `kubeflow.parameters`, and what serves.
 
     Raises:
         ConfigError: For a key that cannot be set by run.
@@ -47,6 +50,7 @@ def defaults(config: PipelineConfig) -> dict[str, Any]:
         if name == "seed" and many > 1:
             _refuse(key, f"not a seed, of which there are {many}")
         values[key] = value
+    values[SERVED_MODEL] = LATEST if config.kubeflow.volumes.serving else ""
     return values
 
 
@@ -63,31 +67,19 @@ def run_name(key: str) -> str:
 
 
 def add(spec: MutableMapping[str, Any], values: Mapping[str, Any]) -> None:
-    """Makes parameters of a PipelineSpec of keys of the configuration.
+    """Makes run parameters of keys of the configuration.
 
     Args:
-        spec: Changed in place.
+        spec: The PipelineSpec, changed in place.
         values: As `defaults` returns them.
     """
     for key, value in values.items():
-        section, _, name = key.partition(".")
+        section, dot, name = key.partition(".")
         for task, component in _tasks(spec):
             place = _place(task, section)
             if place is not None:
-                _connect(
-                    spec,
-                    task,
-                    component,
-                    place + _SEPARATOR + name,
-                    run_name(key),
-                    value,
-                )
-    for name in _WHOLE:
-        for task, component in _tasks(spec):
-            given = task.get("inputs", {}).get("parameters", {}).get(name, {})
-            if "runtimeValue" in given:
-                value = given["runtimeValue"]["constant"]
-                _connect(spec, task, component, name, name, value)
+                input_name = place + _SEPARATOR + name if dot else place
+                _connect(spec, task, component, input_name, run_name(key), value)
 
 
 def _tasks(spec: Mapping[str, Any]) -> list[tuple[Any, Any]]:
