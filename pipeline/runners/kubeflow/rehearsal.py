@@ -12,12 +12,17 @@ from typing import Any, Protocol
 
 import yaml
 
+from pipeline.kubeflow_config import SCHEMES
 from pipeline.runners.kubeflow import conditions, driver, server
 from pipeline.runners.kubeflow.bucket import Bucket
 from pipeline.runners.kubeflow.launcher import Finished, Launcher
 from pipeline.runners.kubeflow.ledger import Ledger
 from pipeline.runners.kubeflow.mounts import Mounts
-from pipeline.runners.kubeflow.package import Package, RehearsalError
+from pipeline.runners.kubeflow.package import (
+    CompileError,
+    Package,
+    RehearsalError,
+)
 
 RAN, CACHED, SKIPPED = "ran", "cached", "skipped"
 _TITLE = re.compile(r"title: *(\S+)")
@@ -149,6 +154,10 @@ def rehearse(
     root = (
         pipeline_root or package.spec.get("defaultPipelineRoot") or driver.DEFAULT_ROOT
     )
+    if not str(root).startswith(SCHEMES):
+        raise CompileError(
+            f"The pipeline root {root} must begin with {', '.join(SCHEMES)}."
+        )
     work_dir = work_dir.absolute()
     work_dir.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(work_dir / "ledger.json")
