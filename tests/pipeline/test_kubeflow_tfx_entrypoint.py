@@ -10,7 +10,6 @@ import pytest
 import tensorflow as tf
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
-from tfx.dsl.io import filesystem
 from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 
 from pipeline.runners.kubeflow import entrypoint
@@ -134,6 +133,6 @@ def test_ours_runs_the_executor(ours, tmp_path, monkeypatch, scheme, place):
 
 def test_an_executor_that_fails_leaves_no_output(ours, tmp_path, monkeypatch):
     monkeypatch.setenv("DISTILL_MOUNT_ROOT", str(tmp_path))
-    with pytest.raises(filesystem.NotFoundError):
+    with pytest.raises(tf.errors.NotFoundError):
         ours(_given(tmp_path / "output.json"))
     assert not (tmp_path / "output.json").exists()
