@@ -115,6 +115,12 @@ def _parameters(
     show_default=True,
     help="2.14: as that and older ones. 2.15: as that and newer ones.",
 )
+@click.option(
+    "--image",
+    "in_image",
+    is_flag=True,
+    help="Run tasks in their image, by docker, podman or buildah.",
+)
 @options.json_option("Print tasks and artifacts as JSON.")
 @click.option("--debug", is_flag=True, help="Show where an error came from.")
 def rehearse(
@@ -123,6 +129,7 @@ def rehearse(
     texts: dict[str, str],
     pipeline_root: str | None,
     kfp_version: str,
+    in_image: bool,
     as_json: bool,
     debug: bool,
 ) -> None:
@@ -147,6 +154,7 @@ def rehearse(
         rehearsal_display.Lines(terminal.err),
         version=rehearsal.version(kfp_version),
         pipeline_root=pipeline_root,
+        in_image=in_image,
     )
     if as_json:
         terminal.out.print_json(result.to_json(), indent=2)

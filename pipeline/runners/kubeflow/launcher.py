@@ -10,8 +10,6 @@ import json
 import logging
 import os
 import pathlib
-import subprocess
-import sys
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -19,12 +17,9 @@ from typing import Any
 from pipeline.runners.kubeflow import executor_input, mounts
 from pipeline.runners.kubeflow.bucket import Bucket
 from pipeline.runners.kubeflow.package import Package, RehearsalError
+from pipeline.runners.kubeflow.runtimes import Pod, Runtime
 
 logger = logging.getLogger(__name__)
-
-_PROJECT_DIR = pathlib.Path(__file__).resolve().parents[3]
-# What a container has of this machine's environment: nothing that decides anything.
-_KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,10 +45,18 @@ class Launcher:
     """Runs a task as its container would run."""
 
     def __init__(
-        self, package: Package, bucket: Bucket, claims_dir: pathlib.Path
+        self,
+        package: Package,
+        bucket: Bucket,
+        claims_dir: pathlib.Path,
+        runtime: Runtime,
     ) -> None:
         self._package, self._bucket = package, bucket
-        self._claims_dir = claims_dir
+        self._claims_dir, self._runtime = claims_dir, runtime
+
+    def mounts(self, task_dir: pathlib.Path) -> mounts.Mounts:
+        """Paths as the task's container sees them."""
+        return mounts.Mounts(self._runtime.root_inside(task_dir / "root"))
 
     def run(
         self, task: str, given: Mapping[str, Any], task_dir: pathlib.Path
@@ -62,42 +65,54 @@ class Launcher:
 
         Args:
             task: Its name.
-            given: Its whole ExecutorInput.
+            given: Its whole ExecutorInput, with paths as in `mounts`.
             task_dir: Fresh folder; `root` in it stands for the container's `/`.
 
         Raises:
             RehearsalError: For an output file that the launcher cannot read.
         """
-        root = task_dir / "root"
-        places = mounts.Mounts(str(root))
-        self._download(given, places)
+        pod = self._pod(task, task_dir / "root")
+        pod.prepare()
+        here = mounts.Mounts(str(pod.root))
+        files = _Files(pod.root, self._runtime.root_inside(pod.root))
+        self._download(given, here)
         for _, artifact in _first(given["outputs"]):
-            os.makedirs(os.path.dirname(places.path(artifact["uri"])), exist_ok=True)
+            os.makedirs(os.path.dirname(here.path(artifact["uri"])), exist_ok=True)
         for value in given["outputs"]["parameters"].values():
-            os.makedirs(os.path.dirname(value["outputFile"]), exist_ok=True)
+            os.makedirs(files.path(value["outputFile"]).parent, exist_ok=True)
         container = self._package.executor(task)["container"]
-        command = _resolved([*container["command"], *container.get("args", [])], given)
-        if command[0] in ("python", "python3"):
-            command[0] = sys.executable
+        words = _resolved([*container["command"], *container.get("args", [])], given)
         log = task_dir / "log.txt"
-        environment = self._environment(task, container, root)
         with open(log, "wb") as file:
-            status = subprocess.run(
-                command,
-                env=environment,
-                cwd=root / "tmp",
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-            ).returncode
+            status = self._runtime.run(pod, words, file)
         (logs,) = given["outputs"]["artifacts"][executor_input.LOGS_KEY]["artifacts"]
         self._bucket.upload(log, logs["uri"])
         if status != 0:
             return Finished(status, {}, {}, log, [])
-        written = _read_output(task, given["outputs"]["outputFile"])
-        artifacts, warned = self._upload(task, given, written, places)
-        values = _output_values(given, written)
+        written = _read_output(task, files.path(given["outputs"]["outputFile"]))
+        artifacts, warned = self._upload(task, given, written, here)
+        values = _output_values(given, written, files)
         return Finished(status, artifacts, values, log, warned)
+
+    def _pod(self, task: str, root: pathlib.Path) -> Pod:
+        """Variables and volumes of a task's container."""
+        container = self._package.executor(task)["container"]
+        environment = {item["name"]: item["value"] for item in container.get("env", [])}
+        platform = self._package.kubernetes(task)
+        volumes = {
+            mount["mountPath"]: self._claims_dir / mount["constant"]
+            for mount in platform.get("pvcMount", [])
+        }
+        for secret in platform.get("secretAsVolume", []):
+            # Its content is the cluster's alone; the folder is there.
+            volumes[secret["mountPath"]] = (
+                root.parent / "secrets" / secret["secretName"]
+            )
+        for secret in platform.get("secretAsEnv", []):
+            for key in secret["keyToEnv"]:
+                if key["envVar"] in os.environ:
+                    environment[key["envVar"]] = os.environ[key["envVar"]]
+        return Pod(root, container["image"], environment, volumes)
 
     def has(self, uri: str) -> bool:
         """Whether the bucket holds something there."""
@@ -112,39 +127,6 @@ class Launcher:
             uri = artifact["uri"]
             if not self._bucket.download(uri, pathlib.Path(places.path(uri))):
                 logger.warning("Input %s has no files at %s", key, uri)
-
-    def _environment(
-        self, task: str, container: Mapping[str, Any], root: pathlib.Path
-    ) -> dict[str, str]:
-        """Variables of the container, and its volumes as folders."""
-        temporary = root / "tmp"
-        temporary.mkdir(parents=True)
-        kept = {n: os.environ[n] for n in _KEPT_VARIABLES if n in os.environ}
-        # A person's own models: an image has them installed.
-        search = [str(_PROJECT_DIR), os.getcwd(), os.environ.get("PYTHONPATH", "")]
-        environment = {
-            **kept,
-            "PYTHONPATH": os.pathsep.join(filter(None, search)),
-            "HOME": str(temporary),
-            "TMPDIR": str(temporary),
-            mounts.ROOT_VARIABLE: str(root),
-        }
-        for item in container.get("env", []):
-            environment[item["name"]] = item["value"]
-        platform = self._package.kubernetes(task)
-        for mount in platform.get("pvcMount", []):
-            claim = self._claims_dir / mount["constant"]
-            claim.mkdir(parents=True, exist_ok=True)
-            target = root / mount["mountPath"].lstrip("/")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.symlink_to(claim, target_is_directory=True)
-        for secret in platform.get("secretAsEnv", []):
-            for key in secret["keyToEnv"]:
-                if key["envVar"] in os.environ:
-                    environment[key["envVar"]] = os.environ[key["envVar"]]
-        for secret in platform.get("secretAsVolume", []):
-            (root / secret["mountPath"].lstrip("/")).mkdir(parents=True, exist_ok=True)
-        return environment
 
     def _upload(
         self,
@@ -217,15 +199,15 @@ def _without_empty(value: Any) -> Any:
     }
 
 
-def _read_output(task: str, path: str) -> dict[str, Any]:
+def _read_output(task: str, path: pathlib.Path) -> dict[str, Any]:
     """Parses the executor's output as strictly as the launcher; missing: empty."""
-    if not os.path.exists(path):
+    if not path.exists():
         return {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the SDK's own
         from google.protobuf import json_format
         from kfp.pipeline_spec import pipeline_spec_pb2
-    text = pathlib.Path(path).read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
     try:
         json_format.Parse(text, pipeline_spec_pb2.ExecutorOutput())
     except json_format.ParseError as error:
@@ -236,10 +218,22 @@ def _read_output(task: str, path: str) -> dict[str, Any]:
 
 
 def _output_values(
-    given: Mapping[str, Any], written: Mapping[str, Any]
+    given: Mapping[str, Any], written: Mapping[str, Any], files: _Files
 ) -> dict[str, Any]:
     values = dict(written.get("parameterValues", {}))
     for name, output in given["outputs"]["parameters"].items():
-        if name not in values and os.path.exists(output["outputFile"]):
-            values[name] = pathlib.Path(output["outputFile"]).read_text("utf-8")
+        path = files.path(output["outputFile"])
+        if name not in values and path.exists():
+            values[name] = path.read_text(encoding="utf-8")
     return values
+
+
+@dataclasses.dataclass(frozen=True)
+class _Files:
+    """Where a path of the container lies on this machine."""
+
+    root: pathlib.Path
+    inside: str
+
+    def path(self, path: str) -> pathlib.Path:
+        return self.root / os.path.relpath(path, self.inside)

@@ -57,6 +57,11 @@ class Package:
         executors = self.spec.get("deploymentSpec", {}).get("executors", {})
         return dict(executors.get(label, {}))
 
+    @property
+    def images(self) -> set[str]:
+        executors = [self.executor(task) for task in self.tasks]
+        return {e["container"]["image"] for e in executors if "container" in e}
+
     def kubernetes(self, task: str) -> dict[str, Any]:
         """The task's volumes and secrets."""
         if self.platform is None:

@@ -17,12 +17,12 @@ from pipeline.runners.kubeflow import conditions, driver, server
 from pipeline.runners.kubeflow.bucket import Bucket
 from pipeline.runners.kubeflow.launcher import Finished, Launcher
 from pipeline.runners.kubeflow.ledger import Ledger
-from pipeline.runners.kubeflow.mounts import Mounts
 from pipeline.runners.kubeflow.package import (
     CompileError,
     Package,
     RehearsalError,
 )
+from pipeline.runners.kubeflow.runtimes import Processes, Runtime, containers
 
 RAN, CACHED, SKIPPED = "ran", "cached", "skipped"
 _TITLE = re.compile(r"title: *(\S+)")
@@ -136,6 +136,7 @@ def rehearse(
     *,
     version: tuple[int, int] = driver.LATEST_VERSION,
     pipeline_root: str | None = None,
+    in_image: bool = False,
 ) -> Result:
     """Runs every task.
 
@@ -146,6 +147,7 @@ def rehearse(
         watcher: Told of every task.
         version: Of Kubeflow Pipelines; 2.15 moved the executor's output file.
         pipeline_root: URI of artifacts; None: the package's, or the server's.
+        in_image: Run the containers' images, by whichever tool has them.
 
     Raises:
         RehearsalError: For whatever would fail on the cluster as well.
@@ -161,20 +163,27 @@ def rehearse(
     work_dir = work_dir.absolute()
     work_dir.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(work_dir / "ledger.json")
+    runtime: Runtime = Processes()
+    if in_image:
+        runtime = containers(package.images)
+    bucket = Bucket(work_dir / "bucket")
     play = _Play(
         package,
         driver.Driver(package, ledger, values, root, version),
-        Launcher(package, Bucket(work_dir / "bucket"), work_dir / "volumes"),
+        Launcher(package, bucket, work_dir / "volumes", runtime),
         ledger,
         work_dir,
     )
     results = {}
     order = server.order(package)
-    for index, task in enumerate(order):
-        watcher.task_started(task, index, len(order))
-        results[task] = play.task(task)
-        ledger.save()
-        watcher.task_finished(task, results[task])
+    try:
+        for index, task in enumerate(order):
+            watcher.task_started(task, index, len(order))
+            results[task] = play.task(task)
+            ledger.save()
+            watcher.task_finished(task, results[task])
+    finally:
+        runtime.close()
     ids = {i for result in results.values() for i in result.writes.values()}
     artifacts = {number: ledger.artifact(number) for number in sorted(ids)}
     return Result(package.name, str(play.run_dir), results, artifacts)
@@ -213,7 +222,7 @@ class _Play:
         if "importer" in self._package.executor(task):
             return TaskResult(RAN, reads=reads, writes=self._import(task))
         task_dir = self.run_dir / task
-        outputs = self._driver.planned_outputs(task, Mounts(str(task_dir / "root")))
+        outputs = self._driver.planned_outputs(task, self._launcher.mounts(task_dir))
         fingerprint = self._driver.fingerprint(task, inputs, outputs)
         writes = self._ledger.cached(fingerprint)
         if spec.get("cachingOptions", {}).get("enableCache") and writes is not None:
