@@ -89,6 +89,9 @@ class Silent:
     def task_finished(self, task, result):
         pass
 
+    def task_failed(self, task):
+        pass
+
 
 def _rehearse(tmp_path, package, **options):
     values = options.pop("values", {})

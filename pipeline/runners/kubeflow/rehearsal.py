@@ -73,11 +73,15 @@ class Result:
         return None
 
     @property
-    def reason(self) -> str:
-        """Why the student was not blessed."""
-        for artifact in self._of("tfx.ModelBlessing"):
-            return str(artifact["metadata"].get("reason", ""))
-        return ""
+    def reasons(self) -> list[str] | None:
+        """Why nothing was pushed; None where no task pushes, or something was."""
+        if self.pushed is not None or not list(self._of("tfx.PushedModel")):
+            return None
+        for kind in ("tfx.PushedModel", "tfx.ModelBlessing"):
+            for artifact in self._of(kind):
+                if artifact["metadata"].get("reason"):
+                    return str(artifact["metadata"]["reason"]).split("; ")
+        return []
 
     @property
     def pushed(self) -> dict[str, Any] | None:
@@ -101,6 +105,8 @@ class Watcher(Protocol):
     def task_started(self, task: str, index: int, total: int) -> None: ...
 
     def task_finished(self, task: str, result: TaskResult) -> None: ...
+
+    def task_failed(self, task: str) -> None: ...
 
 
 def version(text: str) -> tuple[int, int]:
@@ -179,7 +185,11 @@ def rehearse(
     try:
         for index, task in enumerate(order):
             watcher.task_started(task, index, len(order))
-            results[task] = play.task(task)
+            try:
+                results[task] = play.task(task)
+            except BaseException:
+                watcher.task_failed(task)
+                raise
             ledger.save()
             watcher.task_finished(task, results[task])
     finally:

@@ -36,6 +36,9 @@ class Lines:
         notes = f" ({'; '.join(result.notes)})" if result.notes else ""
         self._print(f"{result.state}{time}{notes}")
 
+    def task_failed(self, task: str) -> None:
+        self._print("failed")
+
     def _print(self, text: str, end: str = "\n") -> None:
         self._console.print(
             text, end=end, soft_wrap=True, markup=False, highlight=False
@@ -54,10 +57,10 @@ def show(result: Result, package: Package, console: Console) -> None:
     line()
     if result.pushed is not None:
         line(f"Pushed: {result.pushed['metadata'].get('pushed_destination')}")
-        line(f"        {result.pushed['uri']}")
-    elif result.blessed is False:
-        line("Student NOT blessed. Nothing was pushed.")
-        for reason in filter(None, result.reason.split("; ")):
+        line(f"    as {result.pushed['uri']}")
+    elif result.reasons is not None:
+        line(f"{'' if result.blessed else 'Student NOT blessed. '}Nothing was pushed.")
+        for reason in result.reasons:
             line(f"  {reason}")
     line()
     line("Only a cluster can prove:")
