@@ -95,7 +95,7 @@ def _of_this_package(package: Package) -> list[str]:
             gpus.add(f"{task}: {accelerator['count']} × {accelerator['type']}")
     return [
         *(
-            f"that the claim {name} is there and can be bound"
+            f"that the claim {name} is there, and the image's user may write to it"
             for name in sorted(claims)
         ),
         *(
