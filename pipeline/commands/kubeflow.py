@@ -6,7 +6,7 @@ import pathlib
 
 import click
 
-from pipeline.commands import options
+from pipeline.commands import kubeflow_client, options
 from pipeline.config import load_config
 
 
@@ -160,3 +160,7 @@ def rehearse(
         terminal.out.print_json(result.to_json(), indent=2)
     else:
         rehearsal_display.show(result, compiled, terminal.out)
+
+
+for command in kubeflow_client.COMMANDS:
+    kubeflow.add_command(command)

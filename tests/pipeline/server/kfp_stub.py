@@ -1,0 +1,366 @@
+"""A server that speaks KFP's REST API, version v2beta1, and takes no wrong request.
+
+What is right is read from `kfp_server_api`, which is generated from the OpenAPI
+description that KFP publishes: paths, methods, names of queries, and bodies with
+their fields, types and enumerations. On top come the API server's own rules that
+the description does not hold. The first wrong request is in `wrong`.
+"""
+
+import datetime
+import email.message
+import email.parser
+import http.server
+import inspect
+import json
+import pathlib
+import re
+import threading
+import urllib.parse
+import uuid
+
+import yaml
+from kfp_server_api import api, models
+
+PIPELINE = pathlib.Path(__file__).parent / "kfp_pipeline.yaml"
+NOW = datetime.datetime(2026, 3, 1, 12, 0, tzinfo=datetime.timezone.utc)
+# Not in the description; read from the API server's and the web interface's source.
+UNDESCRIBED = {
+    ("GET", "/apis/v1beta1/healthz"): set(),
+    ("GET", "/apis/v1alpha1/runs/{run_id}/nodes/{node_id}/log"): {"follow"},
+    ("GET", "/k8s/pod/logs"): {"podname", "runid", "podnamespace", "createdat"},
+}
+
+
+class Operation:
+    """One operation of the description."""
+
+    def __init__(self, method, path, query, body=None, upload=None):
+        self.method, self.path, self.query = method, path, query
+        self.body, self.upload = body, upload
+        # A part of a path ends before the colon of a verb.
+        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/:]+)", path)
+        self.pattern = re.compile(f"{pattern}$")
+
+
+def operations():
+    """Everything that the description allows."""
+    for name in dir(api):
+        service = getattr(api, name)
+        if not inspect.isclass(service):
+            continue
+        for member, function in inspect.getmembers(service, inspect.isfunction):
+            if member.endswith("_with_http_info"):
+                yield _operation(inspect.getsource(function))
+    for (method, path), query in UNDESCRIBED.items():
+        yield Operation(method, path, query)
+
+
+def _operation(source):
+    path, method = re.search(r"call_api\(\s*'([^']+)', '([A-Z]+)'", source).groups()
+    query = set(re.findall(r"query_params\.append\(\('([^']+)'", source))
+    body = re.search(r"body_params = local_var_params\['(\w+)'\]", source)
+    kind = re.search(rf":type {body[1]}: (\w+)", source)[1] if body else None
+    upload = re.search(r"local_var_files\['(\w+)'\]", source)
+    return Operation(method, path, query, kind, upload[1] if upload else None)
+
+
+def check(value, kind, where):
+    """Raises if a JSON value is not of a type of the description."""
+    listed = re.fullmatch(r"list\[(.+)\]", kind)
+    mapped = re.fullmatch(r"dict\(str, (.+)\)", kind)
+    if kind == "object":
+        return
+    if listed:
+        assert isinstance(value, list), where
+        for item in value:
+            check(item, listed[1], where)
+    elif mapped:
+        assert isinstance(value, dict), where
+        for key, item in value.items():
+            check(item, mapped[1], f"{where}.{key}")
+    elif kind in ("str", "int", "float", "bool", "datetime"):
+        _check_plain(value, kind, where)
+    else:
+        _check_model(value, getattr(models, kind), where)
+
+
+def _check_plain(value, kind, where):
+    if kind == "datetime":
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", value), where
+    # The description writes 64-bit integers as strings; JSON may have them as either.
+    elif where.endswith(".max_concurrency"):
+        assert str(value).isdigit(), where
+    else:
+        assert type(value).__name__ == kind, f"{where} is {value!r}, not {kind}"
+
+
+def _check_model(value, model, where):
+    if hasattr(model, "allowable_values"):
+        assert value in model.allowable_values, f"{where} is {value!r}"
+        return
+    assert isinstance(value, dict), f"{where} is no object"
+    kinds = {model.attribute_map[a]: kind for a, kind in model.openapi_types.items()}
+    assert value.keys() <= kinds.keys(), f"{where} has {value.keys() - kinds.keys()}"
+    for key, item in value.items():
+        check(item, kinds[key], f"{where}.{key}")
+
+
+class Answer(Exception):
+    """An answer other than 200 with JSON."""
+
+    def __init__(self, status, body="", kind="application/json", location=None):
+        super().__init__(status)
+        self.status, self.kind, self.location = status, kind, location
+        self.body = body if isinstance(body, str) else json.dumps(body)
+
+
+def grpc_error(status, code, message):
+    """An error as the API server's gateway writes it."""
+    return Answer(status, {"error": message, "code": code, "message": message})
+
+
+class Stub:
+    """What the server has; `answers` are tried first, by a part of `METHOD path`."""
+
+    def __init__(self):
+        self.operations = list(operations())
+        self.requests, self.wrong, self.answers = [], [], {}
+        self.health = {"tag_name": "2.16.1", "multi_user": False}
+        self.pipelines, self.versions, self.experiments = {}, {}, {}
+        self.runs, self.recurring, self.states, self.logs = {}, {}, [], {}
+        self.max_page_size = 100
+
+    def answer(self, method, target, headers, content):
+        """The answer to one request, as JSON or a text."""
+        url = urllib.parse.urlsplit(target)
+        query = dict(urllib.parse.parse_qsl(url.query, strict_parsing=bool(url.query)))
+        self.requests.append((method, url.path, query, headers))
+        for part, given in self.answers.items():
+            if part in f"{method} {url.path}":
+                given = given.pop(0) if isinstance(given, list) and given else given
+                given = given() if callable(given) else given
+                if isinstance(given, Answer):
+                    raise given
+        try:
+            operation, names = self._checked(method, url.path, query, headers, content)
+            body = json.loads(content) if operation.body else None
+            if operation.upload:
+                body = self._uploaded(operation, headers, content)
+        except AssertionError as error:
+            self.wrong.append(f"{method} {target}: {error}")
+            raise Answer(400, {"message": "wrong request"}) from None
+        return getattr(self, _handler(operation))(query=query, body=body, **names)
+
+    def _checked(self, method, path, query, headers, content):
+        for operation in self.operations:
+            match = operation.pattern.match(path)
+            if match and operation.method == method:
+                break
+        else:
+            raise AssertionError("not in the description")
+        assert query.keys() <= operation.query, f"query {query}"
+        for predicate in json.loads(query.get("filter", "{}")).get("predicates", ()):
+            assert predicate.keys() <= {"operation", "key", "stringValue"}, predicate
+        if operation.body:
+            assert headers["Content-Type"] == "application/json"
+            check(json.loads(content), operation.body, operation.body)
+        return operation, match.groupdict()
+
+    def _uploaded(self, operation, headers, content):
+        head = f"Content-Type: {headers['Content-Type']}\r\n\r\n".encode()
+        (part,) = email.parser.BytesParser().parsebytes(head + content).get_payload()
+        disposition = email.message.Message()
+        disposition["Content-Disposition"] = part["Content-Disposition"]
+        field = disposition.get_param("name", header="Content-Disposition")
+        assert field == operation.upload, field
+        assert part.get_filename().endswith(".yaml")
+        return list(yaml.safe_load_all(part.get_payload(decode=True)))
+
+    def get_healthz(self, **_):
+        return self.health
+
+    def get_v1_healthz(self, **_):
+        return self.health
+
+    def get_pipelines(self, query, **_):
+        return self._page("pipelines", self.pipelines.values(), query)
+
+    def get_pipelines_versions(self, query, pipeline_id, **_):
+        found = [v for v in self.versions.values() if v["pipeline_id"] == pipeline_id]
+        assert query.get("sort_by") == "created_at desc"
+        return self._page("pipeline_versions", found[::-1], query)
+
+    def get_pipelines_versions_one(self, pipeline_id, pipeline_version_id, **_):
+        return _there(self.versions, pipeline_version_id)
+
+    def post_pipelines_upload(self, query, body, **_):
+        name = query["name"]
+        made = _made(self.pipelines, "pipeline_id", display_name=name)
+        self._version(made["pipeline_id"], name, query, body)
+        return made
+
+    def post_pipelines_upload_version(self, query, body, **_):
+        _there(self.pipelines, query["pipelineid"])
+        return self._version(query["pipelineid"], query["name"], query, body)
+
+    def _version(self, pipeline_id, name, query, body):
+        return _made(
+            self.versions, "pipeline_version_id", pipeline_id=pipeline_id,
+            display_name=name, description=query.get("description"),
+            pipeline_spec={"pipeline_spec": body[0]},
+        )  # fmt: skip
+
+    def get_experiments(self, query, **_):
+        return self._page("experiments", self.experiments.values(), query)
+
+    def post_experiments(self, body, **_):
+        return _made(self.experiments, "experiment_id", **body)
+
+    def post_runs(self, body, **_):
+        self._check_new(body)
+        return _made(self.runs, "run_id", state="PENDING", **body)
+
+    def get_runs_one(self, run_id, **_):
+        run = _there(self.runs, run_id)
+        if self.states:
+            run.update(self.states.pop(0) if len(self.states) > 1 else self.states[0])
+        return run
+
+    def post_recurringruns(self, body, **_):
+        self._check_new(body)
+        assert 1 <= body["max_concurrency"] <= 10
+        status = {"ENABLE": "ENABLED", "DISABLE": "DISABLED"}[body["mode"]]
+        return _made(self.recurring, "recurring_run_id", status=status, **body)
+
+    def _check_new(self, body):
+        reference = body["pipeline_version_reference"]
+        version = _there(self.versions, reference["pipeline_version_id"])
+        _there(self.experiments, body["experiment_id"])
+        _there(self.pipelines, reference["pipeline_id"])
+        spec = version["pipeline_spec"]["pipeline_spec"]
+        known = spec["root"].get("inputDefinitions", {}).get("parameters", {})
+        if body["runtime_config"]["parameters"].keys() != known.keys():
+            raise grpc_error(400, 3, "parameters do not fit")
+
+    def get_recurringruns(self, query, **_):
+        return self._page("recurringRuns", self.recurring.values(), query)
+
+    def get_recurringruns_one(self, recurring_run_id, **_):
+        return _there(self.recurring, recurring_run_id)
+
+    def post_recurringruns_enable(self, recurring_run_id, **_):
+        _there(self.recurring, recurring_run_id)["status"] = "ENABLED"
+        return {}
+
+    def post_recurringruns_disable(self, recurring_run_id, **_):
+        _there(self.recurring, recurring_run_id)["status"] = "DISABLED"
+        return {}
+
+    def delete_recurringruns_one(self, recurring_run_id, **_):
+        _there(self.recurring, recurring_run_id)
+        del self.recurring[recurring_run_id]
+        return {}
+
+    def get_runs_nodes_log(self, node_id, **_):
+        if node_id not in self.logs:
+            # As the API server: the status 200 is already sent.
+            return json.dumps({"error_message": "no pod"}, separators=(",", ":"))
+        return self.logs[node_id]
+
+    def get_k8s_logs(self, query, **_):
+        raise Answer(404, "pod not found", "text/plain")
+
+    def _page(self, key, items, query):
+        for predicate in json.loads(query.get("filter", "{}")).get("predicates", ()):
+            items = [
+                i for i in items if i[predicate["key"]] == predicate["stringValue"]
+            ]
+        items = list(items)
+        first = int(query.get("page_token") or 0)
+        size = min(int(query.get("page_size", 20)), self.max_page_size)
+        last = first + size
+        token = str(last) if last < len(items) else ""
+        return {key: items[first:last], "next_page_token": token}
+
+
+def _handler(operation):
+    """`GET /apis/v2beta1/runs/{run_id}` is answered by `get_runs_one`."""
+    if operation.path == "/apis/v1beta1/healthz":
+        return "get_v1_healthz"
+    if operation.path == "/k8s/pod/logs":
+        return "get_k8s_logs"
+    rest = re.sub(r"^/apis/v\w+/", "", operation.path)
+    end = "_one" if rest.endswith("}") else ""
+    words = re.findall(r"\w+", re.sub(r"\{\w+\}", "", rest))
+    return "_".join([operation.method.lower(), *words]) + end
+
+
+def _made(kept, id_name, **fields):
+    made = {id_name: str(uuid.uuid4()), "created_at": NOW.isoformat(), **fields}
+    kept[made[id_name]] = made
+    return made
+
+
+def _there(kept, key):
+    if key not in kept:
+        raise grpc_error(404, 5, f"{key} not found")
+    return kept[key]
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Brings requests to the stub that its server holds."""
+
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer in one packet: else the client waits 40 ms
+
+    def do_GET(self):
+        self._handle()
+
+    do_POST = do_DELETE = do_GET
+
+    def _handle(self):
+        content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        stub = self.server.stub
+        try:
+            body = stub.answer(self.command, self.path, self.headers, content)
+            text = body if isinstance(body, str) else json.dumps(body)
+            self._write(Answer(200, text))
+        except Answer as answer:
+            self._write(answer)
+        except Exception as error:
+            stub.wrong.append(f"{self.command} {self.path}: {error!r}")
+            self._write(Answer(500, repr(error)))
+
+    def _write(self, answer):
+        data = answer.body.encode()
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.kind)
+        self.send_header("Content-Length", str(len(data)))
+        if answer.location:
+            self.send_header("Location", answer.location)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_):
+        pass
+
+
+class Running:
+    """A stub with its thread: `url` and `stub`."""
+
+    def __enter__(self):
+        self.stub = Stub()
+        self._http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._http.daemon_threads = True
+        self._http.stub = self.stub
+        self.url = f"http://127.0.0.1:{self._http.server_port}"
+        self._thread = threading.Thread(
+            target=self._http.serve_forever, kwargs={"poll_interval": 0.01}
+        )
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._http.shutdown()
+        self._thread.join()
+        self._http.server_close()

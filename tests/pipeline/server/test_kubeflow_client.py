@@ -1,0 +1,328 @@
+"""The commands for a Kubeflow server, against a stub that takes no wrong request."""
+
+import datetime
+import json
+
+import kfp_stub
+import pytest
+from kfp_stub import PIPELINE
+
+DEFAULTS = {"data-dir": "/data", "epochs": 3, "options": {}, "shuffled": True}
+
+
+def task(name, state, seconds=0, pods=(), error=None):
+    start = kfp_stub.NOW
+    return {
+        "display_name": name,
+        "state": state,
+        "create_time": start.isoformat(),
+        "start_time": start.isoformat(),
+        "end_time": (start + datetime.timedelta(seconds=seconds)).isoformat(),
+        "child_tasks": [{"pod_name": pod} for pod in pods],
+        **({"error": {"code": 13, "message": error}} if error else {}),
+    }
+
+
+def run_state(state, *tasks, **fields):
+    return {"state": state, "run_details": {"task_details": list(tasks)}, **fields}
+
+
+GENERATING = run_state(
+    "RUNNING",
+    task("digits-x7k2p", "RUNNING"),
+    task("root-driver", "SUCCEEDED"),
+    task("root", "RUNNING"),
+    task("ExampleGen-driver", "SUCCEEDED"),
+)
+TRAINING = run_state(
+    "RUNNING",
+    task("ExampleGen-driver", "SUCCEEDED", 4),
+    task("ExampleGen", "SUCCEEDED", 21, ["digits-x7k2p-11"]),
+    task("executor", "SUCCEEDED", 17),
+    task("Trainer-driver", "RUNNING"),
+)
+DONE = run_state(
+    "SUCCEEDED",
+    *TRAINING["run_details"]["task_details"][:3],
+    task("Trainer-driver", "SUCCEEDED", 4),
+    task("Trainer", "SUCCEEDED", 90, ["digits-x7k2p-22"]),
+)
+
+
+def test_submit_makes_pipeline_experiment_and_run_with_all_parameters(stub, distill):
+    status, out, err = distill(
+        "submit", PIPELINE, "--param", "epochs=5", "--param", 'options={"a": [1]}',
+        "--run-name", "first", "--pipeline-root", "minio://bucket/root",
+    )  # fmt: skip
+    ((run_id, run),) = stub.runs.items()
+    assert (status, err.splitlines()) == (
+        0,
+        ["Pipeline    digits, version digits (new)", "Experiment  digits"],
+    )
+    assert out.splitlines()[0] == f"Run         {run_id}"
+    assert out.splitlines()[1].endswith(f"/#/runs/details/{run_id}")
+    assert run["display_name"] == "first"
+    assert run["runtime_config"] == {
+        "parameters": {**DEFAULTS, "epochs": 5, "options": {"a": [1]}},
+        "pipeline_root": "minio://bucket/root",
+    }
+
+
+def test_the_same_file_is_the_same_version_another_is_a_new_one(
+    stub, distill, tmp_path
+):
+    other = tmp_path / "other.yaml"
+    other.write_text(PIPELINE.read_text().replace("/data", "/elsewhere"))
+    stub.max_page_size = 1  # what is sought is on later pages
+    for file, is_new in [(PIPELINE, True), (PIPELINE, False), (other, True)]:
+        _, _, err = distill("submit", file)
+        assert ("(new)" in err) is is_new
+    distill("submit", PIPELINE)
+    assert len(stub.pipelines) == len(stub.experiments) == 1
+    assert len(stub.versions) == 2
+    used = [r["pipeline_version_reference"] for r in stub.runs.values()]
+    assert used[0] == used[1] == used[3] != used[2]
+
+
+def test_submit_for_programs(stub, distill):
+    status, out, _ = distill("submit", PIPELINE, "--experiment", "mine", "--json")
+    result = json.loads(out)
+    (experiment,) = stub.experiments.values()
+    assert status == 0 and experiment["display_name"] == "mine"
+    assert result["run_id"] in stub.runs and result["parameters"] == DEFAULTS
+    assert result["state"] is None
+
+
+def test_wait_shows_nodes_and_ends_with_success(stub, distill):
+    stub.states = [run_state("PENDING"), GENERATING, TRAINING, DONE]
+    status, _, err = distill("submit", PIPELINE, "--wait")
+    assert status == 0
+    assert [line.split() for line in err.splitlines()[2:]] == [
+        ["[1/2]", "ExampleGen", "running"],
+        ["[1/2]", "ExampleGen", "succeeded", "21", "s"],
+        ["[2/2]", "Trainer", "running"],
+        ["[2/2]", "Trainer", "succeeded", "90", "s"],
+        ["Run", "succeeded."],
+    ]
+
+
+@pytest.mark.parametrize("state", ["FAILED", "CANCELED", "SKIPPED"])
+def test_wait_ends_with_1_when_the_run_does_not_succeed(stub, distill, state):
+    stub.states = [run_state(state)]
+    status, _, err = distill("submit", PIPELINE, "--wait")
+    assert (status, err.splitlines()[-1]) == (1, f"Run {state.lower()}.")
+
+
+@pytest.mark.parametrize(
+    ("message", "advice"),
+    [
+        ("ImagePullBackOff: Back-off pulling image", "The image cannot be pulled"),
+        ('secret "minio-key" not found', "A secret that the pipeline refers to"),
+        ("exit code 1", "exit code 1"),
+    ],
+)
+def test_a_failed_node_says_why(stub, distill, message, advice):
+    failed = task("Trainer", "FAILED", 1, error=message)
+    stub.states = [run_state("FAILED", failed)]
+    _, _, err = distill("submit", PIPELINE, "--wait")
+    (line,) = [line for line in err.splitlines() if "Trainer" in line]
+    assert message in line and advice in line
+
+
+def test_wait_outlives_passing_failures(stub, distill):
+    stub.states = [DONE]
+    down = kfp_stub.Answer(503, "no healthy upstream", "text/plain")
+    stub.answers["GET /apis/v2beta1/runs/"] = [down, down, down]
+    assert distill("submit", PIPELINE, "--wait")[0] == 0
+
+
+def test_wait_gives_up_when_the_failures_do_not_pass(stub, distill):
+    stub.answers["GET /apis/v2beta1/runs/"] = kfp_stub.Answer(503, "gone")
+    status, _, err = distill("submit", PIPELINE, "--wait")
+    assert status == 1
+    assert "failed (503). It says: gone" in err.splitlines()[-1]
+
+
+def test_schedule_sends_six_fields_and_shows_the_next_five_moments(stub, distill):
+    status, out, err = distill(
+        "schedule", PIPELINE, "--cron", " 0 0  2 * * * ", "--param", "epochs=9",
+        "--start", "2030-01-31T00:00:00Z", "--end", "2031-01-01T00:00:00+01:00",
+    )  # fmt: skip
+    ((schedule_id, made),) = stub.recurring.items()
+    assert status == 0 and "CRON_SCHEDULE_TIMEZONE" in err
+    assert out.splitlines() == [
+        f"Schedule    digits  {schedule_id}",
+        "Cron        0 0 2 * * *",
+        "Next        Thu 2030-01-31 02:00:00 UTC",
+        "            Fri 2030-02-01 02:00:00 UTC",
+        "            Sat 2030-02-02 02:00:00 UTC",
+        "            Sun 2030-02-03 02:00:00 UTC",
+        "            Mon 2030-02-04 02:00:00 UTC",
+    ]
+    assert made["trigger"]["cron_schedule"] == {
+        "cron": "0 0 2 * * *",
+        "start_time": "2030-01-31T00:00:00Z",
+        "end_time": "2030-12-31T23:00:00Z",
+    }
+    assert made["runtime_config"]["parameters"] == {**DEFAULTS, "epochs": 9}
+    assert made["no_catchup"] is True and made["max_concurrency"] == 1
+    assert made["mode"] == "ENABLE"
+
+
+def test_schedule_options_reach_the_server(stub, distill):
+    _, out, _ = distill(
+        "schedule", PIPELINE, "--cron", "@daily", "--name", "nightly", "--catchup",
+        "--max-concurrency", "3", "--service-account", "runner", "--json",
+    )  # fmt: skip
+    (made,) = stub.recurring.values()
+    assert made["no_catchup"] is False and made["max_concurrency"] == 3
+    assert made["service_account"] == "runner" and made["display_name"] == "nightly"
+    assert len(json.loads(out)["next"]) == 5
+
+
+def test_five_fields_never_reach_the_server(stub, distill):
+    status, _, err = distill("schedule", PIPELINE, "--cron", "0 2 * * *")
+    assert status == 2 and len(err.splitlines()) == 1
+    assert "expected six" in err and stub.requests == []
+
+
+def test_a_second_schedule_of_the_same_name_is_refused(stub, distill):
+    distill("schedule", PIPELINE, "--cron", "@daily")
+    status, _, err = distill("schedule", PIPELINE, "--cron", "@hourly")
+    assert status == 1 and "There is a schedule 'digits' already" in err
+    assert len(stub.recurring) == 1
+
+
+def test_a_schedule_of_cached_sources_is_warned_of(stub, distill, tmp_path):
+    cached = "      ExampleGen:\n        cachingOptions: {enableCache: true}\n"
+    text = PIPELINE.read_text().replace("      ExampleGen:\n", cached, 1)
+    (tmp_path / "cached.yaml").write_text(text)
+    _, _, err = distill("schedule", tmp_path / "cached.yaml", "--cron", "@daily")
+    assert "Warning: ExampleGen may be answered from the cache" in err
+    _, _, err = distill("schedule", PIPELINE, "--cron", "@daily", "--name", "b")
+    assert "Warning" not in err
+
+
+def test_pause_resume_and_delete_by_name_and_by_id(stub, distill):
+    distill("schedule", PIPELINE, "--cron", "0 0 2 * * *", "--name", "nightly")
+    ((schedule_id, made),) = stub.recurring.items()
+    assert distill("pause", "nightly")[0] == 0
+    assert made["status"] == "DISABLED"
+    _, out, _ = distill("schedules")
+    assert out.split() == [
+        "NAME", "STATUS", "CRON", "NEXT", "ID",
+        "nightly", "DISABLED", "0", "0", "2", "*", "*", "*", schedule_id,
+    ]  # fmt: skip
+    assert distill("resume", schedule_id)[0] == 0
+    assert made["status"] == "ENABLED"
+    _, out, _ = distill("schedules", "--json")
+    assert json.loads(out)["schedules"][0]["next"].endswith("T02:00:00Z")
+    assert distill("delete", "nightly")[0] == 0
+    assert stub.recurring == {}
+
+
+def test_no_schedules_are_said_so(stub, distill):
+    assert distill("schedules")[1:] == ("", "There are no schedules.\n")
+
+
+def test_an_unknown_schedule_names_those_that_there_are(stub, distill):
+    distill("schedule", PIPELINE, "--cron", "@daily")
+    status, _, err = distill("pause", "nightly")
+    assert status == 1
+    assert err == "Error: There is no schedule 'nightly'. There are: digits.\n"
+
+
+def test_a_name_that_two_schedules_have_needs_an_id(stub, distill):
+    for name in ("a", "b"):
+        distill("schedule", PIPELINE, "--cron", "@daily", "--name", name)
+    for made in stub.recurring.values():
+        made["display_name"] = "same"
+    status, _, err = distill("delete", "same")
+    assert status == 1 and all(key in err for key in stub.recurring)
+    assert len(stub.recurring) == 2
+
+
+def submitted(stub, distill):
+    distill("submit", PIPELINE)
+    (run_id,) = stub.runs
+    return run_id
+
+
+def test_status_lists_nodes_in_the_pipelines_order(stub, distill):
+    run_id = submitted(stub, distill)
+    stub.states = [GENERATING]
+    status, out, _ = distill("status", run_id)
+    assert status == 0
+    assert [line.split() for line in out.splitlines()[1:]] == [
+        ["ExampleGen", "running"],
+        ["Trainer", "waiting"],
+    ]
+
+
+def test_status_does_without_a_pipeline_that_was_deleted(stub, distill):
+    run_id = submitted(stub, distill)
+    stub.versions.clear()
+    stub.states = [DONE]
+    _, out, _ = distill("status", run_id)
+    names = [line.split()[0] for line in out.splitlines()[1:]]
+    assert names == ["ExampleGen", "Trainer"]
+
+
+def test_status_of_a_failed_run_is_1(stub, distill):
+    run_id = submitted(stub, distill)
+    stub.states = [run_state("FAILED", error={"code": 2, "message": "no quota"})]
+    status, out, _ = distill("status", run_id, "--json")
+    assert status == 1
+    assert (json.loads(out)["state"], json.loads(out)["error"]) == (
+        "FAILED",
+        "no quota",
+    )
+
+
+def test_status_waits(stub, distill):
+    run_id = submitted(stub, distill)
+    stub.states = [GENERATING, GENERATING, DONE]
+    status, out, err = distill("status", run_id, "--wait")
+    assert status == 0 and "Run succeeded." in err and "succeeded" in out
+
+
+def test_logs_are_found_under_the_names_that_pods_have(stub, distill):
+    run_id = submitted(stub, distill)
+    stub.states = [DONE]
+    stub.logs["digits-x7k2p-system-container-impl-11"] = "wrote 1,797 examples\n"
+    stub.logs["digits-x7k2p-22"] = "epoch 1\n"
+    status, out, _ = distill("logs", run_id)
+    assert (status, out.splitlines()) == (
+        0,
+        [
+            "==> ExampleGen <==", "wrote 1,797 examples", "==> Trainer <==", "epoch 1",
+        ],
+    )  # fmt: skip
+    assert distill("logs", run_id, "--node", "Trainer")[1] == "epoch 1\n"
+
+
+def test_a_log_that_is_gone_is_one_line_with_kubectls_way(stub, distill):
+    run_id = submitted(stub, distill)
+    stub.states = [DONE]
+    status, out, err = distill("logs", run_id, "--node", "Trainer")
+    assert (status, out, len(err.splitlines())) == (1, "", 1)
+    assert f"kubectl logs -c main -l pipeline/runid={run_id}" in err
+
+
+def test_logs_of_an_unknown_node_name_those_that_there_are(stub, distill):
+    run_id = submitted(stub, distill)
+    status, _, err = distill("logs", run_id, "--node", "Tuner")
+    assert status == 2 and "it has: ExampleGen, Trainer" in err
+
+
+def test_several_users_need_a_namespace_which_every_request_carries(stub, distill):
+    stub.health["multi_user"] = True
+    status, _, err = distill("submit", PIPELINE)
+    assert status == 2 and "Give --namespace" in err
+    assert distill("submit", PIPELINE, "--namespace", "team")[0] == 0
+    (experiment,) = stub.experiments.values()
+    assert experiment["namespace"] == "team"
+    lists = [
+        q for m, p, q, _ in stub.requests if m == "GET" and p.endswith("pipelines")
+    ]
+    assert [query["namespace"] for query in lists] == ["team"]
