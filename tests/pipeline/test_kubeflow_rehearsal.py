@@ -16,7 +16,8 @@ import json, os, sys
 given = json.loads(sys.argv[1])
 def uri(part, key): return given[part]["artifacts"][key]["artifacts"][0]["uri"]
 def path(part, key):
-    return os.environ["DISTILL_MOUNT_ROOT"] + "/minio" + uri(part, key)[len("minio:/"):]
+    root = os.environ.get("DISTILL_MOUNT_ROOT", "")
+    return root + "/minio" + uri(part, key)[len("minio:/"):]
 def leave(metadata, **artifact):
     os.makedirs(os.path.dirname(given["outputs"]["outputFile"]), exist_ok=True)
     artifact = {"uri": uri("outputs", "model"), "metadata": metadata, **artifact}
