@@ -13,7 +13,7 @@ import traceback
 
 import click
 
-from pipeline.commands import images, kubeflow, runs, serving
+from pipeline.commands import images, kubeflow, reports, runs, serving
 from pipeline.version import VERSION
 from trainer.errors import ConfigError, DistillError
 
@@ -99,6 +99,8 @@ for command in (
     runs.run,
     runs.tune,
     runs.show_config,
+    reports.report,
+    reports.compare,
     images.samples,
     images.predict,
     serving.rollback,
