@@ -13,7 +13,7 @@ import traceback
 
 import click
 
-from pipeline.commands import images, kubeflow, reports, runs, serving
+from pipeline.commands import images, inspection, kubeflow, reports, runs, serving
 from pipeline.version import VERSION
 from trainer.errors import ConfigError, DistillError
 
@@ -104,6 +104,13 @@ for command in (
     images.samples,
     images.predict,
     serving.rollback,
+    inspection.runs,
+    inspection.explain,
+    inspection.artifacts,
+    inspection.show,
+    inspection.lineage,
+    inspection.diff,
+    inspection.gc,
     kubeflow.kubeflow,
 ):
     cli.add_command(command)

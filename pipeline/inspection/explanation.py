@@ -105,6 +105,8 @@ def explain(store: Store, asked: str | None = None) -> Explanation:
     reasons = tuple(reason for gate in gates for reason in gate.reasons)
     if summary.error:
         reasons = (summary.error, *reasons)
+    elif summary.state == FAILED:
+        reasons = ("ML Metadata does not say why; its log does.", *reasons)
     verdict = summaries.verdict_of(summaries.outputs(graph, run.name, "ModelBlessing"))
     teacher, student, data = _chain(graph, run.name, verdict)
     if not rollbacks:
@@ -118,7 +120,7 @@ def explain(store: Store, asked: str | None = None) -> Explanation:
         teacher=teacher,
         student=student,
         rollbacks=rollbacks,
-        versions=_versions(run, student, data),
+        versions=_versions(run, student),
     )
 
 
@@ -219,29 +221,26 @@ def _gates(graph: Graph, run: str) -> tuple[Gate, ...]:
     for kind in ("ModelBlessing", "InfraBlessing"):
         for artifact in summaries.outputs(graph, run, kind):
             verdict = summaries.verdict_of([artifact])
-            checks = sorted(
-                verdict.get("checks", ()), key=lambda c: (c["ok"], _rank(c))
-            )
             is_blessed = artifact.properties.get("blessed", verdict.get("blessed"))
-            reasons = [*verdict.get("reasons", ())]
-            gone = payloads.read(artifact).problem if not verdict else ""
-            if gone and not is_blessed:
-                reasons.append(f"The reason is not known. {gone}")
+            given = verdict.get("reasons", ())
+            reasons = [str(r) for r in (given if isinstance(given, list) else ())]
+            if not verdict and not is_blessed:
+                problem = payloads.read(artifact).problem
+                reasons.append(
+                    f"{artifact.node} does not say why: its verdict.json cannot be read. "
+                    f"{problem}".strip()
+                )
             gates.append(
                 Gate(
                     node=artifact.node,
                     artifact=artifact.id,
                     blessed=None if is_blessed is None else bool(is_blessed),
                     reasons=tuple(reasons),
-                    checks=tuple(checks),
+                    checks=tuple(payloads.checks_of(verdict)),
                     served=verdict.get("served"),
                 )
             )
     return tuple(gates)
-
-
-def _rank(check: Mapping[str, Any]) -> bool:
-    return check["slice"] != "overall"
 
 
 def _chain(
@@ -290,9 +289,7 @@ def _model(artifact: ArtifactRecord | None, accuracy: float | None) -> Model | N
     )
 
 
-def _versions(
-    run: RunRecord, student: Model | None, data: Mapping[str, Any]
-) -> dict[str, str]:
+def _versions(run: RunRecord, student: Model | None) -> dict[str, str]:
     own = run.properties.get("tfx_distill_version")
     versions = {"tfx-distill": str(own)} if own else {}
     return versions | dict(student.versions if student else {})

@@ -33,13 +33,13 @@ def _explanation(place: str, error: Exception) -> str:
             f"{place} does not answer. Is the ML Metadata server running, and may this "
             "machine reach it? In a cluster, forward its port first."
         )
-    if "locked" in lower or "busy" in lower:
+    if "subset of" in lower or "malformed" in lower or "not a database" in lower:
+        return f"{place} is damaged. Restore it from a copy; nothing was changed."
+    if "locked" in lower or "concurrent writes" in lower:
         return (
             f"{place} is locked: another process is writing in it. Wait for it, then "
             "try again."
         )
-    if "subset of tables" in lower or "malformed" in lower or "not a database" in lower:
-        return f"{place} is damaged. Restore it from a copy; nothing was changed."
     if "version" in lower and ("upgrade" in lower or "migrat" in lower):
         return _other_version(place, text)
     if "readonly database" in lower:

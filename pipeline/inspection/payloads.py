@@ -6,43 +6,17 @@ the payload says so in a line, and never raises.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pipeline.inspection.records import DELETED, ArtifactRecord
+from pipeline.inspection import data_payloads
+from pipeline.inspection.contents import MAX_ROWS, Payload, Table, short
+from pipeline.inspection.records import DELETED, ArtifactRecord, clean
 
 _MAX_FILES = 20
-_MAX_ROWS = 40
 _LOCAL = "file://"
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Table:
-    """Rows of plain values under column names."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Payload:
-    """What a person wants to see of an artifact's files.
-
-    Attributes:
-        kind: What was read, such as `verdict`; empty when nothing was.
-        facts: Single values by name.
-        tables: Everything else.
-        problem: Why nothing, or not all, could be read; empty otherwise.
-    """
-
-    kind: str = ""
-    facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    tables: tuple[Table, ...] = ()
-    problem: str = ""
 
 
 def read(artifact: ArtifactRecord) -> Payload:
@@ -74,7 +48,15 @@ def read_json(folder: str, name: str) -> dict[str, Any] | None:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return content if isinstance(content, dict) else None
+    return _cleaned(content) if isinstance(content, dict) else None
+
+
+def _cleaned(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {clean(key): _cleaned(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_cleaned(value) for value in content]
+    return clean(content) if isinstance(content, str) else content
 
 
 def model_card(artifact: ArtifactRecord) -> dict[str, Any]:
@@ -82,6 +64,7 @@ def model_card(artifact: ArtifactRecord) -> dict[str, Any]:
     return read_json(artifact.uri, _CARD) or {}
 
 
+_CHECK = {"name", "slice", "bound", "value", "ok"}
 _CARD = "Format-Serving/assets.extra/model_card.json"
 
 
@@ -120,9 +103,20 @@ def _verdict(folder: pathlib.Path) -> Payload | None:
     return Payload(kind="verdict", facts=facts, tables=tuple(tables))
 
 
+def checks_of(verdict: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Every bound of a verdict: those that failed first, and overall ones first."""
+    given = verdict.get("checks", ())
+    checks = [
+        check
+        for check in (given if isinstance(given, list) else ())
+        if isinstance(check, dict) and set(check) >= _CHECK
+    ]
+    return sorted(checks, key=lambda c: (bool(c["ok"]), c["slice"] != "overall"))
+
+
 def checks_table(verdict: Mapping[str, Any]) -> Table:
     """Every bound of a verdict, those that failed first."""
-    checks = sorted(verdict.get("checks", ()), key=lambda check: check["ok"])
+    checks = checks_of(verdict)
     rows = tuple(
         (
             "held" if check["ok"] else "FAILED",
@@ -186,7 +180,7 @@ def _json_file(name: str, rows_of: str | None = None) -> Callable[..., Payload |
 def _objects(title: str, objects: list[dict[str, Any]]) -> Table:
     columns = tuple(dict.fromkeys(key for item in objects for key in item))
     rows = tuple(
-        tuple(item.get(column) for column in columns) for item in objects[:_MAX_ROWS]
+        tuple(item.get(column) for column in columns) for item in objects[:MAX_ROWS]
     )
     return Table(title=title, columns=columns, rows=rows)
 
@@ -206,82 +200,6 @@ def _hyperparameters(folder: pathlib.Path) -> Payload | None:
     return Payload(kind="hyperparameters", facts=_flat(content.get("values", {})))
 
 
-def _schema(folder: pathlib.Path) -> Payload | None:
-    from google.protobuf import text_format
-    from tensorflow_metadata.proto.v0 import schema_pb2
-
-    text = (folder / "schema.pbtxt").read_text(encoding="utf-8")
-    schema = text_format.Parse(text, schema_pb2.Schema())
-    rows = tuple(
-        (
-            feature.name,
-            schema_pb2.FeatureType.Name(feature.type),
-            "x".join(str(dim.size) for dim in feature.shape.dim),
-            feature.domain or "",
-        )
-        for feature in schema.feature
-    )
-    columns = ("feature", "type", "shape", "domain")
-    return Payload(
-        kind="schema", tables=(Table(title="Schema", columns=columns, rows=rows),)
-    )
-
-
-def _statistics(folder: pathlib.Path) -> Payload | None:
-    from tensorflow_metadata.proto.v0 import statistics_pb2 as pb
-
-    rows = []
-    for path in sorted(folder.glob("*/FeatureStats.pb")):
-        statistics = pb.DatasetFeatureStatisticsList.FromString(path.read_bytes())
-        for dataset in statistics.datasets:
-            for feature in dataset.features:
-                rows.append((_split(path), dataset.num_examples, *_feature(feature)))
-    columns = (
-        "split", "examples", "feature", "type", "missing", "unique", "min", "mean",
-        "max",
-    )  # fmt: skip
-    table = Table(title="Statistics", columns=columns, rows=tuple(rows[:_MAX_ROWS]))
-    return Payload(kind="statistics", tables=(table,)) if rows else None
-
-
-def _feature(feature: Any) -> tuple[Any, ...]:
-    from tensorflow_metadata.proto.v0 import statistics_pb2 as pb
-
-    name = feature.name or "/".join(feature.path.step)
-    kind = pb.FeatureNameStatistics.Type.Name(feature.type)
-    if feature.HasField("num_stats"):
-        numbers = feature.num_stats
-        missing = numbers.common_stats.num_missing
-        return name, kind, missing, None, numbers.min, numbers.mean, numbers.max
-    for field in ("string_stats", "bytes_stats"):
-        if feature.HasField(field):
-            stats = getattr(feature, field)
-            missing = stats.common_stats.num_missing
-            return name, kind, missing, stats.unique, None, None, None
-    return name, kind, None, None, None, None, None
-
-
-def _anomalies(folder: pathlib.Path) -> Payload | None:
-    from tensorflow_metadata.proto.v0 import anomalies_pb2
-
-    files = sorted(folder.glob("*/SchemaDiff.pb"))
-    rows = []
-    for path in files:
-        anomalies = anomalies_pb2.Anomalies.FromString(path.read_bytes())
-        for name, info in sorted(anomalies.anomaly_info.items()):
-            rows.append((_split(path), name, info.description))
-    if not files:
-        return None
-    columns = ("split", "feature", "anomaly")
-    table = Table(title="Anomalies", columns=columns, rows=tuple(rows[:_MAX_ROWS]))
-    facts = {"splits": [_split(path) for path in files], "anomalies": len(rows)}
-    return Payload(kind="anomalies", facts=facts, tables=(table,) if rows else ())
-
-
-def _split(path: pathlib.Path) -> str:
-    return path.parent.name.removeprefix("Split-")
-
-
 def _scalars(content: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in content.items() if not isinstance(v, (dict, list))}
 
@@ -297,22 +215,11 @@ def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def short(value: Any) -> str:
-    """A value as a person reads it."""
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 else f"{value:.4g}"
-    if isinstance(value, (list, dict)):
-        return json.dumps(value, ensure_ascii=False)
-    return str(value)
-
-
 _READERS: dict[str, Callable[[pathlib.Path], Payload | None]] = {
     "Examples": _json_file("data_spec.json"),
-    "ExampleStatistics": _statistics,
-    "Schema": _schema,
-    "ExampleAnomalies": _anomalies,
+    "ExampleStatistics": data_payloads.statistics,
+    "Schema": data_payloads.schema,
+    "ExampleAnomalies": data_payloads.anomalies,
     "Model": _model,
     "ModelBlessing": _verdict,
     "InfraBlessing": _verdict,

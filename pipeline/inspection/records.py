@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 RUNNING, COMPLETE, CACHED, FAILED = "RUNNING", "COMPLETE", "CACHED", "FAILED"
 LIVE, DELETED = "LIVE", "DELETED"
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def clean(text: str) -> str:
+    """Text that commands no terminal: whoever writes artifacts writes these strings."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,6 +51,11 @@ class ArtifactRecord:
     node: str = ""
     run: str = ""
     pipeline: str = ""
+
+    def is_of_type(self, name: str | None) -> bool:
+        """Whether its type is called so: in any case, or by what follows its dots."""
+        own = self.type.lower()
+        return name is None or name.lower() in (own, own.rpartition(".")[2])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,7 @@ from pipeline.inspection.records import (
     EventRecord,
     ExecutionRecord,
     RunRecord,
+    clean,
 )
 
 PIPELINES = ("pipeline", "system.Pipeline")
@@ -44,9 +45,9 @@ _WRAPPED = "__value__"
 def artifact(message: Any, made_by: ExecutionRecord | None) -> ArtifactRecord:
     return ArtifactRecord(
         id=message.id,
-        type=message.type.removeprefix(_STANDARD),
-        name=message.name,
-        uri=message.uri,
+        type=clean(message.type).removeprefix(_STANDARD),
+        name=clean(message.name),
+        uri=clean(message.uri),
         state=_state(pb.Artifact.State, message.state),
         created_ms=message.create_time_since_epoch,
         updated_ms=message.last_update_time_since_epoch,
@@ -65,13 +66,13 @@ def execution(message: Any, places: Mapping[str, str]) -> ExecutionRecord:
     )
     return ExecutionRecord(
         id=message.id,
-        type=message.type,
-        name=message.name,
+        type=clean(message.type),
+        name=clean(message.name),
         state=_state(pb.Execution.State, message.last_known_state),
         created_ms=message.create_time_since_epoch,
         updated_ms=message.last_update_time_since_epoch,
         properties=values,
-        node=node or message.type.rpartition(".")[2],
+        node=clean(node) or message.type.rpartition(".")[2],
         run=places.get("run", ""),
         pipeline=places.get("pipeline", ""),
     )
@@ -80,7 +81,7 @@ def execution(message: Any, places: Mapping[str, str]) -> ExecutionRecord:
 def run(message: Any) -> RunRecord:
     return RunRecord(
         id=message.id,
-        name=message.name,
+        name=clean(message.name),
         created_ms=message.create_time_since_epoch,
         updated_ms=message.last_update_time_since_epoch,
         properties=properties(message),
@@ -94,7 +95,7 @@ def event(message: Any) -> EventRecord | None:
     return EventRecord(
         execution_id=message.execution_id,
         artifact_id=message.artifact_id,
-        key=next((step.key for step in message.path.steps if step.key), ""),
+        key=next((clean(step.key) for step in message.path.steps if step.key), ""),
         is_output=message.type in _OUTPUTS,
         created_ms=message.milliseconds_since_epoch,
     )
@@ -103,7 +104,7 @@ def event(message: Any) -> EventRecord | None:
 def properties(message: Any) -> dict[str, Any]:
     """Typed and custom properties together, sorted by name."""
     merged = {**message.properties, **message.custom_properties}
-    return {name: _plain(value) for name, value in sorted(merged.items())}
+    return {clean(name): _plain(value) for name, value in sorted(merged.items())}
 
 
 def _plain(value: Any) -> Any:
@@ -116,6 +117,8 @@ def _plain(value: Any) -> Any:
     plain = getattr(value, kind)
     # Kubeflow keeps every number as a double.
     is_whole = kind == "double_value" and abs(plain) < 2**53 and plain == int(plain)
+    if isinstance(plain, str):
+        return clean(plain)
     return int(plain) if is_whole else plain
 
 

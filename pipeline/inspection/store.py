@@ -151,6 +151,18 @@ class Store:
         graph = self._graph(executions, artifacts)
         return dataclasses.replace(graph, truncated=truncated)
 
+    def around_artifact(self, artifact_id: int) -> Graph:
+        """One artifact and the executions that wrote or read it.
+
+        Raises:
+            DistillError: If it is not there.
+        """
+        artifacts = self._existing(self._artifacts_by_id, {artifact_id}, "artifact")
+        events = self._events(self._store.get_events_by_artifact_ids, {artifact_id})
+        return self._graph(
+            self._executions_by_id({e.execution_id for e in events}), artifacts
+        )
+
     def everything(self) -> Graph:
         """The whole store."""
         executions = self._ask(self._store.get_executions)
@@ -219,7 +231,7 @@ class Store:
             query = " OR ".join(f"type = '{name}'" for name in kinds)
         else:
             # Types beside ids make this query a hundred times slower.
-            query = f"executions_e.id IN ({', '.join(map(str, sorted(ids)))})"
+            query = f"executions_e.id IN ({_listed(ids)})"
         options = ListOptions(filter_query=query)
         for context in self._ask(self._store.get_contexts, options):
             if context.type in kinds:
@@ -228,7 +240,7 @@ class Store:
     def _ids_in_context(self, context: Message, ids: Collection[int]) -> set[int]:
         options = None
         if len(ids) <= _CHUNK:
-            options = ListOptions(filter_query=f"id >= {min(ids)} AND id <= {max(ids)}")
+            options = ListOptions(filter_query=f"id IN ({_listed(ids)})")
         ask = self._store.get_executions_by_context
         return {message.id for message in self._ask(ask, context.id, options)}
 
@@ -312,3 +324,7 @@ def _chunks(ids: Iterable[int]) -> Iterator[list[int]]:
     ordered = sorted(ids)
     for start in range(0, len(ordered), _CHUNK):
         yield ordered[start : start + _CHUNK]
+
+
+def _listed(ids: Iterable[int]) -> str:
+    return ", ".join(str(id_) for id_ in sorted(ids))

@@ -17,8 +17,8 @@ _SHOWN = ("dataset", "num_parameters", "blessed", "pushed_version", "reason")
 def tree(graph: Graph, record: ArtifactRecord | ExecutionRecord, *, up: bool) -> Tree:
     """What a record comes from, or what came of it.
 
-    A node that is there already is named once more but not opened again; so cycles,
-    which only a damaged store has, end as well.
+    Every node is opened once, where it is nearest to the root; so cycles, which only
+    a damaged store has, end as well.
     """
     root = Tree(label(record), guide_style="dim")
     seen = {_key(record)}
@@ -35,7 +35,7 @@ def tree(graph: Graph, record: ArtifactRecord | ExecutionRecord, *, up: bool) ->
             budget -= 1
             text = label(neighbour, key)
             if _key(neighbour) in seen:
-                branch.add(text.append("  (see above)", style="dim"))
+                branch.add(text.append("  (opened elsewhere)", style="dim"))
                 continue
             seen.add(_key(neighbour))
             waiting.append((branch.add(text), neighbour))
