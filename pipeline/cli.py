@@ -13,7 +13,7 @@ import traceback
 
 import click
 
-from pipeline.commands import images, inspection, kubeflow, runs, serving
+from pipeline.commands import images, inspection, kubeflow, reports, runs, serving
 from pipeline.version import VERSION
 from trainer.errors import ConfigError, DistillError
 
@@ -99,8 +99,11 @@ for command in (
     runs.run,
     runs.tune,
     runs.show_config,
+    reports.report,
+    reports.compare,
     images.samples,
     images.predict,
+    serving.rollback,
     inspection.runs,
     inspection.explain,
     inspection.artifacts,
@@ -108,7 +111,6 @@ for command in (
     inspection.lineage,
     inspection.diff,
     inspection.gc,
-    serving.rollback,
     kubeflow.kubeflow,
 ):
     cli.add_command(command)

@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from pipeline.kubeflow_config import KubeflowConfig
 from trainer import hyperparameters
 from trainer.config import (
     MAX_SEEDS,
@@ -114,6 +115,7 @@ class PipelineConfig(Section):
     pusher: PusherConfig = PusherConfig()
     metadata: MetadataConfig = MetadataConfig()
     beam: BeamConfig = BeamConfig()
+    kubeflow: KubeflowConfig = KubeflowConfig()
 
     def __post_init__(self) -> None:
         require(1 <= self.seeds <= MAX_SEEDS, "seeds", self.seeds, "in [1, 9]")

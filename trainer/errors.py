@@ -1,5 +1,9 @@
 """The one exception type for failures that a user can mend."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+
 
 class DistillError(Exception):
     """An expected failure: where, what was received, what was expected, what to do.
@@ -23,3 +27,13 @@ class ModelError(DistillError):
 
 class Interrupted(DistillError):
     """A person, or the system, asked the run to stop: never a trial's own failure."""
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yields an exception and whatever led to it."""
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or current.__context__

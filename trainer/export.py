@@ -105,8 +105,8 @@ def load_keras(model_dir: str) -> keras.Model:
     except (OSError, ValueError, TypeError) as error:
         reason = str(error).strip().split("\n")[0]
         raise ModelError(
-            f"No Keras model at {path} ({reason}). Train the teacher with "
-            "trainer.teacher.run_fn; its own layers must be registered with Keras."
+            f"No Keras model at {path} ({reason}). Train the model with this pipeline; "
+            "its own layers must be registered with Keras."
         ) from error
 
 

@@ -53,7 +53,7 @@ def submit(
         made,
         run_name or f"{package.name} {now:%Y-%m-%d %H:%M:%S}",
         arguments,
-        pipeline_root=pipeline_root,
+        pipeline_root=pipeline_root or package.pipeline_root,
         service_account=service_account,
     )
     url = f"{client.place}/#/runs/details/{run_id}"
@@ -179,7 +179,8 @@ def schedule(
     schedule_id = client.schedule(
         made, name, arguments, parsed,
         max_concurrency=max_concurrency, start=window.start_text,
-        end=window.end_text, catchup=catchup, pipeline_root=pipeline_root,
+        end=window.end_text, catchup=catchup,
+        pipeline_root=pipeline_root or package.pipeline_root,
         service_account=service_account,
     )  # fmt: skip
     _echo_made(package, made)

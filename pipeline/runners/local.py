@@ -23,7 +23,7 @@ from pipeline import folders, frozen, graph, metadata, results
 from pipeline.config import PipelineConfig
 from pipeline.inspection import summaries
 from pipeline.version import VERSION
-from trainer.errors import DistillError, Interrupted
+from trainer.errors import DistillError, Interrupted, causes
 
 logger = logging.getLogger(__name__)
 
@@ -183,7 +183,7 @@ class _LocalDagRunner(local_dag_runner.LocalDagRunner):
 
 def _explained(node_id: str, error: BaseException) -> DistillError:
     """The failure of a node in a sentence."""
-    chain = list(_causes(error))
+    chain = list(causes(error))
     outcome = _UNCLEAR if node_id == _PUSHER else "Nothing was pushed."
     for cause in chain:
         if isinstance(cause, Interrupted):
@@ -208,15 +208,6 @@ def _explained(node_id: str, error: BaseException) -> DistillError:
         f"{node_id} failed: {type(error).__name__}: {text}. Its log has the rest. "
         f"{outcome}"
     )
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    current: BaseException | None = error
-    while current is not None and id(current) not in seen:
-        seen.add(id(current))
-        yield current
-        current = current.__cause__ or current.__context__
 
 
 @contextlib.contextmanager

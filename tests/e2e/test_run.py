@@ -121,8 +121,12 @@ def test_a_student_over_its_budget_is_not_pushed(place, first):
     versions = place.versions()
     process = place.run("servability.max_parameters=8777", options=())
     assert process.returncode == 3
-    assert "servability.max_parameters: 8,778 overall, must be at" in process.stdout
+    reason = "servability.max_parameters: 8,778 overall, must be at most 8,777: 1 over"
+    assert reason in process.stdout
     assert place.versions() == versions
+    explain = place.command(name="explain")
+    told = subprocess.run(explain, capture_output=True, text=True).stdout
+    assert reason in told
 
 
 def test_the_first_version_comes_back_at_the_top(place, first):

@@ -15,7 +15,12 @@ def distill(*arguments, code="from pipeline.cli import main; main()", **options)
     return subprocess.run(command, capture_output=True, text=True, **options)
 
 
-@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)])
+KUBEFLOW_COMMANDS = (("kubeflow", "compile"), ("kubeflow", "rehearse"))
+
+
+@pytest.mark.parametrize(
+    "command", [(), *((name,) for name in COMMANDS), *KUBEFLOW_COMMANDS]
+)
 def test_help_loads_nothing_heavy(command):
     code = (
         "import sys, atexit\n"
@@ -56,6 +61,10 @@ def test_config_prints_the_resolved_configuration():
         (["run", "--config", "nowhere.yaml"], "Configuration file nowhere.yaml cannot be"),
         (["tune", "--set", "hyperparameters=3"],
          "hyperparameters must be null while tuning searches"),
+        (["kubeflow", "compile"], "Error: Which image? Give --image"),
+        (["kubeflow", "compile", "--image", "a:1", "-o", "p.json"], "takes .yaml"),
+        (["kubeflow", "rehearse", "nowhere.yaml"], "nowhere.yaml cannot be read (No such"),
+        (["kubeflow", "rehearse", "p.yaml", "--param", "a"], "expected NAME=VALUE"),
         (["predict", "--index", "one"], "expected numbers such as 0,1,2"),
         (["predict", "a.png", "--index", "1"], "Give image files or --index, not both."),
         (["samples", "--split", "validation"], "'validation' is not one of"),

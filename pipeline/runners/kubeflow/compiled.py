@@ -33,6 +33,8 @@ class Compiled:
         parameters: Their definitions by name: `parameterType`, `defaultValue`.
         cached_sources: Nodes that read nothing of this pipeline and may be answered
             from the cache: with the same parameters they always would be.
+        pipeline_root: URI of artifacts that it was compiled with. The server does not
+            look at it: each run must be told.
     """
 
     path: pathlib.Path
@@ -41,6 +43,7 @@ class Compiled:
     nodes: tuple[str, ...]
     parameters: Mapping[str, Mapping[str, Any]]
     cached_sources: tuple[str, ...]
+    pipeline_root: str | None = None
 
     def arguments(self, given: Sequence[str]) -> dict[str, Any]:
         """Every parameter's value: the file's default, or what was given.
@@ -122,6 +125,7 @@ def read(path: str | os.PathLike[str]) -> Compiled:
             if task.get("cachingOptions", {}).get("enableCache")
             and not task.get("inputs", {}).get("artifacts")
         ),
+        pipeline_root=spec.get("defaultPipelineRoot"),
     )
 
 

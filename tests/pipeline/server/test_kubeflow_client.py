@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import pathlib
 
 import kfp_stub
 import pytest
@@ -66,6 +67,21 @@ def test_submit_makes_pipeline_experiment_and_run_with_all_parameters(stub, dist
         "parameters": {**DEFAULTS, "epochs": 5, "options": {"a": [1]}},
         "pipeline_root": "minio://bucket/root",
     }
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [((), "s3://compiled/root"), (("--pipeline-root", "gs://given"), "gs://given")],
+)
+def test_a_run_is_told_the_pipeline_root_of_the_file(
+    stub, distill, tmp_path, options, expected
+):
+    path = tmp_path / "digits.yaml"
+    text = pathlib.Path(PIPELINE).read_text()
+    path.write_text(f"defaultPipelineRoot: s3://compiled/root\n{text}")
+    distill("submit", str(path), *options)
+    (run,) = stub.runs.values()
+    assert run["runtime_config"]["pipeline_root"] == expected
 
 
 def test_the_same_file_is_the_same_version_another_is_a_new_one(

@@ -1,0 +1,163 @@
+"""The compiled pipeline, rehearsed task by task, held against a local run."""
+
+import json
+import pathlib
+import runpy
+import subprocess
+
+import pytest
+from runs import DISTILL, Place
+
+pytestmark = pytest.mark.e2e
+
+IMAGE = "registry.example.org/tfx-distill:1.0"
+SETTINGS = (
+    "kubeflow.volumes.data={claim: distill-data}",
+    "kubeflow.volumes.serving={claim: distill-serving}",
+    "kubeflow.cache_data=true",
+)
+
+
+class Cluster:
+    """A rehearsal's folder, and the commands that compile and rehearse there."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.folder = folder
+        self.file, self.work = folder / "pipeline.yaml", folder / "work"
+
+    def compile(self, *sets):
+        options = [word for item in (*SETTINGS, *sets) for word in ("--set", item)]
+        command = [*DISTILL, "kubeflow", "compile", "--config", "smoke", *options]
+        return self._run([*command, "--image", IMAGE, "-o", str(self.file)])
+
+    def rehearse(self, *options):
+        command = [*DISTILL, "kubeflow", "rehearse", str(self.file)]
+        return self._run([*command, "--workdir", str(self.work), *options])
+
+    def _run(self, command):
+        return subprocess.run(command, capture_output=True, text=True)
+
+    def verdict(self, result):
+        """The gate's verdict, as the bucket has it."""
+        (blessing,) = _of(result, "tfx.ModelBlessing")
+        path = self.path(blessing["uri"]) / "verdict.json"
+        return json.loads(path.read_text())
+
+    def path(self, uri):
+        return self.work / "bucket" / uri.replace("://", "/")
+
+
+def _of(result, kind):
+    return [a for a in result["artifacts"].values() if a["type"] == kind]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    return Cluster(tmp_path_factory.mktemp("cluster"))
+
+
+@pytest.fixture(scope="module")
+def first(cluster):
+    """The first rehearsal's result."""
+    process = cluster.compile()
+    assert process.returncode == 0, process.stderr
+    assert "student_epochs = 12" in process.stdout
+    process = cluster.rehearse("--json")
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout)
+
+
+def _states(result):
+    return {task: value["state"] for task, value in result["tasks"].items()}
+
+
+def test_the_student_is_the_local_runs(cluster, first, tmp_path):
+    process = Place(tmp_path).run()
+    assert process.returncode == 0, process.stderr
+    local = json.loads(process.stdout)["student"]["accuracy"]
+    checks = {check["name"]: check for check in cluster.verdict(first)["checks"]}
+    assert checks["gate.min_accuracy"]["value"] == pytest.approx(local, abs=0.002)
+    assert set(_states(first)) == set(json.loads(process.stdout)["nodes"])
+
+
+def test_no_path_of_this_machine_is_recorded(cluster, first):
+    recorded = json.dumps(list(first["artifacts"].values()))
+    assert str(cluster.folder) not in recorded
+    assert '": "/' not in recorded
+
+
+def test_what_is_pushed_is_in_the_bucket_and_on_the_volume(cluster, first):
+    (pushed,) = _of(first, "tfx.PushedModel")
+    assert first["pushed"] == pushed
+    claim, _, version = pushed["metadata"]["pushed_destination"].partition(
+        "://distill-serving/smoke-digits/"
+    )
+    assert claim == "pvc"
+    folder = cluster.work / "volumes" / "distill-serving" / "smoke-digits" / version
+    for name in ("saved_model.pb", "variables/variables.index"):
+        stored = next(cluster.path(pushed["uri"]).rglob(name))
+        assert stored.read_bytes() == (folder / name).read_bytes()
+
+
+def test_logs_are_readable_and_kept(cluster, first):
+    log = pathlib.Path(first["run_dir"], "DistillationTrainer", "log.txt").read_text()
+    assert "INFO trainer.progress: training the student: epoch 12/12" in log
+    assert "FutureWarning" not in log
+    assert "ended well after" in log.splitlines()[-1]
+    assert list((cluster.work / "bucket").rglob("executor-logs"))
+
+
+def test_another_gate_asks_again_and_pushes_nothing(cluster, first):
+    assert cluster.compile("gate.min_accuracy=0.999").returncode == 0
+    process = cluster.rehearse("--kfp-version", "2.14")
+    assert process.returncode == 0, process.stderr
+    assert "Student NOT blessed. Nothing was pushed." in process.stdout
+    assert "gate.min_accuracy: 0." in process.stdout
+    assert "must be at least 0.9990" in process.stdout
+    versions = cluster.work / "volumes" / "distill-serving" / "smoke-digits"
+    assert len([path for path in versions.iterdir() if path.name.isdigit()]) == 1
+    # Nothing before the gate is asked anew, and the list of what is not proved is there.
+    for task in ("TfdsExampleGen", "Teacher", "DistillationTrainer"):
+        assert f"{task:<20} cached" in process.stderr
+    assert "that the claim distill-serving is there" in process.stdout
+
+
+def test_a_run_parameter_trains_another_student(cluster, first):
+    assert cluster.compile().returncode == 0
+    process = cluster.rehearse("--json", "--param", "student_epochs=3")
+    result = json.loads(process.stdout)
+    assert _states(result)["TeacherLogits"] == "cached"
+    assert _states(result)["DistillationTrainer"] == "ran"
+    (student,) = [
+        artifact
+        for artifact in _of(result, "tfx.Model")
+        if artifact["task"] == "DistillationTrainer"
+    ]
+    card = next(cluster.path(student["uri"]).rglob("model_card.json"))
+    assert json.loads(card.read_text())["config"]["student"]["epochs"] == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--param", "student_epoch=3"], "There is no run parameter student_epoch."),
+        (["--param", "student_epochs=many"], "takes a NUMBER_INTEGER, received 'many'"),
+        (["--param", "student_epochs=0"],
+         "DistillationTrainer ended with status 1: student.epochs must be >= 1"),
+        (["--param", "student_epochs=2", "--pipeline-root", "file://here"],
+         "must begin with"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_line(cluster, first, options, message):
+    process = cluster.rehearse(*options)
+    assert process.returncode in (1, 2)
+    assert message in process.stderr
+    assert "Traceback" not in process.stderr
+
+
+def test_compiling_takes_little_more_than_importing_tfxs_compiler(capsys):
+    path = pathlib.Path(__file__).parents[2] / "benchmarks" / "kubeflow_compile.py"
+    script = runpy.run_path(str(path))
+    script["main"](["--config", "smoke", "--smoke"])
+    result = json.loads(capsys.readouterr().out)
+    assert result["ratio"] < 1.3
