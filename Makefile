@@ -2,12 +2,14 @@
 # current. ARGS are handed on, as in: make run ARGS="--config article"
 PYTHON ?= python3
 ARGS ?=
+IMAGE ?= tfx-distill
+IMAGE_BUILD ?= docker build
 BIN := .venv/bin
 LOCK := pip compile setup.py - --extra dev --extra kubeflow --no-emit-index-url \
 	--no-annotate --quiet --custom-compile-command "make lock" $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format docs lock
+.PHONY: help setup run test check format docs lock image
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 15
@@ -39,3 +41,6 @@ lock:  ## Bring both lock files up to setup.py; ARGS=--upgrade for newer version
 		--python-version 3.10 --python-platform x86_64-manylinux_2_28 && \
 	echo "tfx==1.21.*" | "$$uv" $(LOCK) -o requirements/tfx-1.21.lock \
 		--python-version 3.11 --universal
+
+image:  ## Build the image IMAGE for Kubeflow; IMAGE_BUILD="buildah bud" or the like.
+	@$(IMAGE_BUILD) --file kubeflow/Dockerfile --tag $(IMAGE) $(ARGS) .

@@ -13,6 +13,7 @@ _VERSION = (_HERE / "pipeline" / "version.py").read_text().split('"')[-2]
 _INSTALL_REQUIRES = [
     "apache-beam>=2.50,<3",
     "click>=8.1",
+    "jinja2>=3.1",
     "keras>=3.4",
     "keras-tuner>=1.4.7,<2",
     "matplotlib>=3.7",
@@ -42,6 +43,7 @@ _EXTRAS_REQUIRE = {
         "mypy>=1.8",
         "pytest>=8.0",
         "ruff>=0.8",
+        "selenium>=4.20",
         "types-PyYAML",
     ],
     "kubeflow": ["kfp>=2.5,<3"],
@@ -70,7 +72,10 @@ setuptools.setup(
         ]
     ),
     py_modules=["distill_artifacts"],
-    package_data={"pipeline": ["configs/*.yaml", "configs/datasets/*.yaml"]},
+    package_data={
+        "pipeline": ["configs/*.yaml", "configs/datasets/*.yaml"],
+        "pipeline.report": ["templates/*"],
+    },
     install_requires=_INSTALL_REQUIRES,
     extras_require=_EXTRAS_REQUIRE,
     entry_points={"console_scripts": ["distill=pipeline.cli:main"]},

@@ -42,7 +42,7 @@ def artifacts(pipeline_dir: pathlib.Path, run_id: str | None) -> dict[str, str]:
 
 def measure(pipeline_dir: pathlib.Path, run_id: str | None) -> dict:
     """Returns accuracy, parameters and seconds of every student, and the mean."""
-    from trainer import data, export
+    from trainer import data, export, saved_model_files
     from trainer.data_spec import DataSpec
 
     folders = artifacts(pipeline_dir, run_id)
@@ -52,7 +52,7 @@ def measure(pipeline_dir: pathlib.Path, run_id: str | None) -> dict:
     students = []
     for node in sorted(name for name in folders if name.startswith(_NODE)):
         folder = os.path.join(folders[node], "Format-Serving")
-        predictor, card = export.Predictor(folder), export.read_card(folder)
+        predictor, card = export.Predictor(folder), saved_model_files.read_card(folder)
         is_right = predictor.classes(split.images) == split.labels
         students.append(
             {

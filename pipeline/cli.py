@@ -13,7 +13,7 @@ import traceback
 
 import click
 
-from pipeline.commands import images, kubeflow, runs
+from pipeline.commands import images, inspection, kubeflow, reports, runs, serving
 from pipeline.version import VERSION
 from trainer.errors import ConfigError, DistillError
 
@@ -99,8 +99,18 @@ for command in (
     runs.run,
     runs.tune,
     runs.show_config,
+    reports.report,
+    reports.compare,
     images.samples,
     images.predict,
+    serving.rollback,
+    inspection.runs,
+    inspection.explain,
+    inspection.artifacts,
+    inspection.show,
+    inspection.lineage,
+    inspection.diff,
+    inspection.gc,
     kubeflow.kubeflow,
 ):
     cli.add_command(command)

@@ -23,14 +23,15 @@ from trainer.config import (
     DataConfig,
     DistillationConfig,
     EnsembleConfig,
-    GateConfig,
     LiteConfig,
     StudentConfig,
     TeacherConfig,
     ViewsConfig,
 )
 from trainer.errors import ConfigError
+from trainer.gate_config import GateConfig
 from trainer.section import Section, build, require
+from trainer.servability_config import ServabilityConfig
 from trainer.tuning_config import TuningConfig
 
 CONFIGS_DIR = pathlib.Path(__file__).parent / "configs"
@@ -109,6 +110,7 @@ class PipelineConfig(Section):
     control: bool = False  # also train the student from labels alone
     seeds: int = 1  # students, and controls, are trained with as many seeds
     gate: GateConfig = GateConfig()
+    servability: ServabilityConfig = ServabilityConfig()
     lite: LiteConfig = LiteConfig()
     pusher: PusherConfig = PusherConfig()
     metadata: MetadataConfig = MetadataConfig()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Mapping
 from types import TracebackType
+from typing import Any
 
 from rich import box
 from rich.console import Console, Group
@@ -22,6 +25,7 @@ from rich.text import Text
 
 from pipeline.results import ModelResult, NodeResult, RunResult
 from trainer import progress as training_progress
+from trainer.servability_config import BATCH_SIZES
 
 
 class RunDisplay:
@@ -81,7 +85,7 @@ class RunDisplay:
     def node_finished(self, node_id: str, result: NodeResult) -> None:
         self._remove_bar()
         how = "from cache" if result.cached else f"{result.seconds:.1f} s"
-        self._print(f"{self._label:<26} {how:>10}")
+        self._print(f"{self._label:<30} {how:>10}")
 
     def progressed(self, progress: training_progress.Progress) -> None:
         values = "  ".join(
@@ -130,8 +134,16 @@ def result_table(result: RunResult) -> Group:
     table.add_row("accuracy on test", *map(_accuracy, models))
     table.add_row("parameters", *(_count(model.parameters) for model in models))
     table.add_row("size on disk", *(_size(model.bytes) for model in models))
+    for size in BATCH_SIZES:
+        images = "1 image" if size == 1 else f"{size} images"
+        latencies = [_latency(model, size) for model in models]
+        if any(latencies):
+            table.add_row(f"latency of {images}", *latencies)
     agreement = "?" if result.agreement is None else f"{result.agreement:.4f}"
     table.add_row("agreement with the teacher", "", agreement)
+    if "low" in result.paired:
+        table.add_row("difference to the teacher", "", _difference(result.paired))
+        table.add_row("  surely above (95 %)", "", f"{result.paired['low']:+.4f}")
     tables = [table, _lite_table(result)] if result.lite else [table]
     return Group(*tables, *_verdict_lines(result))
 
@@ -167,13 +179,16 @@ def _verdict_lines(result: RunResult) -> list[Text]:
         lines += [Text(f"  {reason}") for reason in result.reasons]
     if result.comparison:
         lines.append(Text(result.comparison["conclusion"], overflow="fold"))
+    if result.served:
+        lines.append(Text(_served(result.served), overflow="fold"))
     if result.pushed:
         lines.append(Text(f"Pushed to {result.pushed}", overflow="fold"))
         if result.newest != result.pushed:
             lines.append(
                 Text(
                     f"That was before; servers take the newest version, {result.newest}. "
-                    "To push this student once more: --set pipeline.cache=false",
+                    "To bring this one back: distill rollback "
+                    f"{os.path.basename(result.pushed)} --reason TEXT",
                     style="bold yellow",
                     overflow="fold",
                 )
@@ -186,8 +201,29 @@ def _accuracy(model: ModelResult) -> str:
     return "?" if model.accuracy is None else f"{model.accuracy:.4f}"
 
 
+def _difference(paired: Mapping[str, float]) -> str:
+    # The sum makes -0.0 of a rounding error 0.0.
+    return f"{round(paired['difference'], 4) + 0.0:+.4f}"
+
+
+def _served(served: Mapping[str, Any]) -> str:
+    """The comparison with what serves now, in a line."""
+    model = f"version {served['version']}" if served["version"] else served["uri"]
+    if served["problem"]:
+        return f"Not compared with what served before ({model}): {served['problem']}"
+    return (
+        f"Against what served before ({model}): {_difference(served)}, "
+        f"surely above {served['low']:+.4f}"
+    )
+
+
 def _count(number: int | None) -> str:
     return "?" if number is None else f"{number:,}"
+
+
+def _latency(model: ModelResult, size: int) -> str:
+    median = model.latency.get(str(size), {}).get("median_ms")
+    return "" if median is None else f"{median:.3g} ms"
 
 
 def _size(size_bytes: int) -> str:

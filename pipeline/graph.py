@@ -9,6 +9,7 @@
                     ├─ DistillationTrainer [2 …]    [Control, Control2 …]
                     ├─ [ControlComparison]
                     ├─ Evaluator
+                    ├─ ServabilityValidator
                     ├─ [LiteConverter]
                     └─ Pusher
 
@@ -41,6 +42,7 @@ from components.distillation_tuner.component import DistillationTuner
 from components.evaluator.component import Evaluator
 from components.lite_converter.component import LiteConverter
 from components.pusher.component import Pusher
+from components.servability.component import ServabilityValidator
 from components.teacher_ensemble.component import TeacherEnsemble
 from components.teacher_logits.component import TeacherLogits
 from components.tfds_example_gen.component import TfdsExampleGen
@@ -54,6 +56,7 @@ def create_pipeline(
     *,
     until: str | None = None,
     hyperparameters_dir: str | None = None,
+    served_model: Any = "latest",
     **arguments: Any,
 ) -> tfx_pipeline.Pipeline:
     """Builds the DAG from a configuration.
@@ -63,6 +66,7 @@ def create_pipeline(
         until: Id of the last node to keep; None: all.
         hyperparameters_dir: Folder of `config.hyperparameters`, as
             `frozen.folder` finds it.
+        served_model: See `Evaluator`.
         **arguments: Further arguments of TFX's Pipeline that depend on where it
             runs, such as `metadata_connection_config`.
     """
@@ -76,12 +80,22 @@ def create_pipeline(
             student_model=student,
             teacher_model=teacher,
             gate=config.gate,
+            served_model=served_model,
+        )
+    )
+    servability = nodes.add(
+        ServabilityValidator(
+            examples=examples,
+            model=student,
+            teacher_model=teacher,
+            servability=config.servability,
         )
     )
     nodes.add(
         Pusher(
             model=student,
             model_blessing=evaluator.outputs["blessing"],
+            infra_blessing=servability.outputs["blessing"],
             lite_models=_add_lite(nodes, config, examples, student),
             serving_dir=str(config.serving_dir),
         )

@@ -115,9 +115,9 @@ def _model_dirs(
 def _of_files(
     files: Sequence[ImageFile], student_dir: str, resize: bool, notices: Console
 ) -> _Images:
-    from trainer import export
+    from trainer import export, saved_model_files
 
-    card = export.read_card(student_dir)
+    card = saved_model_files.read_card(student_dir)
     shape: tuple[int, ...] = (
         card.spec.image_shape if card else export.Predictor(student_dir).image_shape
     )

@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import ml_metadata
 
 from components.checks import OVERALL
 from components.evaluator.verdict import Verdict
+from components.servability.verdict import Measurement, Servability
 from pipeline import metadata
-from trainer import export, lite_scores
+from trainer import lite_scores, saved_model_files
 from trainer.errors import DistillError
 
 
@@ -33,12 +35,15 @@ class ModelResult:
         parameters: Number of weights.
         bytes: Size of its SavedModel.
         path: Folder of its SavedModel.
+        latency: Milliseconds of a call by number of images (`1`, `64`), as
+            `median_ms` and `p95_ms`; empty when it was not measured.
     """
 
     accuracy: float | None
     parameters: int | None
     bytes: int
     path: str
+    latency: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,13 +72,16 @@ class RunResult:
     Attributes:
         dataset: TFDS name of the data that the run really used.
         dataset_version: TFDS version.
-        blessed: Whether the gate let the student pass.
-        reasons: Why not, one line each.
+        blessed: Whether both gates let this student pass.
+        reasons: Why not, one line each, of both gates or the Pusher.
         pushed: Folder of the pushed version; None when nothing was pushed.
         newest: Folder of the newest version where `pushed` lies: another one when
             this student comes from the cache and was pushed before it.
         num_test_examples: Number of images that the gate decided on.
         agreement: Share of test images with the same answer from both models.
+        paired: The student's accuracy minus the teacher's, in pairs: `difference`, its
+            lower one-sided 95 % bound `low`, and the discordant images.
+        served: The same against the model that served before; None without one.
         comparison: What distillation gained, see `trainer.comparison`; None
             without a control.
         teacher: The teacher.
@@ -92,6 +100,8 @@ class RunResult:
     newest: str | None
     num_test_examples: int
     agreement: float | None
+    paired: dict[str, float]
+    served: dict[str, Any] | None
     comparison: dict[str, Any] | None
     teacher: ModelResult
     student: ModelResult
@@ -126,19 +136,29 @@ def collect(
     outputs = {node: metadata.outputs(store, id_) for node, id_ in executions.items()}
     examples = outputs["TfdsExampleGen"]["examples"][0].custom_properties
     verdict = Verdict.load(outputs["Evaluator"]["blessing"][0].uri)
-    pushed = _pushed(outputs["Pusher"]["pushed_model"][0])
+    servability = Servability.load(outputs["ServabilityValidator"]["blessing"][0].uri)
+    pushed_model = outputs["Pusher"]["pushed_model"][0]
+    pushed = _pushed(pushed_model)
+    # Where both gates blessed it, the Pusher may have found that they blessed another.
+    reasons = verdict.reasons + servability.reasons or _refusal(pushed_model)
     return RunResult(
         dataset=examples["dataset"].string_value,
         dataset_version=examples["dataset_version"].string_value,
-        blessed=verdict.blessed,
-        reasons=verdict.reasons,
+        blessed=not reasons,
+        reasons=reasons,
         pushed=pushed,
         newest=_newest(pushed),
         num_test_examples=verdict.num_examples,
         agreement=verdict.agreement,
+        paired=dict(verdict.paired.get(OVERALL, {})),
+        served=dataclasses.asdict(verdict.served) if verdict.served else None,
         comparison=_comparison(outputs),
-        teacher=_model(_teacher(outputs), verdict.teacher),
-        student=_model(outputs["DistillationTrainer"]["model"][0], verdict.student),
+        teacher=_model(_teacher(outputs), verdict.teacher, servability.teacher),
+        student=_model(
+            outputs["DistillationTrainer"]["model"][0],
+            verdict.student,
+            servability.student,
+        ),
         lite=_lite(outputs),
         nodes=nodes,
         run_id=run_id,
@@ -175,14 +195,15 @@ def _lite(outputs) -> tuple[LiteResult, ...]:
     )
 
 
-def _model(artifact, metrics) -> ModelResult:
+def _model(artifact, metrics, measurement: Measurement) -> ModelResult:
     folder = metadata.saved_model_dir(artifact)
-    card = export.read_card(folder)
+    card = saved_model_files.read_card(folder)
     return ModelResult(
         accuracy=metrics.get(OVERALL, {}).get("accuracy"),
         parameters=card.num_parameters if card else None,
-        bytes=export.saved_model_bytes(folder),
+        bytes=saved_model_files.saved_model_bytes(folder),
         path=folder,
+        latency=measurement.latency,
     )
 
 
@@ -197,6 +218,11 @@ def _pushed(artifact) -> str | None:
             "gone. Run again with --set pipeline.cache=false to push it once more."
         )
     return folder
+
+
+def _refusal(artifact) -> tuple[str, ...]:
+    properties = artifact.custom_properties
+    return (properties["reason"].string_value,) if "reason" in properties else ()
 
 
 def _newest(pushed: str | None) -> str | None:

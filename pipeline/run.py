@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import pathlib
 from collections.abc import Callable, Sequence
@@ -9,6 +11,9 @@ from typing import Any, Protocol, TypeVar
 
 from pipeline import console, folders, frozen, metadata
 from pipeline.config import PipelineConfig
+from trainer.errors import DistillError, Interrupted
+
+logger = logging.getLogger(__name__)
 
 PUSHED = 0
 NOT_BLESSED = 3
@@ -46,8 +51,14 @@ def execute(
     """
 
     def work(config: PipelineConfig, shown: Any, run_dir: pathlib.Path) -> Any:
+        from components.evaluator import door
+        from components.tfds_example_gen import contents, source
         from pipeline.runners import local
 
+        # The gate itself asks again, of what it reads; here nothing is trained yet.
+        builder = source.prepare(config.data)
+        num_examples = contents.num_test_examples(builder, config.data)
+        door.require_resolvable(config.gate, num_examples)
         return local.run(config, shown, run_dir)
 
     def table(result: Any) -> Any:
@@ -95,10 +106,50 @@ def perform(
             if notice:
                 terminal.err.print(display.notice(notice))
             run_dir = folders.make_run_dir(config)
-            result = work(config, shown, run_dir)
+            try:
+                result = work(config, shown, run_dir)
+            except Interrupted:
+                raise
+            except Exception:
+                with contextlib.suppress(DistillError):  # a run that never began
+                    _tell_report(config, run_dir, terminal)
+                raise
         (run_dir / result_name).write_text(result.to_json(), encoding="utf-8")
         if table is None:
             terminal.out.print_json(result.to_json(), indent=2)
         else:
             terminal.out.print(table(result))
+        _report(config, run_dir, terminal)
     return result
+
+
+def _report(
+    config: PipelineConfig, run_dir: pathlib.Path, terminal: console.Terminal
+) -> None:
+    """Writes the report of a run that has ended well.
+
+    What was pushed stays pushed: a report that cannot be written is said loudly, and
+    changes nothing else.
+    """
+    from pipeline import display
+
+    try:
+        _tell_report(config, run_dir, terminal)
+    except Exception as error:
+        logger.exception("The report could not be written")
+        text = str(error) or type(error).__name__
+        terminal.err.print(
+            display.notice(
+                f"The run's report could not be written: {text} The run itself is as "
+                "it is said here; `distill report` tries again."
+            )
+        )
+
+
+def _tell_report(
+    config: PipelineConfig, run_dir: pathlib.Path, terminal: console.Terminal
+) -> None:
+    from pipeline.report import document
+
+    path = document.write_run(config, run_dir.name)
+    terminal.err.print(f"Report {path}", soft_wrap=True, highlight=False, markup=False)

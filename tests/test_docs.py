@@ -64,7 +64,7 @@ def test_cli_page_is_current():
 
 def test_every_key_is_on_the_configuration_page_with_its_default():
     text = (DOCS / "configuration.md").read_text()
-    rows = re.findall(r"^\| `([a-z_.]+)` \|[^|]*\| `([^`]*)` \|", text, re.M)
+    rows = re.findall(r"^\| `([a-z0-9_.]+)` \|[^|]*\| `([^`]*)` \|", text, re.M)
     assert {key: yaml.safe_load(default) for key, default in rows} == DOCUMENTED
 
 
@@ -106,7 +106,7 @@ def test_keys_named_in_the_pages_exist():
     sections = "|".join(field.name for field in dataclasses.fields(PipelineConfig))
     for page in PAGES:
         for key in re.findall(
-            rf"`((?:{sections})\.[a-z_.]+)(?:=[^`]*)?`", page.read_text()
+            rf"`((?:{sections})\.[a-z0-9_.]+)(?:=[^`]*)?`", page.read_text()
         ):
             is_section = any(known.startswith(f"{key}.") for known in DOCUMENTED)
             assert key in {*DOCUMENTED, *FILES} or is_section, f"{page.name}: {key}"

@@ -282,21 +282,6 @@ class DistillationConfig(Section):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GateConfig(Section):
-    """When the student is blessed, on the test split. All bounds are inclusive."""
-
-    min_accuracy: float = 0.98  # overall, in [0, 1]
-    max_accuracy_drop: float = 0.01  # below the teacher, overall, in [0, 1]
-    min_class_accuracy: float = 0.95  # of every class, in [0, 1]
-    max_class_accuracy_drop: float = 0.03  # below the teacher, every class, in [0, 1]
-
-    def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            require(0 <= value <= 1, f"gate.{field.name}", value, "in [0, 1]")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class LiteConfig(Section):
     """The student as LiteRT (TensorFlow Lite) files."""
 

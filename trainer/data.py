@@ -7,7 +7,7 @@ import glob
 import math
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -107,19 +107,33 @@ def load_sample(
     Returns:
         uint8 `(size, height, width, channels)`, the same for equal arguments.
     """
-    total = spec.num_examples[split]
-    size = min(size, total)
-    wanted = np.arange(size) * total // size
+    size = min(size, spec.num_examples[split])
     images = _allocate((size, *spec.image_shape))
-    position = first = 0
+    position = 0
+    for batch in _sampled(files, spec.num_examples[split], size):
+        images[position : position + len(batch)] = decode_examples(batch, spec)
+        position += len(batch)
+    return images[:position]
+
+
+def sample_records(
+    files: Sequence[str], split: str, spec: DataSpec, size: int
+) -> list[bytes]:
+    """The serialized examples that `load_sample` decodes for equal arguments."""
+    size = min(size, spec.num_examples[split])
+    batches = _sampled(files, spec.num_examples[split], size)
+    return [record for batch in batches for record in batch]
+
+
+def _sampled(files: Sequence[str], total: int, size: int) -> Iterator[np.ndarray]:
+    """Batches of `size` serialized examples, evenly spread over `total` records."""
+    wanted = np.arange(size) * total // max(size, 1)
+    first = 0
     for batch in _records(files).batch(_READ_BATCH).as_numpy_iterator():
         inside = wanted[(wanted >= first) & (wanted < first + len(batch))]
         if inside.size:
-            end = position + inside.size
-            images[position:end] = decode_examples(batch[inside - first], spec)
-            position = end
+            yield batch[inside - first]
         first += len(batch)
-    return images[:position]
 
 
 def decode_image(encoded: tf.Tensor, spec: DataSpec) -> tf.Tensor:

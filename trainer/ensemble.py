@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from trainer import data, export
+from trainer import data, saved_model_files
 from trainer.config import AverageConfig
 from trainer.errors import ModelError
 from trainer.teachers import Teachers
@@ -26,7 +26,7 @@ def save(model_dirs: Sequence[str], average: AverageConfig, model_dir: str) -> N
         ModelError: If the members do not fit each other, or have no card.
     """
     Teachers(model_dirs, average)  # refuses members that do not fit each other
-    cards = [export.read_card(folder) for folder in model_dirs]
+    cards = [saved_model_files.read_card(folder) for folder in model_dirs]
     known = [card for card in cards if card is not None]
     if len(known) < len(cards):
         folder = model_dirs[cards.index(None)]
@@ -56,7 +56,7 @@ def save(model_dirs: Sequence[str], average: AverageConfig, model_dir: str) -> N
         history={},
         seconds=sum(card.seconds for card in known),
     )
-    export.write_card(card, model_dir)
+    saved_model_files.write_card(card, model_dir)
 
 
 class _Ensemble(tf.Module):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
 import os
 import platform
 from collections.abc import Mapping
@@ -17,44 +14,10 @@ import tensorflow as tf
 from trainer import data
 from trainer.data_spec import DataSpec
 from trainer.errors import ModelError
+from trainer.saved_model_files import KERAS_FILE, ModelCard, read_card, write_card
 
-# TensorFlow Serving ignores this folder of a SavedModel; tools may use it.
-_CARD_FILE = os.path.join("assets.extra", "model_card.json")
-_KERAS_FILE = os.path.join("assets.extra", "model.keras")
 SIGNATURE = "predict_images"
 _PREDICT_BATCH = 512
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ModelCard:
-    """What a model says of itself; lies inside its SavedModel.
-
-    Attributes:
-        role: `teacher` or `student`.
-        spec: The data it was trained on.
-        num_parameters: Number of weights, trainable and not.
-        config: Resolved sections of the configuration that it was trained with.
-        history: Values by name, one for each epoch.
-        seconds: Wall time of the training.
-        versions: Of Python and the libraries that trained it.
-    """
-
-    role: str
-    spec: DataSpec
-    num_parameters: int
-    config: Mapping[str, Any]
-    history: Mapping[str, list[float]]
-    seconds: float
-    versions: Mapping[str, str]
-
-    def to_json(self) -> str:
-        return json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True)
-
-    @classmethod
-    def from_json(cls, text: str) -> ModelCard:
-        fields = json.loads(text)
-        fields["spec"] = DataSpec.from_json(json.dumps(fields["spec"]))
-        return cls(**fields)
 
 
 def save(
@@ -100,7 +63,7 @@ def save(
     # Without the loss and metrics of its training, which are ours: plain Keras
     # loads it.
     plain = keras.Model(model.input, model.output, name=model.name)
-    plain.save(os.path.join(model_dir, _KERAS_FILE))
+    plain.save(os.path.join(model_dir, KERAS_FILE))
     return card
 
 
@@ -130,62 +93,21 @@ class _Serving(tf.Module):
         )
 
 
-def write_card(card: ModelCard, model_dir: str) -> None:
-    """Puts a card into a SavedModel."""
-    path = os.path.join(model_dir, _CARD_FILE)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(card.to_json())
-
-
 def load_keras(model_dir: str) -> keras.Model:
     """The Keras model beside a SavedModel.
 
     Raises:
         ModelError: If there is none, or Keras cannot load it.
     """
-    path = os.path.join(model_dir, _KERAS_FILE)
+    path = os.path.join(model_dir, KERAS_FILE)
     try:
         return keras.models.load_model(path, compile=False)
     except (OSError, ValueError, TypeError) as error:
         reason = str(error).strip().split("\n")[0]
         raise ModelError(
-            f"No Keras model at {path} ({reason}). Train the teacher with "
-            "trainer.teacher.run_fn; its own layers must be registered with Keras."
+            f"No Keras model at {path} ({reason}). Train the model with this pipeline; "
+            "its own layers must be registered with Keras."
         ) from error
-
-
-def read_card(model_dir: str) -> ModelCard | None:
-    """The card inside a SavedModel; None for a model that is not ours."""
-    try:
-        with open(os.path.join(model_dir, _CARD_FILE), encoding="utf-8") as file:
-            return ModelCard.from_json(file.read())
-    except FileNotFoundError:
-        return None
-
-
-def saved_model_bytes(model_dir: str) -> int:
-    """Size of what a server loads: all files but those in `assets.extra`."""
-    total = 0
-    for folder, _, names in os.walk(model_dir):
-        if os.path.basename(folder) != "assets.extra":
-            total += sum(os.path.getsize(os.path.join(folder, name)) for name in names)
-    return total
-
-
-def content_digest(model_dir: str) -> str:
-    """SHA-256 of the weights and the graph of a SavedModel, hexadecimal."""
-    digest = hashlib.sha256()
-    for folder, folders, names in os.walk(model_dir):
-        folders.sort()
-        if os.path.basename(folder) == "assets.extra":
-            continue
-        for name in sorted(names):
-            path = os.path.join(folder, name)
-            digest.update(os.path.relpath(path, model_dir).encode())
-            with open(path, "rb") as file:
-                digest.update(hashlib.sha256(file.read()).digest())
-    return digest.hexdigest()
 
 
 class Predictor:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from trainer import export, features
+from trainer import export, features, saved_model_files
 from trainer.config import AverageConfig
 from trainer.data_spec import DataSpec
 from trainer.errors import ModelError
@@ -155,7 +155,7 @@ def _digest(
     weights: Sequence[float],
     layers: Sequence[str],
 ) -> str:
-    parts = [export.content_digest(folder) for folder in model_dirs]
+    parts = [saved_model_files.content_digest(folder) for folder in model_dirs]
     if len(parts) == 1 and not layers:
         return parts[0]
     text = json.dumps([parts, average.of, list(weights), list(layers)])

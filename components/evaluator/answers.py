@@ -40,5 +40,7 @@ class Answers:
     @classmethod
     def load(cls, folder: str) -> Answers:
         """Raises FileNotFoundError for an evaluation that did not come so far."""
-        with np.load(os.path.join(folder, FILE_NAME), allow_pickle=False) as arrays:
+        path = os.path.join(folder, FILE_NAME)
+        # NumPy leaves a damaged file open that it opened itself.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             return cls(**dict(arrays))

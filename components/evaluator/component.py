@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from tfx import types
 from tfx.components.evaluator import component as tfx_component
 from tfx.dsl.components.base import executor_spec
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
-from components.evaluator import config, executor
-from trainer.config import GateConfig
+from components.evaluator import config, driver, executor
+from trainer.gate_config import GateConfig
 
 SPLIT = "test"
 
@@ -21,6 +22,7 @@ class EvaluatorSpec(standard_component_specs.EvaluatorSpec):
     PARAMETERS = {
         **standard_component_specs.EvaluatorSpec.PARAMETERS,
         "gate": component_spec.ExecutionParameter(type=str),
+        driver.MODEL_KEY: component_spec.ExecutionParameter(type=str),
     }
 
 
@@ -29,13 +31,14 @@ class Evaluator(tfx_component.Evaluator):
 
     Component `outputs` contains:
      - `evaluation`: Channel of type `standard_artifacts.ModelEvaluation`, TFMA's
-       metrics of both models, overall and per class.
+       metrics of both models, overall and per class, and `answers.npz`.
      - `blessing`: Channel of type `standard_artifacts.ModelBlessing`, with
        `verdict.json`: every bound with its value.
     """
 
     SPEC_CLASS = EvaluatorSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
+    DRIVER_CLASS = driver.Driver
 
     def __init__(
         self,
@@ -44,6 +47,7 @@ class Evaluator(tfx_component.Evaluator):
         student_model: types.BaseChannel,
         teacher_model: types.BaseChannel,
         gate: GateConfig,
+        served_model: Any = driver.LATEST,
     ) -> None:
         """Makes the node.
 
@@ -52,6 +56,9 @@ class Evaluator(tfx_component.Evaluator):
             student_model: Channel of Model: the candidate.
             teacher_model: Channel of Model: the baseline.
             gate: The bounds.
+            served_model: What serves now: `latest`, the model pushed last by ML
+                Metadata, or the uri of a SavedModel, which may be a RuntimeParameter
+                (Kubeflow runs no drivers to find it), or empty for none.
         """
         spec = EvaluatorSpec(
             examples=examples,
@@ -61,6 +68,7 @@ class Evaluator(tfx_component.Evaluator):
             example_splits=json.dumps([SPLIT]),
             fairness_indicator_thresholds="null",
             gate=gate.to_json(),
+            served_model=served_model,
             evaluation=types.Channel(type=standard_artifacts.ModelEvaluation),
             blessing=types.Channel(type=standard_artifacts.ModelBlessing),
         )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.evaluator import metrics
-from trainer.config import GateConfig
 from trainer.data_spec import LABEL_FEATURE
+from trainer.gate_config import GateConfig
 
 STUDENT = "student"
 TEACHER = "teacher"
@@ -17,36 +19,47 @@ CROSS_ENTROPY = "sparse_categorical_crossentropy"
 # Far less than one image counts for in any split that fits a disk.
 TOLERANCE = 1e-6
 
+_OVERALL = config_pb2.SlicingSpec()
+_PER_CLASS = config_pb2.SlicingSpec(feature_keys=[LABEL_FEATURE])
+
 
 def eval_config(gate: GateConfig) -> config_pb2.EvalConfig:
     """Metrics of both models, overall and per class, with the gate's bounds."""
-    per_class = config_pb2.SlicingSpec(feature_keys=[LABEL_FEATURE])
     accuracy = config_pb2.MetricConfig(
         class_name="SparseCategoricalAccuracy",
         # Not `threshold`: TFMA would hold every class to the overall bound.
         per_slice_thresholds=[
-            _bounds(
-                config_pb2.SlicingSpec(), gate.min_accuracy, gate.max_accuracy_drop
+            *_point_bounds(_OVERALL, gate.min_accuracy, gate.max_accuracy_drop),
+            *_point_bounds(
+                _PER_CLASS, gate.min_class_accuracy, gate.max_class_accuracy_drop
             ),
-            _bounds(per_class, gate.min_class_accuracy, gate.max_class_accuracy_drop),
         ],
     )
-    agreement = config_pb2.MetricConfig(
-        class_name=metrics.TeacherAgreement.__name__,
-        module=metrics.__name__,
-        config=f'{{"baseline": "{TEACHER}"}}',
+    paired = _own(metrics.PairedNoninferiority)
+    paired.per_slice_thresholds.append(_value_bound(_OVERALL, lowest=-gate.margin))
+    paired.per_slice_thresholds.append(
+        _value_bound(_PER_CLASS, lowest=-gate.class_margin)
     )
+    agreement = _own(metrics.TeacherAgreement)
+    if gate.min_agreement is not None:
+        bound = _value_bound(_OVERALL, lowest=gate.min_agreement - TOLERANCE)
+        agreement.per_slice_thresholds.append(bound)
+    calibration = _own(metrics.ExpectedCalibrationError)
+    cross_entropy = config_pb2.MetricConfig(class_name="SparseCategoricalCrossentropy")
+    for metric, highest in (
+        (calibration, gate.max_calibration_error),
+        (cross_entropy, gate.max_cross_entropy),
+    ):
+        if highest is not None:
+            bound = _value_bound(_OVERALL, highest=highest + TOLERANCE)
+            metric.per_slice_thresholds.append(bound)
+    count = config_pb2.MetricConfig(class_name="ExampleCount")
     return config_pb2.EvalConfig(
         model_specs=[_model(STUDENT), _model(TEACHER, is_baseline=True)],
-        slicing_specs=[config_pb2.SlicingSpec(), per_class],
+        slicing_specs=[_OVERALL, _PER_CLASS],
         metrics_specs=[
             config_pb2.MetricsSpec(
-                metrics=[
-                    accuracy,
-                    config_pb2.MetricConfig(class_name="SparseCategoricalCrossentropy"),
-                    config_pb2.MetricConfig(class_name="ExampleCount"),
-                    agreement,
-                ]
+                metrics=[accuracy, cross_entropy, count, agreement, paired, calibration]
             )
         ],
     )
@@ -63,16 +76,45 @@ def _model(name: str, is_baseline: bool = False) -> config_pb2.ModelSpec:
     )
 
 
-def _bounds(
-    spec: config_pb2.SlicingSpec, lowest: float, max_drop: float
+def _own(metric: type) -> config_pb2.MetricConfig:
+    return config_pb2.MetricConfig(
+        class_name=metric.__name__,
+        module=metrics.__name__,
+        config=json.dumps({"baseline": TEACHER}),
+    )
+
+
+def _value_bound(
+    spec: config_pb2.SlicingSpec,
+    lowest: float | None = None,
+    highest: float | None = None,
 ) -> config_pb2.PerSliceMetricThreshold:
-    threshold = config_pb2.MetricThreshold(
-        value_threshold=config_pb2.GenericValueThreshold(
-            lower_bound={"value": lowest - TOLERANCE}
-        ),
-        change_threshold=config_pb2.GenericChangeThreshold(
+    value = config_pb2.GenericValueThreshold()
+    if lowest is not None:
+        value.lower_bound.value = lowest
+    if highest is not None:
+        value.upper_bound.value = highest
+    return config_pb2.PerSliceMetricThreshold(
+        slicing_specs=[spec],
+        threshold=config_pb2.MetricThreshold(value_threshold=value),
+    )
+
+
+def _point_bounds(
+    spec: config_pb2.SlicingSpec, lowest: float | None, max_drop: float | None
+) -> list[config_pb2.PerSliceMetricThreshold]:
+    bounds = []
+    if lowest is not None:
+        bounds.append(_value_bound(spec, lowest=lowest - TOLERANCE))
+    if max_drop is not None:
+        change = config_pb2.GenericChangeThreshold(
             absolute={"value": -max_drop - TOLERANCE},
             direction=config_pb2.MetricDirection.HIGHER_IS_BETTER,
-        ),
-    )
-    return config_pb2.PerSliceMetricThreshold(slicing_specs=[spec], threshold=threshold)
+        )
+        threshold = config_pb2.MetricThreshold(change_threshold=change)
+        bounds.append(
+            config_pb2.PerSliceMetricThreshold(
+                slicing_specs=[spec], threshold=threshold
+            )
+        )
+    return bounds

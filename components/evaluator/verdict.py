@@ -19,6 +19,39 @@ SliceMetrics = Mapping[str, Mapping[str, float]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Served:
+    """The student against the model that served before it, on the same images.
+
+    Attributes:
+        uri: Folder of the served model's SavedModel.
+        artifact_id: Of its PushedModel in ML Metadata; None where it was given by uri.
+        version: Its number in the serving folder; empty if it has none.
+        rule: `gate.against_served`.
+        problem: Why it could not be compared; empty when it was.
+        accuracy: Of the served model, in [0, 1].
+        difference: The student's accuracy minus `accuracy`.
+        low: Lower one-sided 95 % bound of `difference`.
+        high: Upper one-sided 95 % bound.
+        only_student: Number of images that only the student answered rightly.
+        only_served: As `only_student`.
+        p_value: McNemar's, exact, two-sided.
+    """
+
+    uri: str
+    artifact_id: int | None
+    version: str
+    rule: str
+    problem: str = ""
+    accuracy: float | None = None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    only_student: int | None = None
+    only_served: int | None = None
+    p_value: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Verdict:
     """The gate's decision on one student.
 
@@ -31,6 +64,10 @@ class Verdict:
         agreement: Share of images with the same answer from both; None if unknown.
         student: The student's metrics by slice.
         teacher: The teacher's metrics by slice.
+        paired: Student minus teacher in pairs, by slice: `difference` of accuracies,
+            `low`, its lower one-sided 95 % bound, and the numbers of images that
+            only one answered rightly, `only_student` and `only_teacher`.
+        served: The comparison with the model that served before; None without one.
     """
 
     blessed: bool
@@ -41,6 +78,8 @@ class Verdict:
     agreement: float | None = None
     student: SliceMetrics = dataclasses.field(default_factory=dict)
     teacher: SliceMetrics = dataclasses.field(default_factory=dict)
+    paired: SliceMetrics = dataclasses.field(default_factory=dict)
+    served: Served | None = None
 
     def save(self, folder: str) -> None:
         text = json.dumps(
@@ -55,9 +94,11 @@ class Verdict:
             fields = json.load(file)
         fields["reasons"] = tuple(fields["reasons"])
         fields["checks"] = tuple(Check(**check) for check in fields["checks"])
+        if fields.get("served"):
+            fields["served"] = Served(**fields["served"])
         return cls(**fields)
 
 
-def refused(reason: str) -> Verdict:
+def refused(*reasons: str) -> Verdict:
     """The verdict when there is nothing to evaluate with."""
-    return Verdict(blessed=False, reasons=(reason,))
+    return Verdict(blessed=False, reasons=reasons)

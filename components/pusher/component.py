@@ -38,6 +38,7 @@ class Pusher(tfx_component.Pusher):
         *,
         model: types.BaseChannel,
         model_blessing: types.BaseChannel,
+        infra_blessing: types.BaseChannel,
         serving_dir: str,
         lite_models: types.BaseChannel | None = None,
     ) -> None:
@@ -45,7 +46,8 @@ class Pusher(tfx_component.Pusher):
 
         Args:
             model: Channel of Model: the student.
-            model_blessing: Channel of ModelBlessing, the gate's answer.
+            model_blessing: Channel of ModelBlessing, the Evaluator's answer.
+            infra_blessing: Channel of InfraBlessing, the ServabilityValidator's.
             serving_dir: Folder that gets a numbered folder for each push.
             lite_models: Channel of LiteModels; they go into each version's
                 `assets.extra/lite`.
@@ -54,6 +56,7 @@ class Pusher(tfx_component.Pusher):
         spec = PusherSpec(
             model=model,
             model_blessing=model_blessing,
+            infra_blessing=infra_blessing,
             lite_models=lite_models,
             push_destination=pusher_pb2.PushDestination(filesystem=filesystem),
             custom_config="null",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import os
-import shutil
-import tempfile
 from typing import Any
 
 from tfx import types
@@ -14,64 +13,112 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
+from components.pusher import blessings, versions
+from trainer import saved_model_files
 from trainer.errors import ModelError
 
+logger = logging.getLogger(__name__)
+
 LITE_MODELS_KEY = "lite_models"
+DIGEST_KEY = "model_digest"
+REASON_KEY = "reason"
 # Servers ignore `assets.extra`.
-_LITE_DIR = os.path.join("assets.extra", "lite")
+_LITE_DIR = os.path.join(saved_model_files.EXTRA_DIR, "lite")
+_MAX_REASON = 2000
+
+Artifacts = dict[str, list[types.Artifact]]
 
 
 class Executor(tfx_executor.Executor):
     """Pushes the blessed student and, where there are some, its LiteRT files.
 
-    Inputs `model`, `model_blessing`, `lite_models`; output `pushed_model`.
+    Inputs `model`, `model_blessing`, `infra_blessing`, `lite_models`; output
+    `pushed_model`.
 
-    TFX's own executor copies file by file into the folder that a server watches.
-    Here it copies into a hidden folder beside it, which becomes the new version
-    by one rename. Versions only grow.
+    TFX's own executor asks whether some model was blessed, and copies file by file
+    into the folder that a server watches. Here the blessings must be this model's;
+    the copy is made in a hidden folder, which becomes the new version by one rename.
+    Versions only grow. Why nothing was pushed is written on the artifact.
     """
 
     def Do(
         self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
+        input_dict: Artifacts,
+        output_dict: Artifacts,
         exec_properties: dict[str, Any],
+    ) -> None:
+        pushed = artifact_utils.get_single_instance(
+            output_dict[standard_component_specs.PUSHED_MODEL_KEY]
+        )
+        model_dir = self.GetModelPath(input_dict)
+        digest = _digest(model_dir)
+        reasons = blessings.refusals(
+            artifact_utils.get_single_instance(
+                input_dict[standard_component_specs.MODEL_KEY]
+            ),
+            digest,
+            _optional(input_dict, standard_component_specs.MODEL_BLESSING_KEY),
+            _optional(input_dict, standard_component_specs.INFRA_BLESSING_KEY),
+        )
+        if reasons:
+            for reason in reasons:
+                logger.warning("Not pushed: %s", reason)
+            self._MarkNotPushed(pushed)
+            pushed.set_string_custom_property(
+                REASON_KEY, "; ".join(reasons)[:_MAX_REASON]
+            )
+            return
+        pushed.set_string_custom_property(DIGEST_KEY, digest)
+        self._push(input_dict, output_dict, exec_properties, pushed)
+
+    def _push(
+        self,
+        input_dict: Artifacts,
+        output_dict: Artifacts,
+        exec_properties: dict[str, Any],
+        pushed: types.Artifact,
     ) -> None:
         key = standard_component_specs.PUSH_DESTINATION_KEY
         destination = pusher_pb2.PushDestination()
         proto_utils.json_to_proto(exec_properties[key], destination)
         serving_dir = destination.filesystem.base_directory
-        pushed = artifact_utils.get_single_instance(
-            output_dict[standard_component_specs.PUSHED_MODEL_KEY]
-        )
-        if "://" in serving_dir or not self.CheckBlessing(input_dict):
+        if "://" in serving_dir:
             # Object stores have no rename: TFX writes saved_model.pb last there.
             super().Do(input_dict, output_dict, exec_properties)
-            if pushed.get_int_custom_property("pushed"):
-                folder = pushed.get_string_custom_property("pushed_destination")
-                _add_lite_models(input_dict, folder)
+            folder = pushed.get_string_custom_property("pushed_destination")
+            _add_lite_models(input_dict, folder)
             return
-        os.makedirs(serving_dir, exist_ok=True)
-        staging_dir = tempfile.mkdtemp(prefix=".staging-", dir=serving_dir)
-        try:
+        with versions.staging(serving_dir) as staging_dir:
             destination.filesystem.base_directory = staging_dir
             staged = {**exec_properties, key: proto_utils.proto_to_json(destination)}
             super().Do(input_dict, output_dict, staged)
-            (staged_version,) = os.listdir(staging_dir)
-            _add_lite_models(input_dict, os.path.join(staging_dir, staged_version))
-            version = _next_version(serving_dir, int(staged_version))
-            pushed_dir = os.path.join(serving_dir, str(version))
-            os.rename(os.path.join(staging_dir, staged_version), pushed_dir)
-        finally:
-            shutil.rmtree(staging_dir, ignore_errors=True)
+            (name,) = os.listdir(staging_dir)
+            staged_dir = os.path.join(staging_dir, name)
+            _add_lite_models(input_dict, staged_dir)
+            version = versions.publish(staged_dir, serving_dir, int(name))
         self._MarkPushed(
-            pushed, pushed_destination=pushed_dir, pushed_version=str(version)
+            pushed,
+            pushed_destination=versions.folder(serving_dir, version),
+            pushed_version=str(version),
         )
 
 
-def _add_lite_models(
-    input_dict: dict[str, list[types.Artifact]], version_dir: str
-) -> None:
+def _digest(model_dir: str) -> str:
+    """Of a model that is there: TFX would take a folder that is gone for an empty one."""
+    if not fileio.exists(model_dir):
+        raise ModelError(
+            f"The student in {model_dir} is gone. "
+            "Run again with --set pipeline.cache=false to train it once more."
+        )
+    return saved_model_files.content_digest(model_dir)
+
+
+def _optional(input_dict: Artifacts, key: str) -> types.Artifact | None:
+    found = input_dict.get(key)
+    return artifact_utils.get_single_instance(found) if found else None
+
+
+def _add_lite_models(input_dict: Artifacts, version_dir: str) -> None:
     if input_dict.get(LITE_MODELS_KEY):
         source = artifact_utils.get_single_uri(input_dict[LITE_MODELS_KEY])
         if not fileio.exists(source):  # TFX would take it for an empty folder
@@ -82,9 +129,3 @@ def _add_lite_models(
         for name in fileio.listdir(source):
             target = os.path.join(version_dir, _LITE_DIR, name)
             io_utils.copy_file(os.path.join(source, name), target)
-
-
-def _next_version(serving_dir: str, proposed: int) -> int:
-    """`proposed`, or the first number above every version that is there."""
-    versions = [int(name) for name in os.listdir(serving_dir) if name.isdigit()]
-    return max([proposed, *(version + 1 for version in versions)])

@@ -192,6 +192,16 @@ def _pieces_by_split(
     return result
 
 
+def num_test_examples(builder: tfds.core.DatasetBuilder, data: DataConfig) -> int:
+    """Number of images in our split `test`, before anything has read them.
+
+    Raises:
+        DataError: If one of the splits cannot be cut.
+    """
+    _pieces_by_split(builder, data)
+    return builder.info.splits[data.splits.test].num_examples
+
+
 def fingerprint(builder: tfds.core.DatasetBuilder) -> str:
     """Hashes what the data set holds: equal data, equal text, on any machine.
 

@@ -10,7 +10,7 @@ import pathlib
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from tfx.dsl.compiler import compiler, constants
@@ -21,6 +21,7 @@ from tfx.proto.orchestration import pipeline_pb2
 
 from pipeline import folders, frozen, graph, metadata, results
 from pipeline.config import PipelineConfig
+from pipeline.inspection import summaries
 from pipeline.version import VERSION
 from trainer.errors import DistillError, Interrupted, causes
 
@@ -102,9 +103,13 @@ def run_nodes(
         try:
             with _signals_as_errors():
                 runner.run_with_ir(ir)
-        except BaseException:
+        except BaseException as error:
+            failure = {
+                summaries.FAILED_NODE: runner.at,
+                summaries.ERROR: str(error) or type(error).__name__,
+            }
             try:
-                _finish(config, connection, run_dir)
+                _finish(config, connection, run_dir, failure)
             except Exception:  # on a full disk, say; the first failure is what counts
                 logger.exception("The end of the run could not be recorded")
             raise
@@ -118,6 +123,7 @@ class _LocalDagRunner(local_dag_runner.LocalDagRunner):
     def __init__(self, run_id: str, watcher: Watcher) -> None:
         super().__init__()
         self._run_id, self._watcher = run_id, watcher
+        self.at = ""  # the node that runs
         self.executions: dict[str, int] = {}
         self.results: dict[str, results.NodeResult] = {}
 
@@ -132,7 +138,7 @@ class _LocalDagRunner(local_dag_runner.LocalDagRunner):
             pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: self._run_id}
         )
         for index, node in enumerate(pipeline.nodes):
-            node_id = node.pipeline_node.node_info.id
+            self.at = node_id = node.pipeline_node.node_info.id
             self._watcher.node_started(node_id, index, len(pipeline.nodes))
             start = time.monotonic()
             try:
@@ -232,12 +238,21 @@ def _signals_as_errors() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _finish(config: PipelineConfig, connection: Any, run_dir: pathlib.Path) -> None:
+def _finish(
+    config: PipelineConfig,
+    connection: Any,
+    run_dir: pathlib.Path,
+    failure: Mapping[str, str] | None = None,
+) -> None:
     """Leaves no execution running and the run described, however it ended."""
     with tfx_metadata.Metadata(connection) as handle:
         metadata.fail_unfinished(handle.store, config.pipeline_name)
         metadata.describe_run(
             handle.store,
             run_dir.name,
-            {"config": config.to_yaml(), "tfx_distill_version": VERSION},
+            {
+                "config": config.to_yaml(),
+                "tfx_distill_version": VERSION,
+                **(failure or {}),
+            },
         )

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from components.tfds_example_gen import source
 from trainer import training
+from trainer.data_spec import DataSpec
 
 
 @pytest.fixture
@@ -57,3 +58,17 @@ def teacher(examples, tmp_path_factory):
     trained = training.train_teacher(train, evaluation, spec, digit_models.TEACHER)
     folder = tmp_path_factory.mktemp("teacher")
     return digit_models.artifact(trained.model, spec, "teacher", folder)
+
+
+@pytest.fixture(scope="session")
+def student_model(examples, teacher):
+    """A good student, as a Keras model."""
+    return digit_models.train_student(examples, teacher)
+
+
+@pytest.fixture(scope="session")
+def student(student_model, examples, tmp_path_factory):
+    """The Model artifact of a good student."""
+    spec = DataSpec.load(examples.uri)
+    folder = tmp_path_factory.mktemp("student")
+    return digit_models.artifact(student_model, spec, "student", folder)

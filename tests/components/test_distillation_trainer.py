@@ -16,7 +16,7 @@ from tfx.utils import path_utils
 from components.distillation_trainer.executor import Executor
 from components.teacher_logits.executor import Executor as AskExecutor
 from distill_artifacts import TeacherLogits
-from trainer import export
+from trainer import export, saved_model_files
 from trainer.config import (
     AverageConfig,
     DistillationConfig,
@@ -68,7 +68,7 @@ def answers(examples, teacher, tmp_path):
 
 
 def _card(model):
-    return export.read_card(path_utils.serving_model_path(model.uri))
+    return saved_model_files.read_card(path_utils.serving_model_path(model.uri))
 
 
 def test_the_student_says_how_it_was_made(train, examples):
@@ -127,7 +127,7 @@ def test_answers_of_another_teacher_are_refused(train, answers, examples, tmp_pa
 
 
 def test_the_answers_say_whose_they_are(answers, teacher, examples):
-    digest = export.content_digest(digit_models.serving_path(teacher))
+    digest = saved_model_files.content_digest(digit_models.serving_path(teacher))
     assert answers.get_string_custom_property("teacher") == digest
     fingerprint = DataSpec.load(examples.uri).fingerprint
     assert answers.get_string_custom_property("data_fingerprint") == fingerprint

@@ -1,140 +1,148 @@
 """The gate, with the real Evaluator: nothing weak is blessed, and it says why."""
 
-import json
+import dataclasses
 import os
 
 import digit_models
+import evaluations
 import numpy as np
 import pytest
 import tensorflow as tf
-from tfx.dsl.components.base import base_beam_executor
+from evaluations import GATE, PAIRED
 from tfx.types import standard_artifacts
-from tfx.utils import proto_utils
 
-from components.evaluator import config, executor
-from components.evaluator.verdict import Verdict
-from trainer import export
-from trainer.config import GateConfig
+from trainer import comparison, noninferiority
 from trainer.data_spec import DataSpec
-
-GATE = GateConfig(
-    min_accuracy=0.85,
-    max_accuracy_drop=0.1,
-    min_class_accuracy=0.5,
-    max_class_accuracy_drop=0.4,
-)
-# Overall, a student that never answers 5 is within these.
-GATE_BLIND_OVERALL = GateConfig(
-    min_accuracy=0.5,
-    max_accuracy_drop=0.5,
-    min_class_accuracy=0.5,
-    max_class_accuracy_drop=0.4,
-)
 
 
 @pytest.fixture(scope="module")
-def student_model(examples, teacher):
-    return digit_models.train_student(examples, teacher)
+def good(examples, teacher, student, tmp_path_factory):
+    """The evaluation of a good student."""
+    folder = tmp_path_factory.mktemp("good")
+    return evaluations.evaluate(folder, examples, student, [teacher])
 
 
 @pytest.fixture
 def evaluate(examples, teacher, tmp_path):
-    """A function that evaluates a Keras model; returns blessing and verdict."""
+    """A function that evaluates a Keras model."""
 
-    def run(model, *, gate=GATE, baseline=True, data=examples):
+    def run(model, *, gate=GATE, data=examples):
         spec = DataSpec.load(examples.uri)
         student = digit_models.artifact(model, spec, "student", tmp_path / "student")
-        return _do(tmp_path, data, student, [teacher] if baseline else [], gate)
+        return evaluations.evaluate(tmp_path, data, student, [teacher], gate)
 
     return run
 
 
-def _do(tmp_path, examples, student, baselines, gate):
-    evaluation = standard_artifacts.ModelEvaluation()
-    blessing = standard_artifacts.ModelBlessing()
-    for artifact, name in ((evaluation, "evaluation"), (blessing, "blessing")):
-        artifact.uri = str(tmp_path / name)
-        os.makedirs(artifact.uri)
-    context = base_beam_executor.BaseBeamExecutor.Context(
-        beam_pipeline_args=[], tmp_dir=str(tmp_path / "tmp"), unique_id="1"
+def test_a_good_student_is_blessed(good):
+    assert good.files == ["BLESSED"]
+    assert good.blessing.get_int_custom_property("blessed") == 1
+    assert (good.verdict.blessed, good.verdict.reasons) == (True, ())
+    assert (good.verdict.num_examples, good.verdict.split) == (360, "test")
+    assert 0.85 < good.verdict.agreement <= 1.0
+
+
+def test_the_verdict_holds_the_models_real_accuracy(good, student_model, examples):
+    images, labels = _test_images(examples), _test_labels(examples)
+    accuracy = np.mean(np.asarray(student_model(images)).argmax(1) == labels)
+    measured = good.verdict.student["overall"]["accuracy"]
+    assert measured == pytest.approx(accuracy, abs=1e-5)
+
+
+def test_the_paired_bound_is_that_of_the_answers_overall_and_per_class(good):
+    answers = good.answers
+    right, teacher_right = (
+        probabilities.argmax(1) == answers.labels
+        for probabilities in (answers.student, answers.teacher)
     )
-    executor.Executor(context).Do(
-        {"examples": [examples], "model": [student], "baseline_model": baselines},
-        {"evaluation": [evaluation], "blessing": [blessing]},
-        {
-            "eval_config": proto_utils.proto_to_json(config.eval_config(gate)),
-            "example_splits": json.dumps(["test"]),
-            "gate": gate.to_json(),
-        },
-    )
-    return blessing, Verdict.load(blessing.uri)
+    five = answers.labels == digit_models.FIVE
+    for name, mask in (("overall", five | ~five), ("5", five)):
+        counts = comparison.paired(right[mask], teacher_right[mask])
+        low = noninferiority.lower_bound(
+            counts.only_first, counts.only_second, int(mask.sum())
+        )
+        assert good.verdict.paired[name] == {
+            "low": pytest.approx(low),
+            "difference": pytest.approx(counts.difference),
+            "only_student": counts.only_first,
+            "only_teacher": counts.only_second,
+        }
 
 
-def _files(blessing):
-    return sorted(set(os.listdir(blessing.uri)) - {"verdict.json"})
+def test_calibration_and_cross_entropy_of_both_are_in_the_verdict(good):
+    answers = good.answers
+    for probabilities, metrics in (
+        (answers.student, good.verdict.student["overall"]),
+        (answers.teacher, good.verdict.teacher["overall"]),
+    ):
+        given = probabilities[np.arange(360), answers.labels]
+        entropy = -np.mean(np.log(np.maximum(given, 1e-7)))
+        assert metrics["cross_entropy"] == pytest.approx(entropy, abs=1e-4)
+        confidence = probabilities.max(1)
+        gap = confidence - (probabilities.argmax(1) == answers.labels)
+        places = np.digitize(confidence, np.arange(1, 15) / 15, right=True)
+        error = np.abs(np.bincount(places, gap)).sum() / 360
+        assert metrics["calibration_error"] == pytest.approx(error, abs=1e-4)
 
 
-def test_a_good_student_is_blessed(evaluate, student_model):
-    blessing, verdict = evaluate(student_model)
-    assert _files(blessing) == ["BLESSED"]
-    assert blessing.get_int_custom_property("blessed") == 1
-    assert (verdict.blessed, verdict.reasons) == (True, ())
-    assert (verdict.num_examples, verdict.split) == (360, "test")
-    assert 0.85 < verdict.agreement <= 1.0
-
-
-def test_the_verdict_holds_the_models_real_accuracy(
-    evaluate, student_model, teacher, examples
+def test_a_student_beyond_the_margin_is_refused_by_the_paired_bound_alone(
+    evaluate, examples, teacher
 ):
-    _, verdict = evaluate(student_model)
-    predictor = export.Predictor(digit_models.serving_path(teacher))
-    answers = predictor.predict(_test_images(examples))["class"]
-    mine = np.asarray(student_model(_test_images(examples))).argmax(1)
-    labels = _test_labels(examples)
-    accuracy = np.mean(mine == labels)
-    assert verdict.student["overall"]["accuracy"] == pytest.approx(accuracy, abs=1e-5)
-    assert verdict.agreement == pytest.approx(np.mean(mine == answers), abs=1e-5)
-
-
-def test_a_student_of_shuffled_labels_is_not_blessed(evaluate, examples, teacher):
     model = digit_models.train_student(examples, teacher, shuffled_labels=True)
-    blessing, verdict = evaluate(model)
-    assert _files(blessing) == ["NOT_BLESSED"]
-    assert "gate.min_accuracy: 0." in verdict.reasons[0]
-
-
-def test_a_student_with_nan_weights_is_not_blessed(evaluate, student_model):
-    broken = digit_models.with_last_layer(student_model, lambda w: w * np.nan)
-    blessing, verdict = evaluate(broken)
-    assert _files(blessing) == ["NOT_BLESSED"]
-    assert not verdict.blessed
+    evaluated = evaluate(model, gate=PAIRED)
+    assert evaluated.files == ["NOT_BLESSED"]
+    assert evaluated.verdict.reasons[0].startswith("gate.margin: -0.")
+    assert "overall, must be at least -0.2000" in evaluated.verdict.reasons[0]
 
 
 def test_a_student_that_is_bad_at_one_digit_only_is_not_blessed(
     evaluate, student_model
 ):
     model = digit_models.with_last_layer(student_model, digit_models.never_five)
-    blessing, verdict = evaluate(model, gate=GATE_BLIND_OVERALL)
-    assert _files(blessing) == ["NOT_BLESSED"]
-    assert blessing.get_int_custom_property("blessed") == 0
-    failed = {check.slice for check in verdict.checks if not check.ok}
-    assert failed == {"5"}
-    assert verdict.reasons[0].startswith("gate.min_class_accuracy: 0.0000 class 5")
+    evaluated = evaluate(model, gate=PAIRED)
+    assert evaluated.files == ["NOT_BLESSED"]
+    assert evaluated.blessing.get_int_custom_property("blessed") == 0
+    failed = [(c.name, c.slice) for c in evaluated.verdict.checks if not c.ok]
+    assert failed == [("gate.class_margin", "5")]
 
 
-def test_without_a_teacher_nothing_is_blessed(evaluate, student_model):
-    blessing, verdict = evaluate(student_model, baseline=False)
-    assert _files(blessing) == ["NOT_BLESSED"]
-    assert verdict.reasons == ("there is no teacher to compare the student with",)
+def test_point_bounds_and_optional_bounds_refuse_too(evaluate, student_model):
+    gate = dataclasses.replace(
+        PAIRED,
+        min_accuracy=1.0,
+        min_agreement=1.0,
+        max_calibration_error=0.0,
+        max_cross_entropy=0.0,
+    )
+    verdict = evaluate(student_model, gate=gate).verdict
+    assert [check.name for check in verdict.checks if not check.ok] == [
+        "gate.min_accuracy",
+        "gate.min_agreement",
+        "gate.max_calibration_error",
+        "gate.max_cross_entropy",
+    ]
+    assert "must be at most 0.0000" in verdict.reasons[-1]
 
 
-def test_a_class_without_a_test_image_is_not_blessed(
+def test_only_the_student_is_held_to_its_bounds(good, evaluate, student_model):
+    # Between the two models' values: the teacher breaks what the student keeps.
+    student, teacher = (
+        slices["overall"]["calibration_error"]
+        for slices in (good.verdict.student, good.verdict.teacher)
+    )
+    highest = (student + teacher) / 2
+    gate = dataclasses.replace(PAIRED, max_calibration_error=highest)
+    assert evaluate(student_model, gate=gate).verdict.blessed == (student < teacher)
+
+
+def test_a_class_with_too_few_test_images_is_not_blessed(
     evaluate, student_model, examples, tmp_path
 ):
     fewer = _without_label(examples, digit_models.FIVE, tmp_path / "fewer")
-    blessing, verdict = evaluate(student_model, data=fewer)
-    assert _files(blessing) == ["NOT_BLESSED"]
-    assert verdict.reasons[0].startswith("gate.min_class_accuracy: no value class 5")
+    evaluated = evaluate(student_model, data=fewer)
+    assert evaluated.files == ["NOT_BLESSED"]
+    reason = "gate.min_class_size: 0 class 5, must be at least 20: 20 short"
+    assert evaluated.verdict.reasons[0] == reason
 
 
 def _test_examples(examples):
@@ -165,10 +173,12 @@ def _without_label(examples, label, folder):
     artifact.copy_from(examples)
     artifact.uri = str(folder)
     os.makedirs(folder / "Split-test")
-    DataSpec.load(examples.uri).save(artifact.uri)
     path = str(folder / "Split-test" / "data_tfrecord-00000-of-00001.gz")
+    kept = [r for r, example in _test_examples(examples) if _label(example) != label]
     with tf.io.TFRecordWriter(path, "GZIP") as writer:
-        for record, example in _test_examples(examples):
-            if _label(example) != label:
-                writer.write(record)
+        for record in kept:
+            writer.write(record)
+    spec = DataSpec.load(examples.uri)
+    sizes = {**spec.num_examples, "test": len(kept)}
+    dataclasses.replace(spec, num_examples=sizes).save(artifact.uri)
     return artifact

@@ -1,35 +1,73 @@
 """A version appears whole or not at all, and only for a blessed student."""
 
+import json
 import os
 import pathlib
+import shutil
+import threading
 
 import pytest
 from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
+from components.pusher import versions
 from components.pusher.executor import Executor
 from distill_artifacts import LiteModels
+from trainer import saved_model_files
 from trainer.errors import ModelError
 
 
 @pytest.fixture
-def push(tmp_path):
-    """A function that pushes a folder with a file; returns the artifact."""
-    model = standard_artifacts.Model()
-    model.uri = str(tmp_path / "model")
+def model(tmp_path):
+    artifact = standard_artifacts.Model()
+    artifact.uri = str(tmp_path / "model")
     (tmp_path / "model" / "Format-Serving").mkdir(parents=True)
     (tmp_path / "model" / "Format-Serving" / "saved_model.pb").write_text("graph")
+    return artifact
+
+
+@pytest.fixture
+def blessings(tmp_path, model):
+    """Both gates' blessings of `model`, by the Pusher's input."""
+    digest = saved_model_files.content_digest(f"{model.uri}/Format-Serving")
+    made = {}
+    for key, kind in (
+        ("model_blessing", standard_artifacts.ModelBlessing),
+        ("infra_blessing", standard_artifacts.InfraBlessing),
+    ):
+        made[key] = kind()
+        made[key].uri = str(tmp_path / key)
+        (tmp_path / key).mkdir()
+        made[key].set_int_custom_property("blessed", 1)
+        made[key].set_string_custom_property("current_model", model.uri)
+        made[key].set_string_custom_property("model_digest", digest)
+        _decide(made[key], blessed=True)
+    return made
+
+
+def _decide(blessing, blessed, reasons=()):
+    verdict = {"blessed": blessed, "reasons": list(reasons)}
+    pathlib.Path(blessing.uri, "verdict.json").write_text(json.dumps(verdict))
+
+
+def _refuse(blessing, reason):
+    blessing.set_int_custom_property("blessed", 0)
+    _decide(blessing, blessed=False, reasons=[reason])
+
+
+@pytest.fixture
+def push(tmp_path, model, blessings):
+    """A function that pushes `model` with what is left in `blessings`."""
     destination = pusher_pb2.PushDestination()
     destination.filesystem.base_directory = str(tmp_path / "serving")
     properties = {"push_destination": proto_utils.proto_to_json(destination)}
 
-    def run(blessed=1, **further):
-        blessing = standard_artifacts.ModelBlessing()
-        blessing.set_int_custom_property("blessed", blessed)
+    def run(**further):
         pushed = standard_artifacts.PushedModel()
         pushed.uri = str(tmp_path / "pushed")
-        inputs = {"model": [model], "model_blessing": [blessing], **further}
+        given = {key: [blessing] for key, blessing in blessings.items()}
+        inputs = {"model": [model], **given, **further}
         Executor().Do(inputs, {"pushed_model": [pushed]}, properties)
         return pushed
 
@@ -47,7 +85,12 @@ def lite_models(tmp_path):
 
 def _versions(tmp_path):
     serving = tmp_path / "serving"
-    return sorted(os.listdir(serving)) if serving.exists() else []
+    return sorted(set(os.listdir(serving)) - {".lock"}) if serving.exists() else []
+
+
+def _reason(pushed):
+    assert pushed.get_int_custom_property("pushed") == 0
+    return pushed.get_string_custom_property("reason")
 
 
 def test_a_blessed_student_becomes_a_version(push, tmp_path):
@@ -71,14 +114,85 @@ def test_litert_files_that_are_gone_leave_no_version(push, lite_models, tmp_path
     assert _versions(tmp_path) == []
 
 
-def test_without_a_blessing_no_litert_file_is_pushed(push, lite_models, tmp_path):
-    push(blessed=0, lite_models=[lite_models])
+@pytest.mark.parametrize("gate", ["model_blessing", "infra_blessing"])
+def test_what_a_gate_refuses_is_not_pushed_and_says_why(
+    push, blessings, lite_models, tmp_path, gate
+):
+    _refuse(blessings[gate], "too weak")
+    assert _reason(push(lite_models=[lite_models])) == "too weak"
     assert _versions(tmp_path) == []
 
 
-def test_a_student_that_is_not_blessed_is_not_pushed(push, tmp_path):
-    assert push(blessed=0).get_int_custom_property("pushed") == 0
+def test_the_reasons_of_both_gates_are_told(push, blessings):
+    _refuse(blessings["model_blessing"], "too weak")
+    _refuse(blessings["infra_blessing"], "too slow")
+    assert _reason(push()) == "too weak; too slow"
+
+
+@pytest.mark.parametrize("gate", ["model_blessing", "infra_blessing"])
+def test_without_a_blessing_nothing_is_pushed(push, blessings, tmp_path, gate):
+    del blessings[gate]
+    assert "there is no blessing of the" in _reason(push())
     assert _versions(tmp_path) == []
+
+
+@pytest.mark.parametrize("gate", ["model_blessing", "infra_blessing"])
+def test_a_blessing_of_another_model_is_none(push, blessings, tmp_path, gate):
+    blessings[gate].set_string_custom_property("current_model", "/another")
+    assert "blessed another model, /another, not" in _reason(push())
+    assert _versions(tmp_path) == []
+
+
+def test_a_model_that_was_changed_after_its_blessing_is_not_pushed(push, model):
+    pathlib.Path(model.uri, "Format-Serving", "saved_model.pb").write_text("other")
+    assert "was changed after the Evaluator blessed it" in _reason(push())
+
+
+@pytest.mark.parametrize("text", [None, "{", '{"blessed": false}', "[]"])
+def test_a_verdict_that_is_gone_or_edited_blesses_nothing(push, blessings, text):
+    path = pathlib.Path(blessings["model_blessing"].uri, "verdict.json")
+    path.unlink() if text is None else path.write_text(text)
+    assert "the Evaluator's verdict in " in _reason(push())
+
+
+def test_a_student_that_is_gone_fails_the_node(push, model, tmp_path):
+    shutil.rmtree(model.uri)
+    with pytest.raises(ModelError, match="The student in .* is gone"):
+        push()
+    assert _versions(tmp_path) == []
+
+
+def test_the_record_names_the_content(push, model):
+    digest = saved_model_files.content_digest(f"{model.uri}/Format-Serving")
+    assert push().get_string_custom_property("model_digest") == digest
+
+
+def test_the_same_student_again_is_no_second_version(push, tmp_path, lite_models):
+    first, again = push(), push()
+    assert len(_versions(tmp_path)) == 1
+    for name in ("pushed_version", "pushed_destination"):
+        assert again.get_string_custom_property(name) == (
+            first.get_string_custom_property(name)
+        )
+    push(lite_models=[lite_models])
+    assert len(_versions(tmp_path)) == 2
+
+
+def test_what_a_killed_push_left_is_removed(push, tmp_path):
+    (tmp_path / "serving" / ".staging-killed" / "1").mkdir(parents=True)
+    push()
+    assert not (tmp_path / "serving" / ".staging-killed").exists()
+
+
+def test_what_another_push_works_on_is_left_alone(push, tmp_path):
+    with versions.staging(str(tmp_path / "serving")) as other:
+        thread = threading.Thread(target=push)
+        thread.start()
+        thread.join(0.3)
+        assert os.path.isdir(other)
+        assert [name for name in _versions(tmp_path) if name.isdigit()] == []
+    thread.join()
+    assert len(_versions(tmp_path)) == 1
 
 
 def test_versions_only_grow(push, tmp_path):

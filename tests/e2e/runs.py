@@ -30,4 +30,5 @@ class Place:
         )
 
     def versions(self) -> list[str]:
-        return sorted(os.listdir(self.serving_dir)) if self.serving_dir.exists() else []
+        there = os.listdir(self.serving_dir) if self.serving_dir.exists() else []
+        return sorted(name for name in there if name.isdigit())

@@ -49,6 +49,12 @@ def test_a_run_says_what_it_pushed(place, first):
     assert _cached(result) == []
 
 
+def test_a_run_says_how_quick_both_models_are(first):
+    _, result = first
+    for model in (result["teacher"], result["student"]):
+        assert all(model["latency"][size]["median_ms"] > 0 for size in ("1", "64"))
+
+
 def test_the_pushed_version_holds_the_litert_files(first):
     _, result = first
     folder = pathlib.Path(result["pushed"], "assets.extra", "lite")
@@ -60,7 +66,7 @@ def test_the_pushed_version_holds_the_litert_files(first):
 
 def test_library_noise_goes_to_the_log_and_progress_to_the_person(place, first):
     process, _ = first
-    assert "[11/11] Pusher" in process.stderr
+    assert "[12/12] Pusher" in process.stderr
     assert "training the student: epoch 12/12" in process.stderr
     for noise in ("Warning", "WARNING", "INFO", "TF_", "cuda"):
         assert noise not in process.stderr
@@ -109,6 +115,50 @@ def test_a_student_below_its_bound_is_not_pushed(place, first):
     assert "gate.min_accuracy: 0." in process.stdout
     assert "must be at least 1.0000: 0.0" in process.stdout
     assert place.versions() == versions
+
+
+def test_a_student_over_its_budget_is_not_pushed(place, first):
+    versions = place.versions()
+    process = place.run("servability.max_parameters=8777", options=())
+    assert process.returncode == 3
+    reason = "servability.max_parameters: 8,778 overall, must be at most 8,777: 1 over"
+    assert reason in process.stdout
+    assert place.versions() == versions
+    explain = place.command(name="explain")
+    told = subprocess.run(explain, capture_output=True, text=True).stdout
+    assert reason in told
+
+
+def test_the_first_version_comes_back_at_the_top(place, first):
+    versions = place.versions()
+    first_version = pathlib.Path(first[1]["pushed"]).name
+    command = [*place.command(name="rollback"), first_version, "--reason", "a test"]
+    process = subprocess.run([*command, "--json"], capture_output=True, text=True)
+    done = json.loads(process.stdout)
+    assert str(done["rolled_back_to"]) == first_version
+    assert place.versions() == [*versions, str(done["version"])]
+    result = json.loads(place.run().stdout)
+    assert result["newest"] == done["pushed"]
+
+
+def test_a_margin_that_the_test_cannot_resolve_is_refused_before_anything_runs(
+    place, first
+):
+    process = place.run("gate.margin=0.005", options=())
+    assert process.returncode == 2
+    assert "gate.margin is 0.005, and the test split has 360 images" in process.stderr
+    assert "[1/" not in process.stderr
+
+
+def test_a_new_student_is_compared_with_the_one_that_serves(place, first):
+    process = place.run("student.seed=3")
+    result = json.loads(process.stdout)
+    version = pathlib.Path(result["served"]["uri"]).name
+    assert result["served"]["version"] == version
+    assert version in place.versions()
+    assert result["served"]["low"] < result["served"]["difference"]
+    again = json.loads(place.run("student.seed=3").stdout)
+    assert _cached(again) == list(again["nodes"])
 
 
 def test_ctrl_c_while_training_leaves_nothing_and_the_next_run_goes_on(place, first):

@@ -29,6 +29,13 @@ def result():
         newest="/serving/1",
         num_test_examples=10_000,
         agreement=0.99,
+        paired={
+            "difference": -0.0018,
+            "low": -0.00311,
+            "only_student": 15,
+            "only_teacher": 33,
+        },
+        served=None,
         comparison=None,
         teacher=model,
         student=model,
@@ -70,3 +77,25 @@ def test_litert_files_are_in_the_json(result):
         "latency_ms": 0.01094,
         "path": "/lite/int8.tflite",
     }
+
+
+def test_the_paired_bound_is_beside_the_difference(result):
+    lines = [line.split() for line in _shown(result).splitlines()]
+    assert ["difference", "to", "the", "teacher", "-0.0018"] in lines
+    assert ["surely", "above", "(95", "%)", "-0.0031"] in lines
+    assert "surely" not in _shown(dataclasses.replace(result, paired={}))
+
+
+def test_the_model_that_served_before_has_a_line(result):
+    served = {
+        "uri": "/serving/3",
+        "version": "3",
+        "problem": "",
+        "difference": 0.002,
+        "low": -0.0005,
+    }
+    line = "Against what served before (version 3): +0.0020, surely above -0.0005"
+    assert line in _shown(dataclasses.replace(result, served=served))
+    broken = {**served, "version": "", "problem": "No loadable model"}
+    shown = _shown(dataclasses.replace(result, served=broken))
+    assert "Not compared with what served before (/serving/3): No loadable" in shown

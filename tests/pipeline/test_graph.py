@@ -5,6 +5,7 @@ import re
 import pytest
 import yaml
 from tfx.dsl.compiler import compiler
+from tfx.orchestration import data_types
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
 from pipeline import graph
@@ -31,7 +32,15 @@ def _ids(*overrides, **options):
 
 def test_without_options_there_is_one_node_for_each_task():
     rest = ["Teacher", "TeacherLogits", "DistillationTrainer", "Evaluator"]
-    assert sorted(_ids()) == sorted([*DATA, *rest, "LiteConverter", "Pusher"])
+    last = ["ServabilityValidator", "LiteConverter", "Pusher"]
+    assert sorted(_ids()) == sorted([*DATA, *rest, *last])
+
+
+def test_the_pusher_waits_for_both_gates():
+    nodes = {node.id: node for node in _pipeline().components}
+    given = nodes["Pusher"].inputs
+    assert given["model_blessing"] == nodes["Evaluator"].outputs["blessing"]
+    assert given["infra_blessing"] == nodes["ServabilityValidator"].outputs["blessing"]
 
 
 def test_litert_files_go_to_the_pusher():
@@ -88,6 +97,20 @@ def test_tfx_compiles_the_whole_dag_for_kubeflow(tmp_path):
     ).run(_pipeline(*EVERYTHING))
     spec = yaml.safe_load((tmp_path / "pipeline.yaml").read_text())
     assert set(spec["root"]["dag"]["tasks"]) == set(_ids(*EVERYTHING))
+
+
+def test_on_kubeflow_what_serves_is_a_parameter_of_the_run(tmp_path):
+    parameter = data_types.RuntimeParameter("served-model", ptype=str, default="")
+    settings = kubeflow_v2_dag_runner.KubeflowV2DagRunnerConfig(
+        default_image="example/image:1", use_pipeline_spec_2_1=True
+    )
+    kubeflow_v2_dag_runner.KubeflowV2DagRunner(
+        settings, output_dir=str(tmp_path), output_filename="pipeline.yaml"
+    ).run(_pipeline(served_model=parameter))
+    spec = yaml.safe_load((tmp_path / "pipeline.yaml").read_text())
+    assert "served-model" in spec["root"]["inputDefinitions"]["parameters"]
+    task = spec["root"]["dag"]["tasks"]["Evaluator"]["inputs"]["parameters"]
+    assert task["served_model"] == {"componentInputParameter": "served-model"}
 
 
 def test_nothing_trains_before_the_anomaly_gate():

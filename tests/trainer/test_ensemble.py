@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from trainer import ensemble, export, models
+from trainer import ensemble, export, models, saved_model_files
 from trainer.config import AverageConfig
 from trainer.errors import ModelError
 from trainer.teachers import Teachers
@@ -42,7 +42,7 @@ def test_it_answers_as_its_members_averaged(members, average, evaluation, tmp_pa
 
 def test_its_card_adds_its_members_up(members, spec, tmp_path):
     ensemble.save(members, AverageConfig(), str(tmp_path))
-    card = export.read_card(str(tmp_path))
+    card = saved_model_files.read_card(str(tmp_path))
     assert (card.spec, card.num_parameters, card.seconds) == (spec, 2 * 1091, 2)
 
 

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from small_data import example, png
 
-from trainer import export
+from trainer import export, saved_model_files
 from trainer.errors import ModelError
 
 
@@ -60,7 +60,7 @@ def test_plain_tensorflow_in_another_process_gives_the_same_classes(
 
 
 def test_the_card_says_what_the_model_was_trained_on(exported, spec):
-    card = export.read_card(exported[1])
+    card = saved_model_files.read_card(exported[1])
     assert (card.role, card.spec, card.num_parameters) == ("teacher", spec, 1091)
 
 

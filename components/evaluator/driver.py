@@ -1,0 +1,112 @@
+"""Finds the model that serves now, before TFX decides on the cache.
+
+The answer becomes two execution properties. A student that is asked about a second
+time, because nothing else changed, is compared with the same model as the first time,
+and comes from the cache: its own push does not count.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+from ml_metadata.proto import metadata_store_pb2
+from tfx.dsl.components.base import base_driver
+from tfx.orchestration.portable import base_driver as ir_base_driver
+from tfx.orchestration.portable import data_types
+from tfx.proto.orchestration import driver_output_pb2
+from tfx.types import artifact_utils, standard_artifacts
+from tfx.utils import path_utils
+
+from trainer import saved_model_files
+
+logger = logging.getLogger(__name__)
+
+LATEST = "latest"
+MODEL_KEY = "served_model"
+URI_KEY = "served_model_uri"
+ARTIFACT_KEY = "served_artifact_id"
+
+
+# The first base is what TFX's compiler demands, the second what its launcher runs.
+class Driver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
+    """Resolves `served_model: latest` from ML Metadata.
+
+    Kubeflow runs no drivers: there the model is given by its uri.
+    """
+
+    def __init__(self, metadata_handle: Any) -> None:
+        base_driver.BaseDriver.__init__(self, metadata_handle)
+        ir_base_driver.BaseDriver.__init__(self, metadata_handle)
+
+    def run(
+        self, execution_info: data_types.ExecutionInfo
+    ) -> driver_output_pb2.DriverOutput:
+        """Adds uri and artifact id of the served model, empty and 0 for none."""
+        result = driver_output_pb2.DriverOutput()
+        if execution_info.exec_properties.get(MODEL_KEY) != LATEST:
+            return result
+        model_uri = artifact_utils.get_single_uri(execution_info.input_dict["model"])
+        student_dir = path_utils.serving_model_path(model_uri)
+        with self._mlmd_connection as handle:
+            pushed = served(handle.store, execution_info.pipeline_info.id, student_dir)
+        folder = _folder(pushed) if pushed else ""
+        result.exec_properties[URI_KEY].string_value = folder
+        result.exec_properties[ARTIFACT_KEY].int_value = pushed.id if pushed else 0
+        return result
+
+
+def served(
+    store: Any, pipeline_name: str, student_dir: str
+) -> metadata_store_pb2.Artifact | None:
+    """The newest pushed model of a pipeline that is not this student.
+
+    A version whose folder is gone serves nobody: the one before it counts.
+
+    Args:
+        store: ML Metadata.
+        pipeline_name: Whose models.
+        student_dir: Folder of the student's SavedModel.
+    """
+    context = store.get_context_by_type_and_name("pipeline", pipeline_name)
+    kinds = store.get_artifact_types()
+    pushed_type = [
+        kind.id
+        for kind in kinds
+        if kind.name == standard_artifacts.PushedModel.TYPE_NAME
+    ]
+    if context is None or not pushed_type:
+        return None
+    student_digest = None
+    for artifact in sorted(
+        store.get_artifacts_by_context(context.id), key=lambda a: a.id, reverse=True
+    ):
+        if artifact.type_id not in pushed_type:
+            continue
+        if not artifact.custom_properties["pushed"].int_value:
+            continue
+        if not os.path.isdir(_folder(artifact)):
+            logger.warning(
+                "Version %s was pushed, and its folder is gone", _folder(artifact)
+            )
+            continue
+        if student_digest is None:
+            student_digest = _digest_of(student_dir)
+        if _digest(artifact) != student_digest:
+            return artifact
+    return None
+
+
+def _folder(artifact: metadata_store_pb2.Artifact) -> str:
+    return artifact.custom_properties["pushed_destination"].string_value
+
+
+def _digest(artifact: metadata_store_pb2.Artifact) -> str:
+    """Of the pushed model: as the Pusher noted it, or of its folder."""
+    noted = artifact.custom_properties["model_digest"].string_value
+    return noted or _digest_of(_folder(artifact))
+
+
+def _digest_of(model_dir: str) -> str:
+    return saved_model_files.content_digest(model_dir)

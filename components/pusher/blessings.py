@@ -1,0 +1,88 @@
+"""Why a student may not be pushed, read from the gates' blessings."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from tfx import types
+from tfx.components.util import model_utils
+from tfx.dsl.io import fileio
+
+_VERDICT = "verdict.json"
+_MAX_STATED = 5
+_MODEL_URI_KEY, _DIGEST_KEY = "current_model", "model_digest"
+
+
+def refusals(
+    model: types.Artifact,
+    digest: str,
+    model_blessing: types.Artifact | None,
+    infra_blessing: types.Artifact | None,
+) -> list[str]:
+    """The reasons not to push a model, one line each; empty when both gates bless it.
+
+    Args:
+        model: What is to be pushed.
+        digest: `saved_model_files.content_digest` of its SavedModel.
+        model_blessing: The Evaluator's.
+        infra_blessing: The ServabilityValidator's.
+    """
+    reasons = []
+    for gate, blessing, is_blessed in (
+        ("Evaluator", model_blessing, model_utils.is_model_blessed),
+        ("ServabilityValidator", infra_blessing, model_utils.is_infra_validated),
+    ):
+        if blessing is None:
+            reasons.append(f"there is no blessing of the {gate}")
+            continue
+        verdict = _verdict(blessing)
+        if not is_blessed(blessing):
+            reasons += _stated(gate, (verdict or {}).get("reasons"))
+        elif verdict is None:
+            reasons.append(f"the {gate}'s verdict in {blessing.uri} cannot be read")
+        elif verdict.get("blessed") is not True:
+            reasons.append(
+                f"the {gate}'s verdict in {blessing.uri} is not its blessing's"
+            )
+        else:
+            reasons += _of_another(gate, blessing, model, digest)
+    return reasons
+
+
+def _stated(gate: str, reasons: Any) -> list[str]:
+    """What a gate said, or the beginning of it: its verdict has the rest."""
+    if not isinstance(reasons, list) or not reasons:
+        return [f"the {gate} gave no reason"]
+    more = len(reasons) - _MAX_STATED
+    rest = [f"and {more} more of the {gate}"] if more > 0 else []
+    return [str(reason) for reason in reasons[:_MAX_STATED]] + rest
+
+
+def _of_another(
+    gate: str, blessing: types.Artifact, model: types.Artifact, digest: str
+) -> list[str]:
+    blessed_uri = blessing.get_string_custom_property(_MODEL_URI_KEY)
+    if blessed_uri != model.uri:
+        return [
+            f"the {gate} blessed another model, {blessed_uri or 'which it does not name'}"
+            f", not {model.uri}"
+        ]
+    blessed_digest = blessing.get_string_custom_property(_DIGEST_KEY)
+    if blessed_digest and blessed_digest != digest:
+        return [f"the model in {model.uri} was changed after the {gate} blessed it"]
+    return []
+
+
+def _verdict(blessing: types.Artifact) -> dict[str, Any] | None:
+    """The decision beside a blessing; None when it is gone or damaged."""
+    path = os.path.join(blessing.uri, _VERDICT)
+    try:
+        if not fileio.exists(path):
+            return None
+        with fileio.open(path) as file:
+            verdict = json.loads(file.read())
+    except (OSError, ValueError):
+        return None
+    return verdict if isinstance(verdict, dict) else None

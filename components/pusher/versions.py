@@ -1,0 +1,94 @@
+"""The folder that a model server watches: numbered versions, each whole or absent.
+
+Needs no TensorFlow. A version is made in a hidden folder beside the others, written
+out to the disk, and gets its number by one rename, which happens or does not. One
+process at a time works in a serving folder, so what is hidden there when its turn
+comes was left by one that was killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+
+from trainer import saved_model_files
+
+_LOCK = ".lock"
+_STAGING = ".staging-"
+
+
+def numbers(serving_dir: str) -> list[int]:
+    """All versions that are there, ascending."""
+    if not os.path.isdir(serving_dir):
+        return []
+    return sorted(int(name) for name in os.listdir(serving_dir) if name.isdigit())
+
+
+def folder(serving_dir: str, version: int) -> str:
+    return os.path.join(serving_dir, str(version))
+
+
+@contextlib.contextmanager
+def staging(serving_dir: str) -> Iterator[str]:
+    """A hidden folder to make a version in; gone afterwards, as are older ones.
+
+    Waits until no other process works in the serving folder. The system lets go of
+    the lock when a process ends, however it ends.
+    """
+    os.makedirs(serving_dir, exist_ok=True)
+    with open(os.path.join(serving_dir, _LOCK), "a", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for name in os.listdir(serving_dir):
+            if name.startswith(_STAGING):
+                shutil.rmtree(os.path.join(serving_dir, name), ignore_errors=True)
+        staging_dir = tempfile.mkdtemp(prefix=_STAGING, dir=serving_dir)
+        try:
+            yield staging_dir
+        finally:
+            shutil.rmtree(staging_dir, ignore_errors=True)
+
+
+def publish(staged: str, serving_dir: str, proposed: int) -> int:
+    """Makes a finished folder the newest version, unless the newest is just like it.
+
+    A run that was killed between the rename and its record finds its version again.
+
+    Args:
+        staged: Folder inside `staging`, with the whole version.
+        serving_dir: The folder that a server watches.
+        proposed: The version's number, unless a higher one is there.
+
+    Returns:
+        The version that now holds the content of `staged`.
+    """
+    there = numbers(serving_dir)
+    if there:
+        newest = folder(serving_dir, there[-1])
+        digests = map(saved_model_files.folder_digest, (staged, newest))
+        if len(set(digests)) == 1:
+            return there[-1]
+    version = max([proposed, *(number + 1 for number in there)])
+    _write_out(staged)
+    os.rename(staged, folder(serving_dir, version))
+    _sync(serving_dir)
+    return version
+
+
+def _write_out(top: str) -> None:
+    """Has the system write a folder to the disk: a crash of the machine keeps it."""
+    for directory, _, names in os.walk(top, topdown=False):
+        for name in names:
+            _sync(os.path.join(directory, name))
+        _sync(directory)
+
+
+def _sync(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,64 @@
+"""Commands that act on what is served."""
+
+from __future__ import annotations
+
+import getpass
+
+import click
+
+from pipeline.commands import options
+from pipeline.config import load_config
+
+
+@click.command()
+@options.configured
+@click.argument("version", type=click.IntRange(min=1), required=False)
+@click.option("--reason", required=True, help="Why; kept in ML Metadata.")
+@click.option("--by", metavar="NAME", help="Who asks; default: your login name.")
+@options.json_option("Print what was done as one JSON object.")
+def rollback(
+    file: str | None,
+    overrides: tuple[str, ...],
+    debug: bool,
+    version: int | None,
+    reason: str,
+    by: str | None,
+    as_json: bool,
+) -> None:
+    """Make an earlier version the newest again.
+
+    VERSION is the number of a folder in the serving folder; default: the one before
+    the newest. Its content gets a new, higher number, so that servers take it. It
+    must have been pushed by a recorded run, and still be what was pushed.
+
+    \b
+    Examples:
+      distill rollback --reason "misreads sevens"
+      distill rollback 1795559639 --reason "misreads sevens" --by "Ada Lovelace"
+    """
+    if not reason.strip():
+        raise click.UsageError("--reason: received nothing, expected a sentence.")
+    config = load_config(file, overrides)
+    from pipeline import rollback as rollback_module
+
+    done = rollback_module.roll_back(
+        config, version, reason=reason.strip(), by=by or _login_name()
+    )
+    if as_json:
+        click.echo(done.to_json())
+        return
+    click.echo(
+        f"Version {done.version} has the content of version {done.rolled_back_to} and is "
+        f"the newest now, after {done.rolled_back_from}.\n{done.pushed}"
+    )
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (
+        ImportError,
+        KeyError,
+        OSError,
+    ):  # as in a container with a number for a user
+        raise click.UsageError("This user has no login name; give --by NAME.") from None

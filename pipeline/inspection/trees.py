@@ -1,0 +1,88 @@
+"""A lineage as a tree in the terminal, or as a graph in Graphviz's language."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from rich.text import Text
+from rich.tree import Tree
+
+from pipeline.inspection.records import ArtifactRecord, ExecutionRecord, Graph
+
+MAX_LINES = 200
+_SHOWN = ("dataset", "num_parameters", "blessed", "pushed_version", "reason")
+
+
+def tree(graph: Graph, record: ArtifactRecord | ExecutionRecord, *, up: bool) -> Tree:
+    """What a record comes from, or what came of it.
+
+    Every node is opened once, where it is nearest to the root; so cycles, which only
+    a damaged store has, end as well.
+    """
+    root = Tree(label(record), guide_style="dim")
+    seen = {_key(record)}
+    budget = MAX_LINES
+    waiting = [(root, record)]
+    while waiting:
+        branch, at = waiting.pop(0)
+        for key, neighbour in _neighbours(graph, at, up):
+            if budget == 0:
+                root.add(
+                    Text(f"… more than {MAX_LINES} lines: --json or --dot has all")
+                )
+                return root
+            budget -= 1
+            text = label(neighbour, key)
+            if _key(neighbour) in seen:
+                branch.add(text.append("  (opened elsewhere)", style="dim"))
+                continue
+            seen.add(_key(neighbour))
+            waiting.append((branch.add(text), neighbour))
+    return root
+
+
+def _neighbours(
+    graph: Graph, record: ArtifactRecord | ExecutionRecord, up: bool
+) -> Iterable[tuple[str, ArtifactRecord | ExecutionRecord]]:
+    if isinstance(record, ExecutionRecord):
+        return (graph.inputs if up else graph.outputs)(record.id)
+    found = graph.producers(record.id) if up else graph.consumers(record.id)
+    # Those that took it from the cache say nothing about where it is from.
+    return [("", execution) for execution in (found[:1] if up else found)]
+
+
+def label(record: ArtifactRecord | ExecutionRecord, key: str = "") -> Text:
+    text = Text(f"{key}: " if key else "", style="dim")
+    if isinstance(record, ExecutionRecord):
+        text.append(record.node, style="bold")
+        text.append(f"  execution:{record.id} {record.state} {record.run}", style="")
+        return text
+    text.append(f"{record.type} {record.id}", style="bold cyan")
+    facts = [
+        f"{name}={record.properties[name]}"
+        for name in _SHOWN
+        if name in record.properties
+    ]
+    return text.append("  " + "  ".join(facts) if facts else "", style="")
+
+
+def dot(graph: Graph) -> str:
+    """The graph for Graphviz: `distill lineage ID --dot | dot -Tsvg`."""
+    lines = ["digraph lineage {", "  rankdir=LR;"]
+    for artifact in graph.artifacts.values():
+        name = json.dumps(f"{artifact.type} {artifact.id}", ensure_ascii=False)
+        lines.append(f"  a{artifact.id} [label={name}, shape=ellipse];")
+    for execution in graph.executions.values():
+        name = json.dumps(f"{execution.node} {execution.id}", ensure_ascii=False)
+        lines.append(f"  e{execution.id} [label={name}, shape=box];")
+    for event in graph.events:
+        a, e = f"a{event.artifact_id}", f"e{event.execution_id}"
+        ends = f"{e} -> {a}" if event.is_output else f"{a} -> {e}"
+        key = json.dumps(event.key, ensure_ascii=False)
+        lines.append(f"  {ends} [label={key}];")
+    return "\n".join([*lines, "}"])
+
+
+def _key(record: ArtifactRecord | ExecutionRecord) -> tuple[bool, int]:
+    return isinstance(record, ExecutionRecord), record.id

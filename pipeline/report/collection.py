@@ -1,0 +1,333 @@
+"""Gathers what a report says from a run's records and the files they lead to.
+
+A run may have ended early, and files may be gone: whatever is there is shown, and
+for whatever is not the report says why.
+"""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import yaml
+
+from components.checks import OVERALL
+from components.evaluator.answers import Answers
+from pipeline.report import (
+    content,
+    data_statistics,
+    decisions,
+    examples,
+    measures,
+    readings,
+)
+from pipeline.report.content import Report
+from pipeline.report.recorded import CONFIG, Artifact, Run
+from pipeline.version import VERSION
+from trainer import saved_model_files, trials
+
+T = TypeVar("T")
+
+
+def collect(run: Run, pipeline_name: str, run_dir: pathlib.Path) -> Report:
+    """Gathers the report of a run.
+
+    Args:
+        run: What ML Metadata holds of it.
+        pipeline_name: The pipeline's.
+        run_dir: Its folder.
+    """
+    return _Collection(run, run_dir).report(pipeline_name)
+
+
+class _Collection:
+    """One run's records, and what could not be read of it."""
+
+    def __init__(self, run: Run, run_dir: pathlib.Path) -> None:
+        self._run, self._run_dir = run, run_dir
+        self._missing: dict[str, str] = {}
+        self._verdict = self._try("gate", self._read_verdict) or {}
+
+    def report(self, pipeline_name: str) -> Report:
+        config_text = self._config_text()
+        data = self._try("data", self._data)
+        answers = self._try("answers", self._answers)
+        models = self._models()
+        gained = self._try("control", self._comparison) or {}
+        fields: dict[str, Any] = {}
+        if answers is not None:
+            fields = self._try("answers", lambda: examples.compared(answers)) or {}
+            names = data.class_names if data else ()
+            shown = self._try("images", lambda: self._images(answers, names))
+            fields["images"] = shown or ()
+        return Report(
+            pipeline=pipeline_name,
+            run=self._run,
+            outcome=decisions.outcome(self._run),
+            gates=decisions.gates(self._run),
+            split=self._split(),
+            num_examples=int(self._verdict.get("num_examples") or 0),
+            agreement=self._verdict.get("agreement"),
+            models=tuple(readings.with_controls(models, gained)),
+            differences=tuple(self._differences(answers, gained)),
+            conclusion=str(gained.get("conclusion", "")),
+            classes=self._try("classes", self._classes) or (),
+            costs=self._try("costs", self._costs) or (),
+            lite=self._try("lite", self._lite) or (),
+            data=data,
+            search=self._try("search", self._search),
+            answers=answers,
+            config=readings.flat(
+                self._try("configuration", lambda: yaml.safe_load(config_text))
+            ),
+            config_text=config_text,
+            versions=self._versions(models),
+            missing=self._missing,
+            **fields,
+        )
+
+    def _try(self, section: str, read: Callable[[], T | None]) -> T | None:
+        """What `read` gives; when it fails, the section says so."""
+        try:
+            return read()
+        except readings.UNREADABLE as error:
+            text = str(error) or type(error).__name__
+            self._missing[section] = f"It could not be read: {text}"
+            return None
+
+    def _uri(self, kind: str) -> str:
+        artifact = self._run.written(kind)
+        if artifact is None:
+            raise FileNotFoundError(f"the run has no artifact of type {kind}")
+        return artifact.uri
+
+    def _read_verdict(self) -> dict[str, Any] | None:
+        blessing = self._run.written("ModelBlessing")
+        return readings.load_json(blessing.uri, "verdict.json") if blessing else None
+
+    def _split(self) -> str:
+        return str(self._verdict.get("split") or "test")
+
+    def _config_text(self) -> str:
+        try:
+            return (self._run_dir / "config.yaml").read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            return str(self._run.properties.get(CONFIG, ""))
+
+    def _models(self) -> list[content.Model]:
+        """Teacher and student of the gate first, then all others."""
+        found: dict[int, str] = {}
+        for execution in self._run.executions:
+            for id_ in execution.outputs.get("model", ()):
+                if self._run.artifacts[id_].type == "Model":
+                    found[id_] = execution.node
+        judged = {}
+        for execution in self._run.executions:
+            if "baseline_model" in execution.inputs:
+                judged = {
+                    "teacher": execution.inputs["baseline_model"][:1],
+                    "student": execution.inputs.get("model", ())[:1],
+                }
+        first = [id_ for ids in judged.values() for id_ in ids if id_ in found]
+        models = []
+        for id_ in [*first, *(i for i in found if i not in first)]:
+            read = functools.partial(self._model, self._run.artifacts[id_], found[id_])
+            model = self._try(f"model {found[id_]}", read)
+            if model is not None:
+                models.append(model)
+        return readings.evaluated(readings.numbered(models), first, self._verdict)
+
+    def _model(self, artifact: Artifact, node: str) -> content.Model:
+        path = str(pathlib.Path(artifact.uri, "Format-Serving"))
+        card = saved_model_files.read_card(path)
+        if card is None:
+            raise FileNotFoundError(f"{path} has no model card")
+        settings = card.config.get(card.role) or card.config.get("student") or {}
+        return content.Model(
+            role=card.role,
+            name=card.role,
+            node=node,
+            artifact=artifact.id,
+            path=path,
+            architecture=str(settings.get("model", "")),
+            parameters=card.num_parameters,
+            bytes=saved_model_files.saved_model_bytes(path),
+            seconds=card.seconds,
+            history=card.history,
+            versions=card.versions,
+        )
+
+    def _comparison(self) -> dict[str, Any] | None:
+        for execution in self._run.executions:
+            for id_ in execution.outputs.get("comparison", ()):
+                return readings.load_json(
+                    self._run.artifacts[id_].uri, "comparison.json"
+                )
+        return None
+
+    def _differences(
+        self, answers: Answers | None, gained: Mapping[str, Any]
+    ) -> list[content.Difference]:
+        differences = []
+        if answers is not None:
+            pair = self._try("answers", lambda: readings.paired(answers))
+            differences += [pair] if pair else []
+        else:
+            values = [
+                readings.overall(self._verdict, role).get("accuracy")
+                for role in ("student", "teacher")
+            ]
+            if None not in values:
+                point = measures.Interval(value=values[0] - values[1])
+                name = "student − teacher"
+                differences.append(content.Difference(name=name, interval=point))
+        served = self._try("served", self._served)
+        if served is not None:
+            differences.append(served)
+        if gained:
+            interval = measures.Interval(
+                value=gained["difference"], low=gained["low"], high=gained["high"]
+            )
+            differences.append(
+                content.Difference(
+                    name="student − control",
+                    interval=interval,
+                    p_value=gained["p_value"],
+                )
+            )
+        return differences
+
+    def _served(self) -> content.Difference | None:
+        """The student against the model that served before, as the gate measured it."""
+        served = self._verdict.get("served")
+        if not served:
+            return None
+        if served.get("problem"):
+            raise ValueError(served["problem"])
+        return content.Difference(
+            name="student − served before",
+            interval=measures.Interval(
+                value=served["difference"], low=served["low"], high=served["high"]
+            ),
+            only_first=served["only_student"],
+            only_second=served["only_served"],
+            p_value=served["p_value"],
+        )
+
+    def _answers(self) -> Answers | None:
+        evaluation = self._run.written("ModelEvaluation")
+        if evaluation is None:
+            return None
+        try:
+            return measures.checked(Answers.load(evaluation.uri))
+        except FileNotFoundError:
+            self._missing["answers"] = (
+                "The evaluation has no file answers.npz: it was made by an earlier "
+                "version, or it is gone. Run again with --set pipeline.cache=false."
+            )
+            return None
+
+    def _images(
+        self, answers: Answers, names: Sequence[str]
+    ) -> tuple[content.ImageGroup, ...]:
+        return examples.groups(answers, self._uri("Examples"), self._split(), names)
+
+    def _classes(self) -> tuple[content.ClassRow, ...]:
+        refused = {
+            check.slice
+            for gate in decisions.gates(self._run)
+            for check in gate.checks
+            if not check.ok
+        }
+        paired = self._verdict.get("paired") or {}
+        rows = []
+        for name, student in (self._verdict.get("student") or {}).items():
+            if name == OVERALL:
+                continue
+            teacher = (self._verdict.get("teacher") or {}).get(name, {})
+            rows.append(
+                content.ClassRow(
+                    name=name,
+                    num_examples=int(student.get("num_examples", 0)),
+                    teacher=readings.accuracy_of(teacher),
+                    student=readings.accuracy_of(student),
+                    lowest=paired.get(name, {}).get("low"),
+                    ok=name not in refused,
+                )
+            )
+        return tuple(rows)
+
+    def _costs(self) -> tuple[content.Cost, ...]:
+        artifact = self._run.written("InfraBlessing")
+        if artifact is None:
+            return ()
+        verdict = readings.load_json(artifact.uri, "verdict.json")
+        return tuple(
+            content.Cost(
+                role=role,
+                parameters=verdict[role].get("parameters"),
+                bytes=verdict[role].get("bytes"),
+                latency=verdict[role].get("latency") or {},
+            )
+            for role in ("teacher", "student")
+            if role in verdict
+        )
+
+    def _lite(self) -> tuple[content.LiteFile, ...]:
+        artifact = self._run.written("LiteModels")
+        if artifact is None:
+            return ()
+        total = int(self._verdict.get("num_examples") or 0)
+        return tuple(
+            content.LiteFile(
+                flavour=flavour,
+                accuracy=measures.share(score["accuracy"], total),
+                agreement=score["agreement"],
+                bytes=score["bytes"],
+                latency_ms=score["latency_ms"],
+            )
+            for flavour, score in readings.load_json(
+                artifact.uri, "scores.json"
+            ).items()
+        )
+
+    def _data(self) -> content.Data | None:
+        artifact = self._run.written("Examples")
+        if artifact is None:
+            return None
+        statistics = self._run.written("ExampleStatistics")
+        data = data_statistics.described(artifact.uri)
+        if statistics is not None:
+            read = functools.partial(
+                data_statistics.counted, data, statistics.uri, artifact.uri
+            )
+            data = self._try("statistics", read) or data
+        return data
+
+    def _search(self) -> content.Search | None:
+        artifact = self._run.written("TunerResults")
+        if artifact is None:
+            return None
+        found = trials.Trials.load(artifact.uri)
+        return content.Search(
+            algorithm=found.algorithm,
+            max_parameters=found.max_parameters,
+            trials=tuple(readings.tried(trial) for trial in found.ranking()),
+        )
+
+    def _versions(self, models: list[content.Model]) -> dict[str, str]:
+        versions: dict[str, str] = {}
+        for model in models:
+            versions.update(model.versions)
+        for artifact in self._run.artifacts.values():
+            if "tfx_version" in artifact.properties:
+                versions["tfx"] = str(artifact.properties["tfx_version"])
+        ran = self._run.properties.get("tfx_distill_version")
+        if ran:
+            versions["tfx-distill, of the run"] = str(ran)
+        versions["tfx-distill, of this report"] = VERSION
+        versions["Python, of this report"] = platform.python_version()
+        return versions

@@ -1,0 +1,77 @@
+"""How a run ended, and what its gates decided."""
+
+from __future__ import annotations
+
+from pipeline.report import content, readings
+from pipeline.report.recorded import Run
+
+_DONE = ("COMPLETE", "CACHED")
+_GATES = {"ModelBlessing": "Quality", "InfraBlessing": "Servability"}
+
+
+def outcome(run: Run) -> content.Outcome:
+    """How a run ended."""
+    failed = [e for e in run.executions if e.state not in _DONE]
+    pushed = run.written("PushedModel")
+    decided = gates(run)
+    refused = [gate for gate in decided if not gate.blessed]
+    if pushed is not None and pushed.properties.get("pushed"):
+        place = str(pushed.properties.get("pushed_destination", ""))
+        return content.Outcome(
+            state=content.PUSHED,
+            headline="The student was pushed.",
+            pushed_to=place,
+        )
+    if failed:
+        nodes = ", ".join(execution.node for execution in failed)
+        return content.Outcome(
+            state=content.FAILED,
+            headline=f"The run failed at {nodes}. Nothing was pushed.",
+            reasons=tuple(_reasons(run)),
+        )
+    if refused:
+        return content.Outcome(
+            state=content.REFUSED,
+            headline="The student was refused. Nothing was pushed.",
+            reasons=tuple(_reasons(run)),
+        )
+    if decided:
+        return content.Outcome(
+            state=content.BLESSED,
+            headline="The student was blessed. Nothing was pushed.",
+        )
+    return content.Outcome(
+        state=content.UNDECIDED,
+        headline="The run ended before a gate decided. Nothing was pushed.",
+    )
+
+
+def _reasons(run: Run) -> list[str]:
+    reasons = []
+    for kind in _GATES:
+        artifact = run.written(kind)
+        if artifact is not None:
+            try:
+                verdict = readings.load_json(artifact.uri, "verdict.json")
+                reasons += [str(reason) for reason in verdict["reasons"]]
+            except readings.UNREADABLE as error:
+                reasons.append(f"The verdict of {kind} cannot be read: {error}")
+    return reasons
+
+
+def gates(run: Run) -> tuple[content.Gate, ...]:
+    """What each gate of a run decided."""
+    found = []
+    for kind, name in _GATES.items():
+        artifact = run.written(kind)
+        if artifact is None:
+            continue
+        try:
+            verdict = readings.load_json(artifact.uri, "verdict.json")
+            checks = tuple(readings.check(values) for values in verdict["checks"])
+            blessed = verdict["blessed"] is True
+        except readings.UNREADABLE:
+            # Without its verdict it counts as refused: a gate fails closed.
+            checks, blessed = (), False
+        found.append(content.Gate(name=name, blessed=blessed, checks=checks))
+    return tuple(found)

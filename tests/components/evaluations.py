@@ -1,0 +1,66 @@
+"""Runs the real Evaluator on real artifacts."""
+
+import json
+import os
+
+from tfx.dsl.components.base import base_beam_executor
+from tfx.types import standard_artifacts
+from tfx.utils import proto_utils
+
+from components.evaluator import config, executor
+from components.evaluator.answers import Answers
+from components.evaluator.verdict import Verdict
+from trainer.gate_config import GateConfig
+
+BOUNDS = {"margin": 0.2, "class_margin": 0.6, "min_class_size": 20}
+GATE = GateConfig(
+    **BOUNDS,
+    min_accuracy=0.85,
+    max_accuracy_drop=0.1,
+    min_class_accuracy=0.5,
+    max_class_accuracy_drop=0.4,
+)
+# The paired bounds alone.
+PAIRED = GateConfig(
+    **BOUNDS,
+    min_accuracy=None,
+    max_accuracy_drop=None,
+    min_class_accuracy=None,
+    max_class_accuracy_drop=None,
+)
+
+
+class Evaluated:
+    """What one evaluation left."""
+
+    def __init__(self, blessing, evaluation):
+        self.blessing, self.evaluation = blessing, evaluation
+        self.verdict = Verdict.load(blessing.uri)
+        self.files = sorted(set(os.listdir(blessing.uri)) - {"verdict.json"})
+
+    @property
+    def answers(self):
+        return Answers.load(self.evaluation.uri)
+
+
+def evaluate(folder, examples, student, teachers, gate=GATE, **properties):
+    """Evaluates Model artifacts in `folder`, which must not hold an evaluation yet."""
+    evaluation = standard_artifacts.ModelEvaluation()
+    blessing = standard_artifacts.ModelBlessing()
+    for artifact, name in ((evaluation, "evaluation"), (blessing, "blessing")):
+        artifact.uri = str(folder / name)
+        os.makedirs(artifact.uri)
+    context = base_beam_executor.BaseBeamExecutor.Context(
+        beam_pipeline_args=[], tmp_dir=str(folder / "tmp"), unique_id="1"
+    )
+    executor.Executor(context).Do(
+        {"examples": [examples], "model": [student], "baseline_model": teachers},
+        {"evaluation": [evaluation], "blessing": [blessing]},
+        {
+            "eval_config": proto_utils.proto_to_json(config.eval_config(gate)),
+            "example_splits": json.dumps(["test"]),
+            "gate": gate.to_json(),
+            **properties,
+        },
+    )
+    return Evaluated(blessing, evaluation)

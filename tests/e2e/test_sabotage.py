@@ -1,0 +1,345 @@
+"""Whatever is wrong with a student, its teacher or its record: it is not pushed.
+
+Every sabotage goes through the real gates and the real Pusher, and is refused for its
+own reason.
+"""
+
+import dataclasses
+import pathlib
+
+import digit_models
+import example_data
+import numpy as np
+import pytest
+import sabotage
+import tensorflow as tf
+from evaluations import GATE, PAIRED
+from sabotage import (
+    SERVABILITY,
+    World,
+    bias,
+    cut,
+    damaged,
+    of_answer,
+    of_logits,
+    of_pixels,
+)
+
+from trainer import training
+from trainer.errors import ConfigError
+from trainer.gate_config import MUST_BE_BETTER
+
+pytestmark = pytest.mark.e2e
+
+SWAP = [1, 0, *range(2, 10)]
+
+
+@pytest.fixture(scope="module")
+def world(digits, tmp_path_factory):
+    examples = example_data.generate(digits, tmp_path_factory.mktemp("examples"))
+    spec, train, evaluation = digit_models.splits(examples)
+    trained = training.train_teacher(train, evaluation, spec, digit_models.TEACHER)
+    folder = tmp_path_factory.mktemp("teacher")
+    teacher = digit_models.artifact(trained.model, spec, "teacher", folder)
+    student = digit_models.train_student(examples, teacher)
+    return World(examples, teacher, student, tmp_path_factory.mktemp("world"))
+
+
+def gate(**changed):
+    return dataclasses.replace(GATE, **changed)
+
+
+def budget(**changed):
+    return dataclasses.replace(SERVABILITY, **changed)
+
+
+SABOTAGES = {
+    # The student learnt the wrong thing.
+    "shuffled labels": (
+        lambda w: {"student": sabotage.shuffled_student(w)},
+        "gate.min_accuracy: 0.",
+    ),
+    "one bad class": (
+        lambda w: {"student": w.last_layer(digit_models.never_five)},
+        "gate.min_class_accuracy: 0.0000 class 5, must be at least 0.5000",
+    ),
+    "constant answers": (
+        lambda w: {"student": w.last_layer(bias(3, 1e4))},
+        "gate.min_class_accuracy: 0.0000 class 0, must be at least 0.5000",
+    ),
+    "NaN weights": (
+        lambda w: {"student": w.last_layer(lambda weights: weights * np.nan)},
+        "the student's answers to 360 of 360 images are not finite",
+    ),
+    "half of one class": (
+        lambda w: {
+            "student": sabotage.half_of_the_fives(w),
+            "gate": dataclasses.replace(PAIRED, margin=0.05, class_margin=0.9),
+        },
+        "gate.margin: -0.0",
+    ),
+    "too sure of itself": (
+        lambda w: {
+            "student": w.last_layer(lambda weights: weights * 100),
+            "gate": gate(max_calibration_error=0.01),
+        },
+        "gate.max_calibration_error: ",
+    ),
+    "no better than what serves": (
+        lambda w: {
+            "served": digit_models.serving_path(w.student),
+            "gate": gate(against_served=MUST_BE_BETTER),
+        },
+        "gate.against_served: ",
+    ),
+    # What is served is not what was trained.
+    "swapped classes in serving_default": (
+        lambda w: {
+            "student": w.exported(
+                serve=of_logits(lambda logits: tf.gather(logits, SWAP, axis=1))
+            )
+        },
+        "serving_default answers otherwise than the trained Keras model",
+    ),
+    "swapped classes in predict_images": (
+        lambda w: {
+            "student": w.exported(
+                predict=of_logits(lambda logits: tf.gather(logits, SWAP, axis=1))
+            )
+        },
+        "predict_images answers otherwise than the trained Keras model",
+    ),
+    "missing preprocessing": (
+        lambda w: {"student": _both(w, of_pixels(lambda pixels: pixels))},
+        "serving_default answers otherwise than the trained Keras model",
+    ),
+    "wrong image scale": (
+        lambda w: {"student": _both(w, of_pixels(lambda pixels: pixels / 128))},
+        "serving_default answers otherwise than the trained Keras model",
+    ),
+    "inverted images": (
+        lambda w: {"student": _both(w, of_pixels(lambda p: (255 - p) / 255))},
+        "serving_default answers otherwise than the trained Keras model",
+    ),
+    "rows for columns in serving_default": (
+        lambda w: {
+            "student": w.exported(
+                serve=of_pixels(lambda p: tf.transpose(p / 255, (0, 2, 1, 3)))
+            )
+        },
+        "serving_default answers otherwise than the trained Keras model",
+    ),
+    "infinite logits in serving_default": (
+        lambda w: {
+            "student": w.exported(serve=of_logits(lambda logits: logits + np.inf))
+        },
+        "serving_default gives logits that are not finite for 64 of 64 images",
+    ),
+    "a class that is not the largest logit": (
+        lambda w: {
+            "student": _both(w, of_answer(lambda a: {"class": (a["class"] + 1) % 10}))
+        },
+        "serving_default gives a class that is not its largest logit for 64 images",
+    ),
+    "probabilities without softmax": (
+        lambda w: {
+            "student": _both(w, of_answer(lambda a: {"probabilities": a["logits"]}))
+        },
+        "probabilities that are not the softmax of its logits for 64 images",
+    ),
+    "the Keras file of another student": (
+        lambda w: {"student": sabotage.other_keras_file(w)},
+        "predict_images answers otherwise than the trained Keras model",
+    ),
+    "no Keras file": (
+        lambda w: {
+            "student": damaged(w, "assets.extra/model.keras", pathlib.Path.unlink)
+        },
+        "No Keras model at",
+    ),
+    # It cannot be served.
+    "truncated weights": (
+        lambda w: {"student": damaged(w, "variables/variables.data*", cut)},
+        "the student does not load: IndexError: Read less bytes than requested",
+    ),
+    "truncated graph": (
+        lambda w: {"student": damaged(w, "saved_model.pb", cut)},
+        "No loadable model in",
+    ),
+    "no graph": (
+        lambda w: {"student": damaged(w, "saved_model.pb", pathlib.Path.unlink)},
+        "SavedModel file does not exist",
+    ),
+    "no serving_default": (
+        lambda w: {"student": w.exported(names=["predict_images"])},
+        "the student has no signature serving_default; there is predict_images",
+    ),
+    "renamed output": (
+        lambda w: {"student": w.exported(outputs={"probabilities": "scores"})},
+        "gives class, logits, scores, expected also probabilities",
+    ),
+    "code that only its trainer has": (
+        lambda w: {"student": w.exported(serve=sabotage.python_code)},
+        "serving_default of the student fails: ",
+    ),
+    "it hangs": (
+        lambda w: {
+            "student": w.exported(predict=sabotage.hanging),
+            "servability": budget(timeout_s=90.0),
+        },
+        "was killed after 90 s (servability.timeout_s) while timing 1 images",
+    ),
+    # It costs too much.
+    "too slow": (
+        lambda w: {
+            "student": w.exported(predict=sabotage.heavy),
+            "servability": budget(max_times_teacher=2.0),
+        },
+        "servability.max_times_teacher.1: ",
+    ),
+    "too slow at worst": (
+        lambda w: {"servability": budget(max_p95_ms={"64": 0.001})},
+        "servability.max_p95_ms.64: ",
+    ),
+    "too many bytes": (
+        lambda w: {
+            "student": w.exported(extra=[tf.Variable(tf.zeros((1024, 1024)))]),
+            "servability": budget(max_bytes=1_000_000),
+        },
+        "servability.max_bytes: 4,",
+    ),
+    "too many parameters": (
+        lambda w: {"servability": budget(max_parameters=8_777)},
+        "servability.max_parameters: 8,778 overall, must be at most 8,777: 1 over",
+    ),
+    # There is nothing to compare it with.
+    "no teacher": (
+        lambda w: {"teachers": []},
+        "there is no teacher to compare the student with",
+    ),
+    "a teacher of other images": (
+        lambda w: {"teachers": [sabotage.colour_teacher(w)]},
+        "the teacher takes images of shape (32, 32, 3)",
+    ),
+    "a teacher of other classes": (
+        lambda w: {
+            "teachers": [
+                w.save(w.student_model, "teacher", class_names=tuple("abcdefghij"))
+            ]
+        },
+        "the teacher has the classes ('a', 'b',",
+    ),
+    "a teacher of NaN": (
+        lambda w: {"teachers": [w.last_layer(lambda weights: weights * np.nan)]},
+        "the teacher's answers to 360 of 360 images are not finite",
+    ),
+    "an empty test split": (
+        lambda w: {"examples": sabotage.without_test_images(w)},
+        "the split test is empty",
+    ),
+    "a class without test images": (
+        lambda w: {"examples": sabotage.without_test_images(w, label=5)},
+        "gate.min_class_size: 0 class 5",
+    ),
+}
+
+
+def _both(world, change):
+    return world.exported(predict=change, serve=change)
+
+
+def _refused(pushed, versions):
+    assert (pushed.get_int_custom_property("pushed"), versions) == (0, [])
+    return pushed.get_string_custom_property("reason")
+
+
+def test_there_are_enough_of_them():
+    assert len(SABOTAGES) + len(FORGERIES) >= 25
+
+
+def test_the_student_that_all_are_made_from_is_pushed(world):
+    pushed, versions = world.push(world.student, world.blessings())
+    assert pushed.get_string_custom_property("reason") == ""
+    assert versions == [pushed.get_string_custom_property("pushed_version")]
+
+
+@pytest.mark.parametrize("name", SABOTAGES)
+def test_sabotage(world, name):
+    make, reason = SABOTAGES[name]
+    attempt = world.attempt(**make(world))
+    pushed, versions = world.push(attempt.student, world.judged(attempt))
+    assert reason in _refused(pushed, versions)
+
+
+def _of_another(blessing, student):
+    blessing.set_string_custom_property("current_model", "/another/model")
+
+
+def _edited(blessing, student):
+    pathlib.Path(blessing.uri, "verdict.json").write_text('{"blessed": false}')
+
+
+def _removed(blessing, student):
+    pathlib.Path(blessing.uri, "verdict.json").unlink()
+
+
+def _changed_student(blessing, student):
+    path = pathlib.Path(digit_models.serving_path(student), "saved_model.pb")
+    path.write_bytes(path.read_bytes() + b" ")
+
+
+GATES = {"model_blessing": "Evaluator", "infra_blessing": "ServabilityValidator"}
+# Both gates blessed the student; then somebody does this.
+FORGERIES = {
+    "a blessing of another model": (
+        _of_another,
+        "blessed another model, /another/model",
+    ),
+    "an edited verdict": (_edited, "is not its blessing's"),
+    "a removed verdict": (_removed, "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("key", GATES)
+@pytest.mark.parametrize("name", FORGERIES)
+def test_forgery(world, name, key):
+    forge, reason = FORGERIES[name]
+    blessings = world.blessings()
+    forge(blessings[key], world.student)
+    told = _refused(*world.push(world.student, blessings))
+    assert f"the {GATES[key]}" in told
+    assert reason in told
+
+
+def test_a_student_that_was_changed_after_its_blessing(world):
+    student = world.copied(world.student)
+    blessings = world.blessings()
+    for blessing in blessings.values():
+        blessing.set_string_custom_property("current_model", student.uri)
+    _changed_student(None, student)
+    told = _refused(*world.push(student, blessings))
+    assert "was changed after the Evaluator blessed it" in told
+
+
+def test_a_metric_that_was_renamed(world, monkeypatch):
+    monkeypatch.setattr(
+        "components.evaluator.decision._METRICS", {"renamed": "accuracy"}
+    )
+    blessings = world.judged(world.attempt())
+    told = _refused(*world.push(world.student, blessings))
+    assert "gate.min_accuracy: no value overall" in told
+
+
+def test_an_evaluation_that_crashes(world, monkeypatch):
+    def crash(*_):
+        raise RuntimeError("out of order")
+
+    monkeypatch.setattr("tfx.components.evaluator.executor.Executor.Do", crash)
+    blessings = world.judged(world.attempt())
+    told = _refused(*world.push(world.student, blessings))
+    assert "the evaluation failed: RuntimeError: out of order" in told
+
+
+def test_a_margin_that_the_split_cannot_resolve_fails_the_node(world):
+    with pytest.raises(ConfigError, match="gate.margin is 0.005, .* 360 images"):
+        world.judged(world.attempt(gate=gate(margin=0.005)))

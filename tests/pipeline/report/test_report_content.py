@@ -1,0 +1,264 @@
+"""What a report gathers of a run: whole, refused, failed, damaged."""
+
+import dataclasses
+import shutil
+
+import numpy as np
+import pytest
+from ml_metadata.proto import metadata_store_pb2 as pb
+from small_runs import RUN, SmallRun, write_json
+
+from pipeline.inspection import connection
+from pipeline.report import collection, content, document, page, recorded
+from trainer.errors import DistillError
+from trainer.trials import Trial, Trials
+
+
+def collected(small):
+    store = connection.open_store(small.config)
+    run = store.run(small.name)
+    graph = store.graph_of_runs([run])
+    return collection.collect(recorded.recorded(graph, run), "small", small.run_dir)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return collected(SmallRun(tmp_path_factory.mktemp("whole")).write())
+
+
+def test_nothing_is_missing_of_a_whole_run(whole):
+    assert whole.missing == {}
+
+
+def test_the_outcome_is_what_was_pushed(whole):
+    assert whole.outcome.state == content.PUSHED
+    assert whole.outcome.pushed_to == "/s/1"
+    assert [(gate.name, gate.blessed) for gate in whole.gates] == [("Quality", True)]
+
+
+def test_models_have_accuracy_size_and_history(whole):
+    teacher, student = whole.models
+    assert (teacher.role, student.role) == ("teacher", "student")
+    assert (teacher.accuracy.value, student.accuracy.value) == (0.875, 0.75)
+    assert (student.parameters, student.bytes) == (100, 2000)
+    assert student.history["val_accuracy"] == [0.5, 0.875]
+
+
+def test_the_difference_is_paired(whole):
+    (pair,) = whole.differences
+    assert pair.interval.value == -0.125
+    assert (pair.only_first, pair.only_second) == (1, 2)
+
+
+def test_images_that_differ_are_shown_with_both_answers(whole):
+    assert whole.disagreements == 3
+    lost = whole.images[0]
+    assert (lost.name, lost.total) == ("Only the teacher is right", 2)
+    shown = lost.images[0]
+    assert (shown.index, shown.label) == (2, "c0")
+    assert (shown.teacher.name, shown.student.name) == ("c0", "c1")
+    assert shown.student.probability == pytest.approx(0.8)
+
+
+def test_classes_are_counted_from_the_records(whole):
+    (balance,) = whole.data.balances
+    assert balance.exact
+    assert dict(balance.counts) == {"c0": 3, "c1": 3, "c2": 2}
+
+
+def test_a_refusal_says_why(tmp_path):
+    report = collected(SmallRun(tmp_path).write(blessed=False))
+    assert report.outcome.state == content.REFUSED
+    assert report.outcome.reasons == ("gate.min_accuracy: too low",)
+    assert "gate.min_accuracy: too low" in page.run_page(report)
+
+
+def test_a_failed_run_names_the_node(tmp_path):
+    small = SmallRun(tmp_path).write(blessed=False, state=pb.Execution.FAILED)
+    report = collected(small)
+    assert report.outcome.state == content.FAILED
+    assert "failed at Pusher" in report.outcome.headline
+
+
+def test_a_run_that_has_not_begun_is_a_page_too(tmp_path):
+    report = collected(SmallRun(tmp_path))
+    assert report.outcome.state == content.UNDECIDED
+    assert "The run recorded no configuration." in page.run_page(report)
+
+
+def test_answers_that_are_not_there_are_said_to_be_missing(tmp_path):
+    report = collected(SmallRun(tmp_path).write(answers=False))
+    assert "answers.npz" in report.missing["answers"]
+    assert report.differences[0].interval == content.Interval(value=-0.125)
+    assert page.run_page(report).count("answers.npz") == 3
+
+
+@pytest.mark.parametrize(
+    "kind", ["Examples", "Model", "ModelBlessing", "ModelEvaluation"]
+)
+def test_files_that_are_gone_leave_a_page_that_says_so(tmp_path, kind):
+    small = SmallRun(tmp_path).write()
+    shutil.rmtree(small.folder / "artifacts" / kind)
+    report = collected(small)
+    assert report.missing
+    assert "Not shown." in page.run_page(
+        report
+    ) or "It could not be read" in page.run_page(report)
+
+
+@pytest.mark.parametrize("cut", [0, -9])
+@pytest.mark.parametrize(
+    "pattern",
+    ["data_tfrecord-*", "data_spec.json", "FeatureStats.pb", "model_card.json",
+     "answers.npz", "config.yaml", "verdict.json"],
+)  # fmt: skip
+def test_damaged_files_leave_a_page(tmp_path, pattern, cut):
+    small = SmallRun(tmp_path).write()
+    for path in small.folder.rglob(pattern):
+        path.write_bytes(path.read_bytes()[:cut] + b"\0{[")
+    report = collected(small)
+    assert report.missing
+    assert "<h1>" in page.run_page(report)
+
+
+def test_a_gate_without_its_verdict_counts_as_refused(tmp_path):
+    small = SmallRun(tmp_path).write()
+    for path in (small.folder / "artifacts" / "ModelBlessing").glob("*/verdict.json"):
+        path.write_text("{")
+    assert not collected(small).gates[0].blessed
+
+
+def test_records_that_are_not_the_answered_ones_are_not_shown(tmp_path):
+    small = SmallRun(tmp_path).write()
+    (path,) = (small.folder / "artifacts" / "ModelEvaluation").glob("*/answers.npz")
+    arrays = dict(np.load(path))
+    np.savez(path, **{**arrays, "labels": arrays["labels"][::-1]})
+    report = collected(small)
+    assert report.images == ()
+    assert "is not the one that was answered" in report.missing["images"]
+
+
+def test_a_search_is_shown_ranked(tmp_path):
+    small = SmallRun(tmp_path).write()
+    found = small.artifact("TunerResults")
+    trials = [
+        Trial(
+            id=id_,
+            status="completed",
+            values={"x": value},
+            parameters=50,
+            objective=objective,
+        )
+        for id_, value, objective in (("1", 2, 0.5), ("2", 0.123456, 0.9))
+    ]
+    Trials(algorithm="random", max_parameters=99, trials=tuple(trials)).save(found.uri)
+    small.execution("DistillationTuner", {}, {"tuner_results": found})
+    report = collected(small)
+    assert [trial.id for trial in report.search.trials] == ["2", "1"]
+    assert report.search.trials[0].values == "x=0.1235"
+    assert "Trials by size and accuracy" in page.run_page(report)
+
+
+def test_the_second_gate_brings_latency(tmp_path):
+    small = SmallRun(tmp_path).write()
+    blessing = small.artifact("InfraBlessing")
+    times = {"1": {"median_ms": 0.5, "p95_ms": 0.75}}
+    cost = {"parameters": 100, "bytes": 2000, "latency": times}
+    check = {
+        "name": "servability.max_bytes",
+        "slice": "overall",
+        "bound": 1000,
+        "value": 2000,
+        "ok": False,
+        "at_most": True,
+    }
+    verdict = {
+        "blessed": False,
+        "reasons": ["too big"],
+        "checks": [check],
+        "student": cost,
+        "teacher": cost,
+    }
+    write_json(blessing.uri, "verdict.json", verdict)
+    small.execution("ServabilityValidator", {}, {"blessing": blessing})
+    report = collected(small)
+    assert report.costs[1].latency["1"]["p95_ms"] == 0.75
+    text = page.run_page(report)
+    assert "≤ 1,000" in text
+    assert "Latency of a request of 1 image" in text
+
+
+def test_controls_are_numbered_and_have_their_accuracy(tmp_path):
+    small = SmallRun(tmp_path).write()
+    found = small.artifact("ControlComparison")
+    comparison = {
+        "seeds": [{"accuracy": 0.75, "reference_accuracy": 0.5}],
+        "difference": 0.25,
+        "low": 0.1,
+        "high": 0.4,
+        "p_value": 0.01,
+        "num_examples": 8,
+        "conclusion": "It helped.",
+    }
+    write_json(found.uri, "comparison.json", comparison)
+    for node in ("Control", "Control2"):
+        control = small.artifact("Model")
+        small._model(control, "control")
+        small.execution(node, {}, {"model": control})
+    small.execution("ControlComparison", {}, {"comparison": found})
+    report = collected(small)
+    names = {model.name: model.accuracy for model in report.models}
+    assert names["control"].value == 0.5
+    assert names["control 2"] is None
+    assert report.conclusion == "It helped."
+
+
+def test_the_page_is_written_into_the_folder_of_the_newest_run(tmp_path):
+    SmallRun(tmp_path).write()
+    newest = SmallRun(tmp_path, name="20260102-000000-000000").write(blessed=False)
+    path = document.write_run(newest.config)
+    assert path == newest.run_dir / "report.html"
+    assert "The student was refused." in path.read_text()
+    assert [file.name for file in newest.run_dir.iterdir() if "part" in file.name] == []
+
+
+def test_a_run_is_found_by_the_beginning_of_its_name(tmp_path):
+    small = SmallRun(tmp_path).write()
+    output = tmp_path / "deep" / "x.html"
+    assert document.write_run(small.config, RUN[:8], output) == output
+
+
+def test_a_file_that_cannot_be_written_is_one_line(tmp_path):
+    small = SmallRun(tmp_path).write()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DistillError, match="cannot be written .*--output"):
+        document.write_run(small.config, None, tmp_path / "file" / "x.html")
+
+
+def test_runs_are_compared_in_pairs_on_the_same_images(tmp_path):
+    first = SmallRun(tmp_path).write()
+    second = SmallRun(tmp_path, name="20260102-000000-000000").write()
+    (second.run_dir / "config.yaml").write_text("data: {dataset: other}\nk: 1")
+    output = tmp_path / "c.html"
+    document.write_comparison(first.config, [first.name, second.name], output)
+    text = output.read_text()
+    assert "data.dataset" in text
+    assert "<code>k</code>" not in text
+    assert f"B {second.name} − A" in text
+
+
+def test_a_run_is_not_compared_with_itself(tmp_path):
+    small = SmallRun(tmp_path).write()
+    with pytest.raises(DistillError, match="two or more different runs"):
+        document.write_comparison(small.config, [RUN, RUN], tmp_path / "c.html")
+
+
+def test_content_is_frozen(whole):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        whole.split = "other"
+
+
+def test_no_picture_or_style_is_fetched(whole):
+    text = page.run_page(whole)
+    assert "http:" not in text.replace("http://www.w3.org", "")
+    assert "https:" not in text

@@ -1,0 +1,148 @@
+"""`distill gc`: what may go goes, and nothing else."""
+
+import metadata_stores
+import pytest
+
+from pipeline import folders
+from pipeline.config import load_config
+from pipeline.inspection import connection, garbage
+from trainer.errors import DistillError
+
+
+@pytest.fixture
+def config(tmp_path):
+    config = load_config("smoke", [f"pipeline.root={tmp_path}"])
+    for folder in (config.artifacts_dir, config.serving_dir):
+        folder.mkdir(parents=True)
+    return config
+
+
+@pytest.fixture
+def writer(config):
+    path = config.pipeline_dir / "metadata.sqlite"
+    return metadata_stores.Writer(path, pipeline=config.pipeline_name)
+
+
+def _refused(writer, config, name):
+    (config.pipeline_dir / "runs" / name).mkdir(parents=True)
+    return writer.distill(name, config.artifacts_dir, blessed=0, pushed=0)
+
+
+def _ids(found):
+    return {artifact.id for artifact in found.artifacts}
+
+
+def test_only_refused_runs_go(config, writer):
+    writer.distill("run-1", config.artifacts_dir, pushed=0)
+    refused = _refused(writer, config, "run-2")
+    _refused(writer, config, "run-3")
+    found = garbage.find(config, keep=1)
+    assert _ids(found) == set(refused.values())
+    assert found.run_dirs == (str(config.pipeline_dir / "runs" / "run-2"),)
+    assert found.bytes == 5 * len("content")
+
+
+def test_finding_deletes_nothing(config, writer):
+    refused = _refused(writer, config, "run-1")
+    garbage.find(config, keep=0)
+    graph = connection.open_store(config).everything()
+    assert {a.state for a in graph.artifacts.values()} == {"LIVE"}
+    assert len(refused) == 5
+    assert all((config.artifacts_dir / key / "run-1").is_dir() for key in refused)
+
+
+def test_deleting_marks_and_removes(config, writer):
+    refused = _refused(writer, config, "run-1")
+    assert garbage.delete(config, keep=0).deleted
+    graph = connection.open_store(config).everything()
+    assert {a.state for a in graph.artifacts.values()} == {"DELETED"}
+    assert not any((config.artifacts_dir / key / "run-1").exists() for key in refused)
+    assert garbage.find(config, keep=0).artifacts == ()
+
+
+def test_what_a_kill_left_is_finished(config, writer):
+    refused = _refused(writer, config, "run-1")
+    garbage._mark(config, list(refused.values()))
+    assert _ids(garbage.delete(config, keep=0)) == set(refused.values())
+    assert not (config.artifacts_dir / "model" / "run-1").exists()
+
+
+def test_what_is_served_keeps_all_that_it_comes_from(config, writer):
+    made = writer.distill("run-1", config.artifacts_dir, blessed=0, pushed=1)
+    assert _ids(garbage.find(config, keep=0)) == set(made.values())
+    (config.serving_dir / "170").mkdir()  # the version that it was pushed as
+    assert garbage.find(config, keep=0).artifacts == ()
+
+
+def test_a_cached_ancestor_of_a_blessed_model_stays(config, writer):
+    old = _refused(writer, config, "run-1")
+    writer.run("run-2")
+    model = writer.artifact("Model", config.artifacts_dir)
+    blessing = writer.artifact("ModelBlessing", blessed=1)
+    writer.execute("Teacher", [], [("m", old["teacher_model"])], state="CACHED")
+    writer.execute("Student", [("teacher", old["teacher_model"])], [("model", model)])
+    writer.execute("Evaluator", [("model", model)], [("blessing", blessing)])
+    gone = _ids(garbage.find(config, keep=0))
+    assert gone == {old["model"], old["blessing"], old["pushed_model"]}
+
+
+def test_outputs_of_one_execution_stay_together(config, writer):
+    writer.run("run-1")
+    folder = config.artifacts_dir / "beside"
+    folder.mkdir()
+    beside = writer.artifact("ModelRun", folder)
+    blessing = writer.artifact("ModelBlessing", blessed=1)
+    writer.execute("Evaluator", [], [("blessing", blessing), ("beside", beside)])
+    assert garbage.find(config, keep=0).artifacts == ()
+
+
+def test_nothing_outside_of_the_pipelines_folder_goes(config, writer, tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    link = config.artifacts_dir / "link"
+    link.symlink_to(outside)
+    writer.run("run-1")
+    for uri in (
+        outside,
+        link,
+        f"{config.artifacts_dir}/../../outside",
+        config.artifacts_dir,
+        config.serving_dir,
+        "",
+        "relative",
+        "s3://bucket/model",
+    ):
+        writer.artifact("Model", uri)
+    assert garbage.find(config, keep=0).artifacts == ()
+
+
+def test_an_active_run_forbids_it(config, writer):
+    _refused(writer, config, "run-1")
+    with (
+        folders.only_run(config.pipeline_dir),
+        pytest.raises(DistillError, match="Another run"),
+    ):
+        garbage.delete(config, keep=0)
+    assert (config.artifacts_dir / "model" / "run-1").is_dir()
+
+
+def test_tfx_does_not_take_what_was_deleted_from_its_cache(config, writer):
+    from tfx.orchestration import metadata
+    from tfx.orchestration.portable import cache_utils
+
+    writer.run("run-1")
+    folder = config.artifacts_dir / "model"
+    folder.mkdir()
+    model = writer.artifact("Model", folder)
+    writer.execute("Teacher", [], [("model", model)], cache="key")
+
+    def cached():
+        with metadata.Metadata(metadata_stores.connection(writer.path)) as handle:
+            context = handle.store.get_context_by_type_and_name(
+                "execution_cache", "key"
+            )
+            return cache_utils.get_cached_outputs(handle, context)
+
+    assert cached()["model"][0].id == model
+    garbage._mark(config, [model])
+    assert cached() is None

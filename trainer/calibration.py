@@ -1,0 +1,36 @@
+"""How far a model's confidence lies from its accuracy."""
+
+from __future__ import annotations
+
+import numpy as np
+
+NUM_BINS = 15  # as in Guo et al. 2017, arXiv:1706.04599
+
+
+def bins(confidence: np.ndarray) -> np.ndarray:
+    """The bin of each answer: (0, 1/15], (1/15, 2/15] …
+
+    Args:
+        confidence: Probability of the answered class, in [0, 1].
+
+    Returns:
+        int64, in [0, NUM_BINS).
+    """
+    edges = np.ceil(np.asarray(confidence) * NUM_BINS).astype(np.int64) - 1
+    return np.clip(edges, 0, NUM_BINS - 1)
+
+
+def expected_error(sum_confidence: np.ndarray, num_right: np.ndarray, size: int):
+    """Expected calibration error (Guo et al. 2017, eq. 3), in [0, 1].
+
+    Args:
+        sum_confidence: For each bin, the sum of the confidences in it.
+        num_right: For each bin, the number of right answers in it.
+        size: Number of answers in all bins.
+
+    Returns:
+        float; NaN without an answer.
+    """
+    if not size:
+        return float("nan")
+    return float(np.abs(np.asarray(num_right) - sum_confidence).sum() / size)
