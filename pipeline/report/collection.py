@@ -176,12 +176,10 @@ class _Collection:
             pair = self._try("answers", lambda: readings.paired(answers))
             differences += [pair] if pair else []
         else:
-            values = [
-                readings.overall(self._verdict, role).get("accuracy")
-                for role in ("student", "teacher")
-            ]
-            if None not in values:
-                point = measures.Interval(value=values[0] - values[1])
+            student = readings.overall(self._verdict, "student").get("accuracy")
+            teacher = readings.overall(self._verdict, "teacher").get("accuracy")
+            if student is not None and teacher is not None:
+                point = measures.Interval(value=student - teacher)
                 name = "student − teacher"
                 differences.append(content.Difference(name=name, interval=point))
         served = self._try("served", self._served)

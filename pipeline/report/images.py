@@ -151,13 +151,13 @@ def data_url(image: bytes) -> str:
     Raises:
         OSError: If it is no picture (Pillow's UnidentifiedImageError).
     """
-    with Image.open(io.BytesIO(image)) as picture:
-        if not image.startswith(_PNG) or max(picture.size) > _MAX_SIDE:
-            picture = picture.convert("L" if picture.mode in ("1", "L") else "RGB")
+    with Image.open(io.BytesIO(image)) as opened:
+        if not image.startswith(_PNG) or max(opened.size) > _MAX_SIDE:
+            picture = opened.convert("L" if opened.mode in ("1", "L") else "RGB")
             picture.thumbnail((_MAX_SIDE, _MAX_SIDE))
             buffer = io.BytesIO()
             picture.save(buffer, "PNG", optimize=True)
             image = buffer.getvalue()
         else:
-            picture.verify()
+            opened.verify()
     return "data:image/png;base64," + base64.b64encode(image).decode()
