@@ -74,7 +74,7 @@ class RunDisplay:
             self._print(what)
 
     def node_started(self, node_id: str, index: int, total: int) -> None:
-        self._label = f"[{index + 1}/{total}] {node_id}"
+        self._label = f"[{index + 1:>{len(str(total))}}/{total}] {node_id}"
         self._shown_detail = ""
         self._remove_bar()
         if self._live:
