@@ -88,7 +88,9 @@ def runs(
 @click.command()
 @_store_options
 @click.option("--type", "type_name", metavar="TYPE", help="Only these, such as Model.")
-@click.option("--run", metavar="RUN", help="Only those of this run; its beginning will do.")
+@click.option(
+    "--run", metavar="RUN", help="Only those of this run; its beginning will do."
+)
 @click.option(
     "--limit",
     default=30,

@@ -72,6 +72,7 @@ def _gate(gate: Gate) -> list[RenderableType]:
                 Text(short(check["value"]) or "missing"),
                 Text(("≤ " if check.get("at_most") else "≥ ") + short(check["bound"])),
             )
+        table.columns[3].justify = "right"
         parts.append(table)
     hidden = [c for c in held if c["slice"] != "overall"]
     if hidden or len(failed) > _MAX_FAILED:

@@ -85,7 +85,7 @@ def artifacts(newest_first: Sequence[ArtifactRecord]) -> Table:
         state = "" if artifact.state in ("LIVE", "") else f" {artifact.state}"
         table.add_row(
             str(artifact.id),
-            Text(artifact.type.rpartition(".")[2] + state),
+            Text(artifact.type_name + state),
             Text(artifact.node or "–"),
             Text(artifact.run or "–"),
             time(artifact.created_ms)[5:16],
@@ -113,17 +113,20 @@ def artifact(graph: Graph, record: ArtifactRecord, payload: Payload) -> Group:
 
 
 def contents(payload: Payload) -> list[RenderableType]:
-    parts: list[RenderableType] = [Text("\nContent", style="bold")]
+    parts: list[RenderableType] = []
+    heading = Text("\nContent", style="bold")
     if payload.problem:
-        return [*parts, Text(payload.problem, overflow="fold")]
+        return [heading, Text(payload.problem, overflow="fold")]
     if payload.facts:
-        parts.append(facts(payload.facts))
+        parts += [heading, facts(payload.facts)]
     for table in payload.tables:
         drawn = plain_table(*table.columns)
-        drawn.title, drawn.title_justify = Text(table.title), "left"
+        for place, column in enumerate(drawn.columns):
+            if all(isinstance(row[place], int | float | None) for row in table.rows):
+                column.justify = "right"
         for row in table.rows:
             drawn.add_row(*(Text(cut(short(value))) for value in row))
-        parts.append(drawn)
+        parts += [Text(f"\n{table.title}", style="bold"), drawn]
     return parts
 
 
