@@ -12,6 +12,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -35,7 +36,7 @@ def runs(summaries: Sequence[RunSummary]) -> Group:
         lines.append(line.append(f"  {when}  {summary.pipeline}", style="not bold"))
         lines.append(Text("    ").append_text(_outcome(summary)))
         if summary.error:
-            lines.append(Text(f"    {summary.error}", overflow="fold"))
+            lines.append(indented(summary.error, 4))
         if summary.changed is not None:
             lines += [
                 Text(f"    {line}", style="dim") for line in changes(summary.changed)
@@ -182,6 +183,11 @@ def plain_table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
+
+
+def indented(text: str, by: int = 2) -> Padding:
+    """A paragraph whose further lines are indented as well."""
+    return Padding(Text(text, overflow="fold"), (0, 0, 0, by), expand=False)
 
 
 def cut(text: str) -> str:
