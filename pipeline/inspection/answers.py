@@ -85,7 +85,7 @@ def _gate(gate: Gate) -> list[RenderableType]:
         text += f"{len(hidden)} held on single classes: distill show {gate.artifact}"
         parts.append(Text(text))
     if gate.served:
-        parts.append(Text(f"  {_served(gate.served)}", overflow="fold"))
+        parts.append(view.indented(_served(gate.served)))
     return parts
 
 
