@@ -130,6 +130,7 @@ def test_a_student_over_its_budget_is_not_pushed(place, first):
 
 
 def test_the_first_version_comes_back_at_the_top(place, first):
+    place.run("distillation.temperature=2")
     versions = place.versions()
     first_version = pathlib.Path(first[1]["pushed"]).name
     command = [*place.command(name="rollback"), first_version, "--reason", "a test"]

@@ -26,9 +26,17 @@ from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 from tfx.proto import example_gen_pb2, infra_validator_pb2, pusher_pb2, trainer_pb2
 from tfx.types import channel, standard_artifacts
 
+from components.evaluator import driver
 from pipeline.config import load_config
 from pipeline.runners.kubeflow import compile as compiler
-from pipeline.runners.kubeflow import conditions, package, plan, server
+from pipeline.runners.kubeflow import (
+    conditions,
+    executor_input,
+    package,
+    parameters,
+    plan,
+    server,
+)
 from pipeline.runners.kubeflow.package import CompileError, Package
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden" / "kubeflow.yaml"
@@ -95,10 +103,24 @@ def test_examples_are_read_each_time_unless_one_asks_otherwise(full):
             name for name, task in compiled.tasks.items() if "cachingOptions" in task
         }
 
-    assert set(full.tasks) - cached(full) == {"TfdsExampleGen"}
+    # Nor is the verdict, for another model may serve on the volume by now.
+    assert set(full.tasks) - cached(full) == {"TfdsExampleGen", "Evaluator"}
     again = _compiled("kubeflow.cache_data=true")
     assert cached(again) == set(again.tasks)
     assert cached(_compiled("pipeline.cache=false")) == set()
+
+
+def test_what_serves_is_found_where_the_driver_of_a_local_run_would_say_it(full):
+    container = full.executor("Evaluator")["container"]
+    variables = {item["name"]: item["value"] for item in container["env"]}
+    assert variables["DISTILL_SERVING_DIR"] == "/serving/smoke-digits"
+    assert full.parameters["served_model"]["defaultValue"] == driver.LATEST
+    assert (parameters.SERVED_MODEL, parameters.LATEST) == (
+        driver.MODEL_KEY,
+        driver.LATEST,
+    )
+    assert executor_input.SERVED_MODEL_URI == driver.URI_KEY
+    assert _compiled().parameters["served_model"]["defaultValue"] == ""
 
 
 def test_no_path_of_this_machine_is_compiled_in(full):

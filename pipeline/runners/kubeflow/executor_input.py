@@ -4,8 +4,6 @@ TFX's own entry point fails three times on Kubeflow Pipelines: it takes the extr
 output `executor-logs` for an artifact to import the class of, expects types that the
 server leaves empty, and opens URIs that only the launcher can. So it is given another
 input, and what it writes is written again.
-
-This module imports the standard library alone.
 """
 
 from __future__ import annotations

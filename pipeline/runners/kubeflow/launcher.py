@@ -14,8 +14,9 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.runners.kubeflow import executor_input, mounts
+from pipeline.runners.kubeflow import executor_input
 from pipeline.runners.kubeflow.bucket import Bucket
+from pipeline.runners.kubeflow.mounts import Mounts
 from pipeline.runners.kubeflow.package import Package, RehearsalError
 from pipeline.runners.kubeflow.runtimes import Pod, Runtime
 
@@ -54,9 +55,9 @@ class Launcher:
         self._package, self._bucket = package, bucket
         self._claims_dir, self._runtime = claims_dir, runtime
 
-    def mounts(self, task_dir: pathlib.Path) -> mounts.Mounts:
+    def mounts(self, task_dir: pathlib.Path) -> Mounts:
         """Paths as the task's container sees them."""
-        return mounts.Mounts(self._runtime.root_inside(task_dir / "root"))
+        return Mounts(self._runtime.root_inside(task_dir / "root"))
 
     def run(
         self, task: str, given: Mapping[str, Any], task_dir: pathlib.Path
@@ -73,7 +74,7 @@ class Launcher:
         """
         pod = self._pod(task, task_dir / "root")
         pod.prepare()
-        here = mounts.Mounts(str(pod.root))
+        here = Mounts(str(pod.root))
         files = _Files(pod.root, self._runtime.root_inside(pod.root))
         self._download(given, here)
         for _, artifact in _first(given["outputs"]):
@@ -122,7 +123,7 @@ class Launcher:
         """Where it lies, or would lie."""
         return self._bucket.path(uri)
 
-    def _download(self, given: Mapping[str, Any], places: mounts.Mounts) -> None:
+    def _download(self, given: Mapping[str, Any], places: Mounts) -> None:
         for key, artifact in _first(given["inputs"]):
             uri = artifact["uri"]
             if not self._bucket.download(uri, pathlib.Path(places.path(uri))):
@@ -133,7 +134,7 @@ class Launcher:
         task: str,
         given: Mapping[str, Any],
         written: Mapping[str, Any],
-        places: mounts.Mounts,
+        places: Mounts,
     ) -> tuple[dict[str, dict[str, Any]], list[str]]:
         """Stores the outputs; returns URI and metadata of each, and warnings."""
         made, warned = {}, []
@@ -179,7 +180,7 @@ def _resolved(words: list[str], given: Mapping[str, Any]) -> list[str]:
         for name, artifact in _first(given[part]):
             prefix = f"{{{{$.{part}.artifacts['{name}']."
             values[f"{prefix}uri}}}}"] = artifact["uri"]
-            values[f"{prefix}path}}}}"] = mounts.Mounts().path(artifact["uri"])
+            values[f"{prefix}path}}}}"] = Mounts().path(artifact["uri"])
     result = []
     for word in words:
         for placeholder, value in values.items():

@@ -4,8 +4,6 @@ Executors take whole sections as JSON. A run parameter `student_epochs` goes to 
 task that reads the section `student`, as an input `student__epochs` of its own; the
 entry point puts its value into the section. So the section keeps its one form, and
 the server's cache sees the value.
-
-This module imports the standard library alone.
 """
 
 from __future__ import annotations
