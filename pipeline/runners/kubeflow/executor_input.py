@@ -118,7 +118,7 @@ class ExecutorInput:
             metadata = artifact.get("metadata", {})
             artifact["metadata"] = {
                 name: ids[value]
-                if isinstance(value, float) and value in ids
+                if isinstance(value, int | float) and value in ids
                 else mapped(value, self._outside(own))
                 for name, value in metadata.items()
                 if value is not None  # the launcher fails on null
