@@ -1,6 +1,7 @@
 """What the launcher gives, as TFX takes it, and back: no path of a pod gets out."""
 
 import copy
+import hashlib
 import json
 
 import pytest
@@ -232,6 +233,14 @@ def test_values_in_json_texts_are_rewritten_too():
     text = json.dumps({"model": "/minio/bucket/run/Make/model"})
     metadata = _back(_task(), text=text)["metadata"]
     assert metadata["text"] == '{"model": "minio://bucket/run/Make/model"}'
+
+
+def test_an_id_that_tfx_made_up_is_the_servers_again():
+    # TFX hashes names to whole numbers, which a double does not even hold.
+    digest = float(int(hashlib.sha256(b"7").hexdigest(), 16) % (1 << 63))
+    written = {"a": digest, "b": int(digest), "other": float(2**60), "blessed": 1}
+    metadata = _back(_task(), **written)["metadata"]
+    assert metadata == {"a": "7", "b": "7", "other": float(2**60), "blessed": 1}
 
 
 def test_null_is_left_out_and_numbers_stay():
