@@ -1,12 +1,13 @@
 """What a person sees at the end of a run."""
 
 import dataclasses
+import io
 import json
 
 import pytest
 from rich.console import Console
 
-from pipeline.display import result_table
+from pipeline.display import RunDisplay, result_table
 from pipeline.results import LiteResult, ModelResult, RunResult
 
 
@@ -99,3 +100,19 @@ def test_the_model_that_served_before_has_a_line(result):
     broken = {**served, "version": "", "problem": "No loadable model"}
     shown = _shown(dataclasses.replace(result, served=broken))
     assert "Not compared with what served before (/serving/3): No loadable" in shown
+
+
+def test_a_long_reason_is_indented_throughout(result):
+    reason = "gate.min_class_accuracy: " + "a long word after another " * 4
+    refused = dataclasses.replace(result, blessed=False, reasons=(reason,))
+    lines = _shown(refused).splitlines()
+    first = next(i for i, line in enumerate(lines) if "gate.min_class" in line)
+    assert lines[first].startswith("  gate.") and lines[first + 1].startswith("  long")
+
+
+def test_numbers_of_steps_stand_in_a_column():
+    console = Console(width=80, file=io.StringIO())
+    steps = RunDisplay(console)
+    steps.node_started("Teacher", 0, 12)
+    steps.node_started("Pusher", 11, 12)
+    assert console.file.getvalue() == "[ 1/12] Teacher ...\n[12/12] Pusher ...\n"

@@ -92,6 +92,20 @@ def test_show_opens_the_verdict(writer, tmp_path):
     assert "0.9100" in _invoke(writer, "show", str(second["blessing"]))
 
 
+def test_show_aligns_numbers_to_the_right(writer, tmp_path):
+    _, second = _two_runs(writer, tmp_path)
+    lines = _invoke(writer, "show", str(second["blessing"])).splitlines()
+    header, _, first = lines[lines.index("Accuracy") + 1 :][:3]
+    assert header.rstrip().endswith("  student") and first.rstrip().endswith("  0.9100")
+
+
+def test_lineage_names_types_without_their_module(writer):
+    writer.run("run-1")
+    lite = writer.artifact("distill_artifacts.LiteModels", "/x")
+    writer.execute("LiteConverter", [], [("lite_models", lite)])
+    assert f"\nLiteModels {lite}" in _invoke(writer, "lineage", str(lite), "--up")
+
+
 def test_show_an_execution(writer, tmp_path):
     first, _ = _two_runs(writer, tmp_path)
     shown = _json(writer, "show", "execution:3")
