@@ -169,9 +169,9 @@ def test_what_came_is_left_as_it_came():
 
 
 def test_volumes_lie_under_the_root_of_a_rehearsal():
-    task = _task(root="/work/root", volumes={"/data": "pvc://claim"})
+    task = _task(root="/srv/root", volumes={"/data": "pvc://claim"})
     values = json.loads(task.for_tfx()["inputs"]["parameterValues"]["data"])
-    assert values == {"data_dir": "/work/root/data/tfds", "other": "/database"}
+    assert values == {"data_dir": "/srv/root/data/tfds", "other": "/database"}
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_null_is_left_out_and_numbers_stay():
 
 def test_a_folder_on_a_volume_is_named_by_its_claim():
     volumes = {"/serving": "pvc://models", "/tmp/distill": ""}
-    for root in ("/", "/work/root"):
+    for root in ("/", "/srv/root"):
         task = _task(root=root, volumes=volumes)
         path = ("" if root == "/" else root) + "/serving/digits/17"
         assert _back(task, at=path)["metadata"]["at"] == "pvc://models/digits/17"
