@@ -6,6 +6,7 @@ for whatever is not the report says why.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import pathlib
 import platform
@@ -23,6 +24,7 @@ from pipeline.report import (
     examples,
     measures,
     readings,
+    values,
 )
 from pipeline.report.content import Report
 from pipeline.report.recorded import CONFIG, Artifact, Run
@@ -30,6 +32,7 @@ from pipeline.version import VERSION
 from trainer import saved_model_files, trials
 
 T = TypeVar("T")
+_SCORES = ("accuracy", "agreement", "bytes", "latency_ms")  # of a LiteRT file
 
 
 def collect(run: Run, pipeline_name: str, run_dir: pathlib.Path) -> Report:
@@ -106,7 +109,7 @@ class _Collection:
 
     def _read_verdict(self) -> dict[str, Any] | None:
         blessing = self._run.written("ModelBlessing")
-        return readings.load_json(blessing.uri, "verdict.json") if blessing else None
+        return values.verdict(blessing.uri, "ModelBlessing") if blessing else None
 
     def _split(self) -> str:
         return str(self._verdict.get("split") or "test")
@@ -145,6 +148,8 @@ class _Collection:
         card = saved_model_files.read_card(path)
         if card is None:
             raise FileNotFoundError(f"{path} has no model card")
+        for name in ("num_parameters", "seconds"):
+            values.number(name, getattr(card, name))
         settings = card.config.get(card.role) or card.config.get("student") or {}
         return content.Model(
             role=card.role,
@@ -156,16 +161,27 @@ class _Collection:
             parameters=card.num_parameters,
             bytes=saved_model_files.saved_model_bytes(path),
             seconds=card.seconds,
-            history=card.history,
+            history=self._curves(node, card.history),
             versions=card.versions,
         )
+
+    def _curves(self, node: str, history: Mapping[str, Any]) -> dict[str, Any]:
+        """The curves that can be drawn: a loss that became NaN cannot."""
+        curves = {}
+        for name, curve in history.items():
+            section = f"model {node}, {name} by epoch"
+            self._try(section, functools.partial(values.curve, name, curve))
+            if section not in self._missing:
+                curves[name] = curve
+        return curves
 
     def _comparison(self) -> dict[str, Any] | None:
         for execution in self._run.executions:
             for id_ in execution.outputs.get("comparison", ()):
-                return readings.load_json(
-                    self._run.artifacts[id_].uri, "comparison.json"
-                )
+                uri = self._run.artifacts[id_].uri
+                gained = readings.load_json(uri, "comparison.json")
+                values.comparison(gained)
+                return gained
         return None
 
     def _differences(
@@ -262,7 +278,7 @@ class _Collection:
         artifact = self._run.written("InfraBlessing")
         if artifact is None:
             return ()
-        verdict = readings.load_json(artifact.uri, "verdict.json")
+        verdict = values.verdict(artifact.uri, "InfraBlessing")
         return tuple(
             content.Cost(
                 role=role,
@@ -279,6 +295,9 @@ class _Collection:
         if artifact is None:
             return ()
         total = int(self._verdict.get("num_examples") or 0)
+        scores = readings.load_json(artifact.uri, "scores.json")
+        for flavour, score in scores.items():
+            values.numbers(flavour, score, _SCORES)
         return tuple(
             content.LiteFile(
                 flavour=flavour,
@@ -287,9 +306,7 @@ class _Collection:
                 bytes=score["bytes"],
                 latency_ms=score["latency_ms"],
             )
-            for flavour, score in readings.load_json(
-                artifact.uri, "scores.json"
-            ).items()
+            for flavour, score in scores.items()
         )
 
     def _data(self) -> content.Data | None:
@@ -310,6 +327,11 @@ class _Collection:
         if artifact is None:
             return None
         found = trials.Trials.load(artifact.uri)
+        values.number("max_parameters", found.max_parameters, optional=True)
+        for trial in found.trials:
+            for name in ("parameters", "objective"):
+                values.number(name, getattr(trial, name), optional=True)
+            values.numbers(trial.id, dataclasses.asdict(trial), ("epochs", "seconds"))
         return content.Search(
             algorithm=found.algorithm,
             max_parameters=found.max_parameters,
