@@ -36,9 +36,12 @@ def outcome(run: Run) -> content.Outcome:
             reasons=tuple(_reasons(run)),
         )
     if decided:
+        # The Pusher refuses for causes of its own: it says so on its artifact.
+        reason = pushed.properties.get("reason") if pushed is not None else None
         return content.Outcome(
             state=content.BLESSED,
             headline="The student was blessed. Nothing was pushed.",
+            reasons=(str(reason),) if reason else (),
         )
     return content.Outcome(
         state=content.UNDECIDED,

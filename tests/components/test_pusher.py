@@ -159,9 +159,9 @@ def test_a_model_that_changes_while_it_is_copied_is_not_pushed(
 ):
     copy = io_utils.copy_dir
 
-    def change(source, target):
-        copy(source, target)
-        pathlib.Path(target, "saved_model.pb").write_text("other")
+    def change(source, target, **further):
+        copy(source, target, **further)
+        pathlib.Path(target, "variables").write_text("other")
 
     monkeypatch.setattr(io_utils, "copy_dir", change)
     with pytest.raises(ModelError, match="changed while it was copied"):

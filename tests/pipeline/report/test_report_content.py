@@ -74,6 +74,15 @@ def test_a_refusal_says_why(tmp_path):
     assert "gate.min_accuracy: too low" in page.run_page(report)
 
 
+def test_what_the_pusher_refuses_by_itself_says_why(tmp_path):
+    small = SmallRun(tmp_path).write()
+    refusal = "the model was changed"
+    pushed = small.artifact("PushedModel", pushed=0, reason=refusal)
+    small.execution("Pusher", {}, {"pushed_model": pushed})
+    outcome = collected(small).outcome
+    assert (outcome.state, outcome.reasons) == (content.BLESSED, (refusal,))
+
+
 def test_a_failed_run_names_the_node(tmp_path):
     small = SmallRun(tmp_path).write(blessed=False, state=pb.Execution.FAILED)
     report = collected(small)
