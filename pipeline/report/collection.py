@@ -6,7 +6,6 @@ for whatever is not the report says why.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import pathlib
 import platform
@@ -24,15 +23,15 @@ from pipeline.report import (
     examples,
     measures,
     readings,
+    sections,
     values,
 )
 from pipeline.report.content import Report
 from pipeline.report.recorded import CONFIG, Artifact, Run
 from pipeline.version import VERSION
-from trainer import saved_model_files, trials
+from trainer import saved_model_files
 
 T = TypeVar("T")
-_SCORES = ("accuracy", "agreement", "bytes", "latency_ms")  # of a LiteRT file
 
 
 def collect(run: Run, pipeline_name: str, run_dir: pathlib.Path) -> Report:
@@ -59,7 +58,8 @@ class _Collection:
         data = self._try("data", self._data)
         answers = self._try("answers", self._answers)
         models = self._models()
-        gained = self._try("control", self._comparison) or {}
+        gained = self._try("control", lambda: sections.comparison(self._run)) or {}
+        total = int(self._verdict.get("num_examples") or 0)
         fields: dict[str, Any] = {}
         if answers is not None:
             fields = self._try("answers", lambda: examples.compared(answers)) or {}
@@ -72,16 +72,16 @@ class _Collection:
             outcome=decisions.outcome(self._run),
             gates=decisions.gates(self._run),
             split=self._split(),
-            num_examples=int(self._verdict.get("num_examples") or 0),
+            num_examples=total,
             agreement=self._verdict.get("agreement"),
             models=tuple(readings.with_controls(models, gained)),
             differences=tuple(self._differences(answers, gained)),
             conclusion=str(gained.get("conclusion", "")),
             classes=self._try("classes", self._classes) or (),
-            costs=self._try("costs", self._costs) or (),
-            lite=self._try("lite", self._lite) or (),
+            costs=self._try("costs", lambda: sections.costs(self._run)) or (),
+            lite=self._try("lite", lambda: sections.lite(self._run, total)) or (),
             data=data,
-            search=self._try("search", self._search),
+            search=self._try("search", lambda: sections.search(self._run)),
             answers=answers,
             config=readings.flat(
                 self._try("configuration", lambda: yaml.safe_load(config_text))
@@ -175,15 +175,6 @@ class _Collection:
                 curves[name] = curve
         return curves
 
-    def _comparison(self) -> dict[str, Any] | None:
-        for execution in self._run.executions:
-            for id_ in execution.outputs.get("comparison", ()):
-                uri = self._run.artifacts[id_].uri
-                gained = readings.load_json(uri, "comparison.json")
-                values.comparison(gained)
-                return gained
-        return None
-
     def _differences(
         self, answers: Answers | None, gained: Mapping[str, Any]
     ) -> list[content.Difference]:
@@ -198,7 +189,7 @@ class _Collection:
                 point = measures.Interval(value=student - teacher)
                 name = "student − teacher"
                 differences.append(content.Difference(name=name, interval=point))
-        served = self._try("served", self._served)
+        served = self._try("served", lambda: sections.served(self._verdict))
         if served is not None:
             differences.append(served)
         if gained:
@@ -213,23 +204,6 @@ class _Collection:
                 )
             )
         return differences
-
-    def _served(self) -> content.Difference | None:
-        """The student against the model that served before, as the gate measured it."""
-        served = self._verdict.get("served")
-        if not served:
-            return None
-        if served.get("problem"):
-            raise ValueError(served["problem"])
-        return content.Difference(
-            name="student − served before",
-            interval=measures.Interval(
-                value=served["difference"], low=served["low"], high=served["high"]
-            ),
-            only_first=served["only_student"],
-            only_second=served["only_served"],
-            p_value=served["p_value"],
-        )
 
     def _answers(self) -> Answers | None:
         evaluation = self._run.written("ModelEvaluation")
@@ -274,41 +248,6 @@ class _Collection:
             )
         return tuple(rows)
 
-    def _costs(self) -> tuple[content.Cost, ...]:
-        artifact = self._run.written("InfraBlessing")
-        if artifact is None:
-            return ()
-        verdict = values.verdict(artifact.uri, "InfraBlessing")
-        return tuple(
-            content.Cost(
-                role=role,
-                parameters=verdict[role].get("parameters"),
-                bytes=verdict[role].get("bytes"),
-                latency=verdict[role].get("latency") or {},
-            )
-            for role in ("teacher", "student")
-            if role in verdict
-        )
-
-    def _lite(self) -> tuple[content.LiteFile, ...]:
-        artifact = self._run.written("LiteModels")
-        if artifact is None:
-            return ()
-        total = int(self._verdict.get("num_examples") or 0)
-        scores = readings.load_json(artifact.uri, "scores.json")
-        for flavour, score in scores.items():
-            values.numbers(flavour, score, _SCORES)
-        return tuple(
-            content.LiteFile(
-                flavour=flavour,
-                accuracy=measures.share(score["accuracy"], total),
-                agreement=score["agreement"],
-                bytes=score["bytes"],
-                latency_ms=score["latency_ms"],
-            )
-            for flavour, score in scores.items()
-        )
-
     def _data(self) -> content.Data | None:
         artifact = self._run.written("Examples")
         if artifact is None:
@@ -321,22 +260,6 @@ class _Collection:
             )
             data = self._try("statistics", read) or data
         return data
-
-    def _search(self) -> content.Search | None:
-        artifact = self._run.written("TunerResults")
-        if artifact is None:
-            return None
-        found = trials.Trials.load(artifact.uri)
-        values.number("max_parameters", found.max_parameters, optional=True)
-        for trial in found.trials:
-            for name in ("parameters", "objective"):
-                values.number(name, getattr(trial, name), optional=True)
-            values.numbers(trial.id, dataclasses.asdict(trial), ("epochs", "seconds"))
-        return content.Search(
-            algorithm=found.algorithm,
-            max_parameters=found.max_parameters,
-            trials=tuple(readings.tried(trial) for trial in found.ranking()),
-        )
 
     def _versions(self, models: list[content.Model]) -> dict[str, str]:
         versions: dict[str, str] = {}
