@@ -297,7 +297,7 @@ def _model(artifact: ArtifactRecord | None, accuracy: float | None) -> Model | N
         artifact=artifact.id,
         node=artifact.node,
         run=artifact.run,
-        parameters=parameters if isinstance(parameters, (int, float)) else None,
+        parameters=parameters if isinstance(parameters, int) else None,
         accuracy=accuracy,
         versions=versions if isinstance(versions, dict) else {},
     )

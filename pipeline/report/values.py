@@ -30,8 +30,8 @@ def verdict(folder: str, gate: str) -> dict[str, Any]:
     if not isinstance(read.get("blessed"), bool):
         raise _wrong("blessed", read.get("blessed"), "true or false")
     _list("reasons", read.get("reasons"))
-    for place, check in enumerate(_list("checks", read.get("checks"))):
-        _check(f"checks[{place}]", _mapping(f"checks[{place}]", check))
+    for index, check in enumerate(_list("checks", read.get("checks"))):
+        _check(f"checks[{index}]", _mapping(f"checks[{index}]", check))
     if gate == "InfraBlessing":
         for name in ("student", "teacher"):
             _cost(name, _mapping(name, read.get(name) or {}))

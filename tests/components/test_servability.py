@@ -19,7 +19,7 @@ from components.servability import decision, executor, process
 from components.servability.verdict import Measurement, Servability
 from trainer import saved_model_files, serving_probe
 from trainer.data_spec import DataSpec
-from trainer.errors import ConfigError, DistillError
+from trainer.errors import ConfigError, DistillError, ModelError
 from trainer.servability_config import ServabilityConfig
 
 LATENCY = {size: {"median_ms": 1.0, "p95_ms": 2.0} for size in ("1", "64")}
@@ -219,6 +219,20 @@ def test_without_a_teacher_nothing_is_blessed(examples, validated, tmp_path):
     assert os.path.exists(os.path.join(blessing.uri, "INFRA_NOT_BLESSED"))
     assert blessing.get_int_custom_property("blessed") == 0
     assert "there is no teacher" in blessing.get_string_custom_property("reason")
+
+
+def test_a_keras_file_that_the_disk_does_not_give_fails_the_node(
+    examples, validated, teacher, tmp_path, monkeypatch
+):
+    def fail(_):
+        raise ModelError("it cannot be read") from OSError(errno.EIO, "disk")
+
+    monkeypatch.setattr(executor.export, "load_keras", fail)
+    models = {"model": [validated[0]], "teacher_model": [teacher]}
+    inputs = {"examples": [examples], **models}
+    with pytest.raises(ModelError, match="it cannot be read"):
+        _do(tmp_path / "blessing", inputs, ServabilityConfig())
+    assert not (tmp_path / "blessing" / "verdict.json").exists()
 
 
 def test_a_process_that_cannot_start_is_not_the_models_fault(monkeypatch):
