@@ -230,5 +230,5 @@ def _newest(pushed: str | None) -> str | None:
     if pushed is None:
         return None
     serving_dir = os.path.dirname(pushed)
-    versions = [name for name in os.listdir(serving_dir) if name.isdigit()]
+    versions = [name for name in os.listdir(serving_dir) if name.isdecimal()]
     return os.path.join(serving_dir, max(versions, key=int))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import pathlib
@@ -111,8 +110,7 @@ def perform(
             except Interrupted:
                 raise
             except Exception:
-                with contextlib.suppress(DistillError):  # a run that never began
-                    _tell_report(config, run_dir, terminal)
+                _report_failure(config, run_dir, terminal)
                 raise
         (run_dir / result_name).write_text(result.to_json(), encoding="utf-8")
         if table is None:
@@ -144,6 +142,18 @@ def _report(
                 "it is said here; `distill report` tries again."
             )
         )
+
+
+def _report_failure(
+    config: PipelineConfig, run_dir: pathlib.Path, terminal: console.Terminal
+) -> None:
+    """Writes what there is of a failed run; what it failed of is said in any case."""
+    try:
+        _tell_report(config, run_dir, terminal)
+    except DistillError:  # a run that never began
+        pass
+    except Exception:
+        logger.exception("The report of the failed run could not be written")
 
 
 def _tell_report(

@@ -15,10 +15,12 @@ reads and writes one folder, given as its only argument:
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -28,10 +30,20 @@ REQUEST, INPUTS, STAGE = "request.json", "inputs.npz", "stage.txt"
 ANSWERS, RESULT = "answers.npz", "result.json"
 # Until it has come so far, what happens says nothing about the models.
 STARTING = "starting TensorFlow"
+# Exit status for want of memory or disk, which says nothing about them either.
+EXHAUSTED = 75
 SIGNATURES = {"serving_default": "examples", "predict_images": "images"}
 OUTPUTS = ("class", "logits", "probabilities")
 _TIMED = "predict_images"
 _ASK_BATCH = 64
+_EXHAUSTED_ERRNOS = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.ENOMEM,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.EIO,
+}
 _WARM_UP, _LEAST_ROUNDS, _MOST_ROUNDS, _MOST_SECONDS = 10, 20, 200, 5.0
 
 
@@ -72,6 +84,8 @@ class Probe:
             return self._tf.saved_model.load(model_dir)
         # TensorFlow raises whatever its many parts do.
         except Exception as error:
+            if is_exhaustion(error):
+                raise
             raise Fault(f"the {whose} does not load: {_reason(error)}") from error
 
     def _answers(
@@ -117,6 +131,8 @@ class Probe:
             try:
                 return function(**{argument: self._tf.constant(batch)})
             except Exception as error:
+                if is_exhaustion(error):
+                    raise
                 raise Fault(f"{name} of the {whose} fails: {_reason(error)}") from error
 
         return ask
@@ -195,10 +211,31 @@ def _inputs(folder: str) -> dict[str, np.ndarray]:
         return {"examples": np.array(records, object), "images": arrays["images"]}
 
 
+def is_exhaustion(error: Exception) -> bool:
+    """Whether this machine had no memory or disk left."""
+    if isinstance(error, OSError):
+        return error.errno in _EXHAUSTED_ERRNOS
+    # TensorFlow's has this name; whoever asks here need not have loaded it.
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return bool(names & {"MemoryError", "ResourceExhaustedError"})
+
+
+def main(folder: str) -> int:
+    """Serves one request; returns the exit status."""
+    try:
+        Probe(folder).run()
+    except Exception as error:
+        if not is_exhaustion(error):
+            raise
+        traceback.print_exc()
+        return EXHAUSTED
+    return 0
+
+
 def _reason(error: Exception) -> str:
     text = str(error).strip().split("\n")[0][:300].rstrip(".")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 if __name__ == "__main__":
-    Probe(sys.argv[1]).run()
+    sys.exit(main(sys.argv[1]))

@@ -62,40 +62,51 @@ def served(
 ) -> metadata_store_pb2.Artifact | None:
     """The newest pushed model of a pipeline that is not this student.
 
-    A version whose folder is gone serves nobody: the one before it counts.
+    A version whose folder is gone serves nobody: the one before it counts. Of several
+    versions of one content, as a rollback leaves them, it is the first: were it the
+    newest, to run again would judge the student that was rolled back once more, and
+    push it.
 
     Args:
         store: ML Metadata.
         pipeline_name: Whose models.
         student_dir: Folder of the student's SavedModel.
     """
-    context = store.get_context_by_type_and_name("pipeline", pipeline_name)
-    kinds = store.get_artifact_types()
-    pushed_type = [
-        kind.id
-        for kind in kinds
-        if kind.name == standard_artifacts.PushedModel.TYPE_NAME
-    ]
-    if context is None or not pushed_type:
-        return None
-    student_digest = None
-    for artifact in sorted(
-        store.get_artifacts_by_context(context.id), key=lambda a: a.id, reverse=True
-    ):
-        if artifact.type_id not in pushed_type:
-            continue
-        if not artifact.custom_properties["pushed"].int_value:
-            continue
+    found, found_digest, student_digest = None, "", None
+    for artifact in _pushed(store, pipeline_name):
         if not os.path.isdir(_folder(artifact)):
-            logger.warning(
-                "Version %s was pushed, and its folder is gone", _folder(artifact)
-            )
+            if found is None:
+                folder = _folder(artifact)
+                logger.warning("Version %s was pushed, and its folder is gone", folder)
             continue
         if student_digest is None:
             student_digest = _digest_of(student_dir)
-        if _digest(artifact) != student_digest:
-            return artifact
-    return None
+        digest = _digest(artifact)
+        if found is None:
+            if digest != student_digest:
+                found, found_digest = artifact, digest
+        elif digest == found_digest:
+            found = artifact
+    return found
+
+
+def _pushed(store: Any, pipeline_name: str) -> list[metadata_store_pb2.Artifact]:
+    """What a pipeline pushed, the newest first."""
+    context = store.get_context_by_type_and_name("pipeline", pipeline_name)
+    name = standard_artifacts.PushedModel.TYPE_NAME
+    pushed_type = [kind.id for kind in store.get_artifact_types() if kind.name == name]
+    if context is None:
+        return []
+    return sorted(
+        (
+            artifact
+            for artifact in store.get_artifacts_by_context(context.id)
+            if artifact.type_id in pushed_type
+            and artifact.custom_properties["pushed"].int_value
+        ),
+        key=lambda artifact: artifact.id,
+        reverse=True,
+    )
 
 
 def _folder(artifact: metadata_store_pb2.Artifact) -> str:

@@ -70,7 +70,9 @@ def _of_another(
             f", not {model.uri}"
         ]
     blessed_digest = blessing.get_string_custom_property(_DIGEST_KEY)
-    if blessed_digest and blessed_digest != digest:
+    if not blessed_digest:
+        return [f"the {gate} does not say which files in {model.uri} it blessed"]
+    if blessed_digest != digest:
         return [f"the model in {model.uri} was changed after the {gate} blessed it"]
     return []
 

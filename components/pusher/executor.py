@@ -69,7 +69,7 @@ class Executor(tfx_executor.Executor):
             )
             return
         pushed.set_string_custom_property(DIGEST_KEY, digest)
-        self._push(input_dict, output_dict, exec_properties, pushed)
+        self._push(input_dict, output_dict, exec_properties, pushed, digest)
 
     def _push(
         self,
@@ -77,6 +77,7 @@ class Executor(tfx_executor.Executor):
         output_dict: Artifacts,
         exec_properties: dict[str, Any],
         pushed: types.Artifact,
+        digest: str,
     ) -> None:
         key = standard_component_specs.PUSH_DESTINATION_KEY
         destination = pusher_pb2.PushDestination()
@@ -94,6 +95,13 @@ class Executor(tfx_executor.Executor):
             super().Do(input_dict, output_dict, staged)
             (name,) = os.listdir(staging_dir)
             staged_dir = os.path.join(staging_dir, name)
+            # Of the copy: what was blessed is what gets served.
+            if saved_model_files.content_digest(staged_dir) != digest:
+                raise ModelError(
+                    f"The student in {self.GetModelPath(input_dict)} changed while it "
+                    "was copied; nothing was pushed. Let no other process write there, "
+                    "and run again."
+                )
             _add_lite_models(input_dict, staged_dir)
             version = versions.publish(staged_dir, serving_dir, int(name))
         self._MarkPushed(

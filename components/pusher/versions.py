@@ -25,7 +25,7 @@ def numbers(serving_dir: str) -> list[int]:
     """All versions that are there, ascending."""
     if not os.path.isdir(serving_dir):
         return []
-    return sorted(int(name) for name in os.listdir(serving_dir) if name.isdigit())
+    return sorted(int(name) for name in os.listdir(serving_dir) if name.isdecimal())
 
 
 def folder(serving_dir: str, version: int) -> str:

@@ -39,12 +39,42 @@ def decide(
         teacher: What its teacher costs.
         split: The split of the images.
     """
-    checks: list[Check] = []
-    reasons: list[str] = []
     if not np.isfinite(reference).all():
         number = _count(~np.isfinite(reference))
         text = f"{_KERAS} gives values that are not finite for {number} images"
         return refused(text, student=student, teacher=teacher)
+    checks, reasons = _compared(config, answers, reference)
+    budget = list(_budget_checks(config, student, teacher))
+    reasons += [check.describe() for check in budget if not check.ok]
+    return Servability(
+        blessed=not reasons,
+        reasons=tuple(reasons),
+        checks=(*checks, *budget),
+        split=split,
+        num_examples=len(reference),
+        student=student,
+        teacher=teacher,
+    )
+
+
+def refused(
+    reason: str,
+    *,
+    student: Measurement = Measurement(),  # noqa: B008  frozen
+    teacher: Measurement = Measurement(),  # noqa: B008
+) -> Servability:
+    """The verdict on a student that could not be asked."""
+    return Servability(
+        blessed=False, reasons=(reason,), student=student, teacher=teacher
+    )
+
+
+def _compared(
+    config: ServabilityConfig, answers: Mapping[str, np.ndarray], reference: np.ndarray
+) -> tuple[list[Check], list[str]]:
+    """Each signature against the trained model, then against the other one."""
+    checks: list[Check] = []
+    reasons: list[str] = []
     logits = {name: answers[f"{name}/logits"] for name in SIGNATURES}
     for name in SIGNATURES:
         fault = _malformed(name, answers, reference)
@@ -64,30 +94,7 @@ def decide(
             reasons.append(
                 _skew_reason(first, second, check, logits[first], logits[second])
             )
-    budget = list(_budget_checks(config, student, teacher))
-    checks += budget
-    reasons += [check.describe() for check in budget if not check.ok]
-    return Servability(
-        blessed=not reasons,
-        reasons=tuple(reasons),
-        checks=tuple(checks),
-        split=split,
-        num_examples=len(reference),
-        student=student,
-        teacher=teacher,
-    )
-
-
-def refused(
-    reason: str,
-    *,
-    student: Measurement = Measurement(),  # noqa: B008  frozen
-    teacher: Measurement = Measurement(),  # noqa: B008
-) -> Servability:
-    """The verdict on a student that could not be asked."""
-    return Servability(
-        blessed=False, reasons=(reason,), student=student, teacher=teacher
-    )
+    return checks, reasons
 
 
 def _malformed(

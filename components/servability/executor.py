@@ -14,6 +14,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
+from components.evaluator.failures import caused_by_models
 from components.servability import decision, process
 from components.servability.verdict import Measurement, Servability
 from trainer import data, export, saved_model_files
@@ -81,6 +82,8 @@ def _validate(
         trained = export.load_keras(student_dir)
         reference = _logits(trained, images)
     except ModelError as error:
+        if not caused_by_models(error):
+            raise
         return decision.refused(str(error), student=student)
     asked = process.ask(student_dir, teacher_dir, records, images, config.timeout_s)
     student = Measurement(

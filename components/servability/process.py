@@ -56,8 +56,8 @@ def ask(
         timeout_s: After so long the process is killed, which is a fault.
 
     Raises:
-        DistillError: If the process cannot even start TensorFlow, or is ended from
-            outside: that is this machine's fault and no model's.
+        DistillError: If the process cannot even start TensorFlow, is ended from
+            outside, or finds no memory or disk: that is no model's fault.
     """
     request = {
         "student_dir": student_dir,
@@ -82,13 +82,13 @@ def ask(
 
 
 class _Stopped(Exception):
-    """Somebody else ended the process: a person, or a system without memory."""
+    """What ended the process was no model: a person, or a system without memory."""
 
 
 def _environment(ended: str, stage: str) -> DistillError:
     return DistillError(
         f"The process that serves the student {ended} while {stage}, which is this "
-        "machine's fault. The log has the rest; free memory, or raise "
+        "machine's fault. The log has the rest; free memory or disk, or raise "
         "servability.timeout_s, and run again."
     )
 
@@ -113,6 +113,8 @@ def _run(folder: str, timeout_s: float) -> str | None:
         return f"was killed after {timeout_s:g} s (servability.timeout_s)"
     if process.returncode == 0:
         return None
+    if process.returncode == serving_probe.EXHAUSTED:
+        raise _Stopped("found no memory or disk left")
     if process.returncode < 0:
         name = signal.Signals(-process.returncode).name
         if -process.returncode in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):

@@ -14,6 +14,7 @@ from pipeline.config import load_config
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _EXECUTION = "execution:"
+_MAX_ID = 2**63 - 1  # of ML Metadata
 
 
 def _store_options(command: Command) -> Command:
@@ -131,7 +132,7 @@ def artifacts(
 def _id(text: str) -> tuple[int, bool]:
     """The number, and whether it is an execution's."""
     number = text.removeprefix(_EXECUTION)
-    if not number.isdigit():
+    if not number.isdecimal() or int(number) > _MAX_ID:
         raise click.BadParameter(
             f"received {text!r}, expected an artifact's id such as 12, or "
             f"{_EXECUTION}12",

@@ -72,6 +72,8 @@ def _read_only(connection: Any) -> None:
             arguments.max_receive_message_length = _MAX_MESSAGE_BYTES
         return
     connection.retry_options.max_num_retries = 1
+    if connection.HasField("mysql"):
+        connection.mysql.skip_db_creation = True
     if connection.HasField("sqlite"):
         connection.sqlite.connection_mode = pb.SqliteMetadataSourceConfig.READONLY
         _check_file(connection.sqlite.filename_uri)

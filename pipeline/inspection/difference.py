@@ -87,7 +87,8 @@ def _results(graph: Graph, run: RunRecord) -> dict[str, Any]:
 def _versions(graph: Graph, run: RunRecord) -> dict[str, Any]:
     versions = {"tfx-distill": run.properties.get("tfx_distill_version")}
     for artifact in summaries.outputs(graph, run.name, "Model"):
-        versions |= payloads.model_card(artifact).get("versions", {})
+        noted = payloads.model_card(artifact).get("versions")
+        versions |= noted if isinstance(noted, dict) else {}
     for execution in graph.of_run(run.name):
         for _, artifact in graph.outputs(execution.id):
             versions["tfx"] = artifact.properties.get("tfx_version")

@@ -137,7 +137,7 @@ def _find(
                 "No pipeline has run in this store yet: nothing to explain."
             )
         return newest[0], ()
-    if not asked.isdigit():
+    if not asked.isdecimal():
         return store.run(asked), ()
     artifact = _pushed(store, asked)
     if artifact is None:
@@ -154,7 +154,8 @@ def _find(
     if _ROLLBACK in artifact.properties:
         earlier = _pushed(store, str(artifact.properties.get("rolled_back_to", "")))
         rollback = _rollback(artifact)
-        if earlier is not None and earlier.id != artifact.id:
+        # Older always: a store of which that is not true would lead round and round.
+        if earlier is not None and earlier.id < artifact.id:
             run, further = _find(store, str(earlier.properties["pushed_version"]))
             return run, (rollback, *further)
     if not artifact.run:
@@ -235,7 +236,7 @@ def _gates(graph: Graph, run: str) -> tuple[Gate, ...]:
         for artifact in summaries.outputs(graph, run, kind):
             verdict = summaries.verdict_of([artifact])
             is_blessed = artifact.properties.get("blessed", verdict.get("blessed"))
-            given = verdict.get("reasons", ())
+            given, served = verdict.get("reasons", ()), verdict.get("served")
             reasons = [str(r) for r in (given if isinstance(given, list) else ())]
             if not verdict and not is_blessed:
                 problem = payloads.read(artifact).problem
@@ -250,7 +251,7 @@ def _gates(graph: Graph, run: str) -> tuple[Gate, ...]:
                     blessed=None if is_blessed is None else bool(is_blessed),
                     reasons=tuple(reasons),
                     checks=tuple(payloads.checks_of(verdict)),
-                    served=verdict.get("served"),
+                    served=served if isinstance(served, dict) else None,
                 )
             )
     return tuple(gates)
@@ -290,15 +291,15 @@ def _model(artifact: ArtifactRecord | None, accuracy: float | None) -> Model | N
     if artifact is None:
         return None
     card = payloads.model_card(artifact)
+    parameters = card.get("num_parameters", artifact.properties.get("num_parameters"))
+    versions = card.get("versions")
     return Model(
         artifact=artifact.id,
         node=artifact.node,
         run=artifact.run,
-        parameters=card.get(
-            "num_parameters", artifact.properties.get("num_parameters")
-        ),
+        parameters=parameters if isinstance(parameters, int) else None,
         accuracy=accuracy,
-        versions=card.get("versions", {}),
+        versions=versions if isinstance(versions, dict) else {},
     )
 
 

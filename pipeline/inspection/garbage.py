@@ -58,19 +58,23 @@ def find(config: PipelineConfig, keep: int) -> Garbage:
     newest = {run.name for run in ours[:keep]}
     needed = _needed(graph, _seeds(graph, newest, config))
     root = config.artifacts_dir.resolve()
+    places = _Places([graph.artifacts[id_].uri for id_ in needed])
     artifacts = tuple(
         artifact
         for artifact in graph.artifacts.values()
-        if artifact.id not in needed and _deletable(artifact.uri, root)
+        if artifact.id not in needed
+        and _deletable(artifact.uri, root)
+        and not places.touch(artifact.uri)
     )
     stay = newest | {graph.artifacts[id_].run for id_ in needed}
+    runs_dir = config.pipeline_dir / _RUNS
     run_dirs = tuple(
-        str(folder)
+        str(runs_dir / run.name)
         for run in ours
         if run.name not in stay
-        and _deletable(
-            str(folder := config.pipeline_dir / _RUNS / run.name), _runs(config)
-        )
+        # A name with a path in it would lead to another run's folder.
+        and pathlib.PurePath(run.name).name == run.name
+        and _deletable(str(runs_dir / run.name), runs_dir.resolve())
     )
     return Garbage(
         artifacts=artifacts,
@@ -94,6 +98,8 @@ def delete(config: PipelineConfig, keep: int) -> Garbage:
         found = find(config, keep)
         _mark(config, [a.id for a in found.artifacts if a.state != DELETED])
         for path in (*(artifact.uri for artifact in found.artifacts), *found.run_dirs):
+            if not os.path.isdir(path):  # gone with one that has, or holds, the same
+                continue
             try:
                 shutil.rmtree(path)
             except OSError as error:
@@ -151,8 +157,23 @@ def _is_ours(graph: Graph, run: str, pipeline: str) -> bool:
     return bool(executions) and all(e.pipeline == pipeline for e in executions)
 
 
-def _runs(config: PipelineConfig) -> pathlib.Path:
-    return (config.pipeline_dir / _RUNS).resolve()
+class _Places:
+    """Where the files of needed artifacts are.
+
+    Several artifacts may have one folder, as a version and its rollback have, and
+    nothing keeps a uri from lying within another's.
+    """
+
+    def __init__(self, uris: Iterable[str]) -> None:
+        self._needed = {pathlib.Path(uri).resolve() for uri in uris if uri}
+        self._above = {parent for path in self._needed for parent in path.parents}
+
+    def touch(self, uri: str) -> bool:
+        """Whether a folder is one of them, lies within one, or has one within."""
+        path = pathlib.Path(uri).resolve()
+        if path in self._needed or path in self._above:
+            return True
+        return not self._needed.isdisjoint(path.parents)
 
 
 def _deletable(uri: str, root: pathlib.Path) -> bool:

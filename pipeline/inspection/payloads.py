@@ -46,9 +46,9 @@ def read_json(folder: str, name: str) -> dict[str, Any] | None:
     try:
         path = pathlib.Path(folder.removeprefix(_LOCAL), name)
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return _cleaned(content) if isinstance(content, dict) else None
+    except (OSError, ValueError, RecursionError):
         return None
-    return _cleaned(content) if isinstance(content, dict) else None
 
 
 def _cleaned(content: Any) -> Any:
@@ -110,6 +110,7 @@ def checks_of(verdict: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         check
         for check in (given if isinstance(given, list) else ())
         if isinstance(check, dict) and set(check) >= _CHECK
+        if isinstance(check["name"], str) and isinstance(check["slice"], str)
     ]
     return sorted(checks, key=lambda c: (bool(c["ok"]), c["slice"] != "overall"))
 

@@ -152,7 +152,8 @@ def verdict_of(blessings: Sequence[ArtifactRecord]) -> dict[str, Any]:
 def accuracy(verdict: Mapping[str, Any], model: str) -> float | None:
     slices = verdict.get(model)
     overall = slices.get("overall") if isinstance(slices, dict) else None
-    return overall.get("accuracy") if isinstance(overall, dict) else None
+    value = overall.get("accuracy") if isinstance(overall, dict) else None
+    return value if isinstance(value, (int, float)) else None
 
 
 def pipeline_of(graph: Graph, run: RunRecord) -> str:

@@ -23,11 +23,13 @@ from pipeline.report import (
     examples,
     measures,
     readings,
+    sections,
+    values,
 )
 from pipeline.report.content import Report
 from pipeline.report.recorded import CONFIG, Artifact, Run
 from pipeline.version import VERSION
-from trainer import saved_model_files, trials
+from trainer import saved_model_files
 
 T = TypeVar("T")
 
@@ -56,7 +58,8 @@ class _Collection:
         data = self._try("data", self._data)
         answers = self._try("answers", self._answers)
         models = self._models()
-        gained = self._try("control", self._comparison) or {}
+        gained = self._try("control", lambda: sections.comparison(self._run)) or {}
+        total = int(self._verdict.get("num_examples") or 0)
         fields: dict[str, Any] = {}
         if answers is not None:
             fields = self._try("answers", lambda: examples.compared(answers)) or {}
@@ -69,16 +72,16 @@ class _Collection:
             outcome=decisions.outcome(self._run),
             gates=decisions.gates(self._run),
             split=self._split(),
-            num_examples=int(self._verdict.get("num_examples") or 0),
+            num_examples=total,
             agreement=self._verdict.get("agreement"),
             models=tuple(readings.with_controls(models, gained)),
             differences=tuple(self._differences(answers, gained)),
             conclusion=str(gained.get("conclusion", "")),
             classes=self._try("classes", self._classes) or (),
-            costs=self._try("costs", self._costs) or (),
-            lite=self._try("lite", self._lite) or (),
+            costs=self._try("costs", lambda: sections.costs(self._run)) or (),
+            lite=self._try("lite", lambda: sections.lite(self._run, total)) or (),
             data=data,
-            search=self._try("search", self._search),
+            search=self._try("search", lambda: sections.search(self._run)),
             answers=answers,
             config=readings.flat(
                 self._try("configuration", lambda: yaml.safe_load(config_text))
@@ -106,7 +109,7 @@ class _Collection:
 
     def _read_verdict(self) -> dict[str, Any] | None:
         blessing = self._run.written("ModelBlessing")
-        return readings.load_json(blessing.uri, "verdict.json") if blessing else None
+        return values.verdict(blessing.uri, "ModelBlessing") if blessing else None
 
     def _split(self) -> str:
         return str(self._verdict.get("split") or "test")
@@ -145,6 +148,8 @@ class _Collection:
         card = saved_model_files.read_card(path)
         if card is None:
             raise FileNotFoundError(f"{path} has no model card")
+        for name in ("num_parameters", "seconds"):
+            values.number(name, getattr(card, name))
         settings = card.config.get(card.role) or card.config.get("student") or {}
         return content.Model(
             role=card.role,
@@ -156,17 +161,19 @@ class _Collection:
             parameters=card.num_parameters,
             bytes=saved_model_files.saved_model_bytes(path),
             seconds=card.seconds,
-            history=card.history,
+            history=self._curves(node, card.history),
             versions=card.versions,
         )
 
-    def _comparison(self) -> dict[str, Any] | None:
-        for execution in self._run.executions:
-            for id_ in execution.outputs.get("comparison", ()):
-                return readings.load_json(
-                    self._run.artifacts[id_].uri, "comparison.json"
-                )
-        return None
+    def _curves(self, node: str, history: Mapping[str, Any]) -> dict[str, Any]:
+        """The curves that can be drawn: a loss that became NaN cannot."""
+        curves = {}
+        for name, curve in history.items():
+            section = f"model {node}, {name} by epoch"
+            self._try(section, functools.partial(values.curve, name, curve))
+            if section not in self._missing:
+                curves[name] = curve
+        return curves
 
     def _differences(
         self, answers: Answers | None, gained: Mapping[str, Any]
@@ -182,7 +189,7 @@ class _Collection:
                 point = measures.Interval(value=student - teacher)
                 name = "student − teacher"
                 differences.append(content.Difference(name=name, interval=point))
-        served = self._try("served", self._served)
+        served = self._try("served", lambda: sections.served(self._verdict))
         if served is not None:
             differences.append(served)
         if gained:
@@ -197,23 +204,6 @@ class _Collection:
                 )
             )
         return differences
-
-    def _served(self) -> content.Difference | None:
-        """The student against the model that served before, as the gate measured it."""
-        served = self._verdict.get("served")
-        if not served:
-            return None
-        if served.get("problem"):
-            raise ValueError(served["problem"])
-        return content.Difference(
-            name="student − served before",
-            interval=measures.Interval(
-                value=served["difference"], low=served["low"], high=served["high"]
-            ),
-            only_first=served["only_student"],
-            only_second=served["only_served"],
-            p_value=served["p_value"],
-        )
 
     def _answers(self) -> Answers | None:
         evaluation = self._run.written("ModelEvaluation")
@@ -258,40 +248,6 @@ class _Collection:
             )
         return tuple(rows)
 
-    def _costs(self) -> tuple[content.Cost, ...]:
-        artifact = self._run.written("InfraBlessing")
-        if artifact is None:
-            return ()
-        verdict = readings.load_json(artifact.uri, "verdict.json")
-        return tuple(
-            content.Cost(
-                role=role,
-                parameters=verdict[role].get("parameters"),
-                bytes=verdict[role].get("bytes"),
-                latency=verdict[role].get("latency") or {},
-            )
-            for role in ("teacher", "student")
-            if role in verdict
-        )
-
-    def _lite(self) -> tuple[content.LiteFile, ...]:
-        artifact = self._run.written("LiteModels")
-        if artifact is None:
-            return ()
-        total = int(self._verdict.get("num_examples") or 0)
-        return tuple(
-            content.LiteFile(
-                flavour=flavour,
-                accuracy=measures.share(score["accuracy"], total),
-                agreement=score["agreement"],
-                bytes=score["bytes"],
-                latency_ms=score["latency_ms"],
-            )
-            for flavour, score in readings.load_json(
-                artifact.uri, "scores.json"
-            ).items()
-        )
-
     def _data(self) -> content.Data | None:
         artifact = self._run.written("Examples")
         if artifact is None:
@@ -304,17 +260,6 @@ class _Collection:
             )
             data = self._try("statistics", read) or data
         return data
-
-    def _search(self) -> content.Search | None:
-        artifact = self._run.written("TunerResults")
-        if artifact is None:
-            return None
-        found = trials.Trials.load(artifact.uri)
-        return content.Search(
-            algorithm=found.algorithm,
-            max_parameters=found.max_parameters,
-            trials=tuple(readings.tried(trial) for trial in found.ranking()),
-        )
 
     def _versions(self, models: list[content.Model]) -> dict[str, str]:
         versions: dict[str, str] = {}

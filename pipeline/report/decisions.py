@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.report import content, readings
+from pipeline.report import content, readings, values
 from pipeline.report.recorded import Run
 
 _DONE = ("COMPLETE", "CACHED")
@@ -36,9 +36,12 @@ def outcome(run: Run) -> content.Outcome:
             reasons=tuple(_reasons(run)),
         )
     if decided:
+        # The Pusher refuses for causes of its own: it says so on its artifact.
+        reason = pushed.properties.get("reason") if pushed is not None else None
         return content.Outcome(
             state=content.BLESSED,
             headline="The student was blessed. Nothing was pushed.",
+            reasons=(str(reason),) if reason else (),
         )
     return content.Outcome(
         state=content.UNDECIDED,
@@ -52,7 +55,7 @@ def _reasons(run: Run) -> list[str]:
         artifact = run.written(kind)
         if artifact is not None:
             try:
-                verdict = readings.load_json(artifact.uri, "verdict.json")
+                verdict = values.verdict(artifact.uri, kind)
                 reasons += [str(reason) for reason in verdict["reasons"]]
             except readings.UNREADABLE as error:
                 reasons.append(f"The verdict of {kind} cannot be read: {error}")
@@ -67,8 +70,8 @@ def gates(run: Run) -> tuple[content.Gate, ...]:
         if artifact is None:
             continue
         try:
-            verdict = readings.load_json(artifact.uri, "verdict.json")
-            checks = tuple(readings.check(values) for values in verdict["checks"])
+            verdict = values.verdict(artifact.uri, kind)
+            checks = tuple(readings.check(check) for check in verdict["checks"])
             blessed = verdict["blessed"] is True
         except readings.UNREADABLE:
             # Without its verdict it counts as refused: a gate fails closed.

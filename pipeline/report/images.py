@@ -150,14 +150,23 @@ def data_url(image: bytes) -> str:
 
     Raises:
         OSError: If it is no picture (Pillow's UnidentifiedImageError).
+        ValueError: If it is a damaged one, or too large to be opened.
     """
+    try:
+        return "data:image/png;base64," + base64.b64encode(_small(image)).decode()
+    # What Pillow calls a PNG with a wrong checksum, and one of too many pixels.
+    except (SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"a picture that cannot be shown: {error}") from None
+
+
+def _small(image: bytes) -> bytes:
+    """The picture itself, if it is a small PNG, or one made of it."""
     with Image.open(io.BytesIO(image)) as opened:
-        if not image.startswith(_PNG) or max(opened.size) > _MAX_SIDE:
-            picture = opened.convert("L" if opened.mode in ("1", "L") else "RGB")
-            picture.thumbnail((_MAX_SIDE, _MAX_SIDE))
-            buffer = io.BytesIO()
-            picture.save(buffer, "PNG", optimize=True)
-            image = buffer.getvalue()
-        else:
+        if image.startswith(_PNG) and max(opened.size) <= _MAX_SIDE:
             opened.verify()
-    return "data:image/png;base64," + base64.b64encode(image).decode()
+            return image
+        picture = opened.convert("L" if opened.mode in ("1", "L") else "RGB")
+        picture.thumbnail((_MAX_SIDE, _MAX_SIDE))
+        buffer = io.BytesIO()
+        picture.save(buffer, "PNG", optimize=True)
+        return buffer.getvalue()

@@ -24,6 +24,7 @@ UNREADABLE = (
     DistillError,
     OSError,
     ValueError,
+    ArithmeticError,
     KeyError,
     TypeError,
     AttributeError,

@@ -169,6 +169,15 @@ def test_this_very_student_does_not_count(store):
     assert store.served() == before == (str(store.version(old)), old)
 
 
+def test_a_rollback_does_not_make_the_student_be_judged_again(store):
+    store.push("older")
+    old = store.push("old")
+    before = store.served()
+    store.push("student")
+    store.push("old")  # as `distill rollback` does
+    assert store.served() == before == (str(store.version(old)), old)
+
+
 def test_the_digest_that_was_noted_is_believed(store):
     old = store.push("old")
     model = store.folder / "same"

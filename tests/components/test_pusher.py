@@ -9,7 +9,7 @@ import threading
 import pytest
 from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
-from tfx.utils import proto_utils
+from tfx.utils import io_utils, proto_utils
 
 from components.pusher import versions
 from components.pusher.executor import Executor
@@ -146,6 +146,27 @@ def test_a_blessing_of_another_model_is_none(push, blessings, tmp_path, gate):
 def test_a_model_that_was_changed_after_its_blessing_is_not_pushed(push, model):
     pathlib.Path(model.uri, "Format-Serving", "saved_model.pb").write_text("other")
     assert "was changed after the Evaluator blessed it" in _reason(push())
+
+
+def test_a_blessing_that_names_no_content_is_none(push, blessings, tmp_path):
+    blessings["model_blessing"].set_string_custom_property("model_digest", "")
+    assert "the Evaluator does not say which files" in _reason(push())
+    assert _versions(tmp_path) == []
+
+
+def test_a_model_that_changes_while_it_is_copied_is_not_pushed(
+    push, tmp_path, monkeypatch
+):
+    copy = io_utils.copy_dir
+
+    def change(source, target, **further):
+        copy(source, target, **further)
+        pathlib.Path(target, "variables").write_text("other")
+
+    monkeypatch.setattr(io_utils, "copy_dir", change)
+    with pytest.raises(ModelError, match="changed while it was copied"):
+        push()
+    assert _versions(tmp_path) == []
 
 
 @pytest.mark.parametrize("text", [None, "{", '{"blessed": false}', "[]"])

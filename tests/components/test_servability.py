@@ -1,8 +1,10 @@
 """The second gate: what the exported student answers and costs."""
 
+import errno
 import os
 import pathlib
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -10,13 +12,14 @@ import time
 import digit_models
 import numpy as np
 import pytest
+import tensorflow as tf
 from tfx.types import standard_artifacts
 
 from components.servability import decision, executor, process
 from components.servability.verdict import Measurement, Servability
-from trainer import saved_model_files
+from trainer import saved_model_files, serving_probe
 from trainer.data_spec import DataSpec
-from trainer.errors import ConfigError, DistillError
+from trainer.errors import ConfigError, DistillError, ModelError
 from trainer.servability_config import ServabilityConfig
 
 LATENCY = {size: {"median_ms": 1.0, "p95_ms": 2.0} for size in ("1", "64")}
@@ -218,11 +221,49 @@ def test_without_a_teacher_nothing_is_blessed(examples, validated, tmp_path):
     assert "there is no teacher" in blessing.get_string_custom_property("reason")
 
 
+def test_a_keras_file_that_the_disk_does_not_give_fails_the_node(
+    examples, validated, teacher, tmp_path, monkeypatch
+):
+    def fail(_):
+        raise ModelError("it cannot be read") from OSError(errno.EIO, "disk")
+
+    monkeypatch.setattr(executor.export, "load_keras", fail)
+    models = {"model": [validated[0]], "teacher_model": [teacher]}
+    inputs = {"examples": [examples], **models}
+    with pytest.raises(ModelError, match="it cannot be read"):
+        _do(tmp_path / "blessing", inputs, ServabilityConfig())
+    assert not (tmp_path / "blessing" / "verdict.json").exists()
+
+
 def test_a_process_that_cannot_start_is_not_the_models_fault(monkeypatch):
     monkeypatch.setattr("trainer.serving_probe.REQUEST", "elsewhere.json")
     images = np.zeros((1, 28, 28, 1), np.uint8)
     with pytest.raises(DistillError, match="while starting TensorFlow"):
         process.ask("/student", "/teacher", [b"x"], images, 60.0)
+
+
+def test_a_process_without_memory_is_not_the_models_fault(tmp_path, monkeypatch):
+    script = tmp_path / "python"
+    script.write_text(f"#!/bin/sh\nexit {serving_probe.EXHAUSTED}\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(script))
+    images = np.zeros((1, 28, 28, 1), np.uint8)
+    with pytest.raises(DistillError, match="found no memory or disk left"):
+        process.ask("/student", "/teacher", [b"x"], images, 60.0)
+
+
+@pytest.mark.parametrize(
+    ("error", "exhausted"),
+    [
+        (OSError(errno.ENOSPC, "full"), True),
+        (MemoryError(), True),
+        (tf.errors.ResourceExhaustedError(None, None, "full"), True),
+        (OSError(errno.ENOENT, "no saved_model.pb"), False),
+        (tf.errors.InvalidArgumentError(None, None, "shape"), False),
+    ],
+)
+def test_only_want_of_memory_or_disk_is_exhaustion(error, exhausted):
+    assert serving_probe.is_exhaustion(error) == exhausted
 
 
 def _child():

@@ -59,6 +59,8 @@ def _blessing(kind, model, folder):
     pathlib.Path(blessing.uri, "verdict.json").write_text(text)
     blessing.set_int_custom_property("blessed", 1)
     blessing.set_string_custom_property("current_model", model.uri)
+    digest = saved_model_files.content_digest(digit_models.serving_path(model))
+    blessing.set_string_custom_property("model_digest", digest)
     return blessing
 
 

@@ -140,6 +140,11 @@ def test_the_first_version_comes_back_at_the_top(place, first):
     assert place.versions() == [*versions, str(done["version"])]
     result = json.loads(place.run().stdout)
     assert result["newest"] == done["pushed"]
+    # Nor does the student that was rolled back come again by itself.
+    versions = place.versions()
+    again = json.loads(place.run("distillation.temperature=2").stdout)
+    assert _cached(again) == list(again["nodes"])
+    assert place.versions() == versions
 
 
 def test_a_margin_that_the_test_cannot_resolve_is_refused_before_anything_runs(

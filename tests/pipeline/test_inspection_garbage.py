@@ -78,7 +78,7 @@ def test_what_is_served_keeps_all_that_it_comes_from(config, writer):
 def test_a_cached_ancestor_of_a_blessed_model_stays(config, writer):
     old = _refused(writer, config, "run-1")
     writer.run("run-2")
-    model = writer.artifact("Model", config.artifacts_dir)
+    model = writer.artifact("Model", config.artifacts_dir / "new")
     blessing = writer.artifact("ModelBlessing", blessed=1)
     writer.execute("Teacher", [], [("m", old["teacher_model"])], state="CACHED")
     writer.execute("Student", [("teacher", old["teacher_model"])], [("model", model)])
@@ -123,6 +123,36 @@ def test_nothing_outside_of_the_pipelines_folder_goes(config, writer, tmp_path):
     ):
         writer.artifact("Model", uri)
     assert garbage.find(config, keep=0).artifacts == ()
+
+
+def test_a_folder_that_something_needed_shares_stays(config, writer):
+    writer.distill("run-1", config.artifacts_dir)
+    folder = config.artifacts_dir / "model" / "run-1"
+    (folder / "inside").mkdir()
+    for uri in (folder, folder / "inside", folder.parent):
+        writer.artifact("Model", uri)
+    found = garbage.delete(config, keep=1)
+    assert found.artifacts == ()
+    assert (folder / "file").read_text() == "content"
+
+
+def test_two_artifacts_of_one_folder_go_together(config, writer):
+    refused = _refused(writer, config, "run-1")
+    folder = config.artifacts_dir / "model" / "run-1"
+    copy = writer.artifact("Model", folder)
+    assert _ids(garbage.delete(config, keep=0)) == {*refused.values(), copy}
+    assert not folder.exists()
+
+
+def test_a_run_named_with_a_path_takes_no_other_runs_folder(config, writer):
+    writer.distill("run-2", config.artifacts_dir)
+    (config.pipeline_dir / "runs" / "run-2").mkdir(parents=True)
+    _refused(writer, config, "x")
+    writer.run("x/../run-2")
+    writer.execute("Teacher")
+    assert garbage.find(config, keep=0).run_dirs == (
+        str(config.pipeline_dir / "runs" / "x"),
+    )
 
 
 def test_an_active_run_forbids_it(config, writer):

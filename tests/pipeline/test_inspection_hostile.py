@@ -173,3 +173,40 @@ def test_a_verdict_of_another_shape_never_raises(tmp_path):
     assert payload.kind == "verdict"
     assert payload.tables[0].rows == ()
     assert payload.facts["a"] == "\N{REPLACEMENT CHARACTER}"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"checks": [{"name": 7, "slice": [], "bound": {}, "value": "", "ok": 1}]},
+        {"student": {"overall": {"accuracy": "high"}}, "teacher": {"overall": 1}},
+        {"served": "yes"},
+        {"reasons": "because", "student": [[[]]]},
+    ],
+)
+def test_a_verdict_with_values_of_wrong_kinds_is_shown_as_far_as_it_goes(
+    tmp_path, fields
+):
+    writer = metadata_stores.Writer(tmp_path / "m.sqlite")
+    made = writer.distill("run-1", tmp_path)
+    metadata_stores.verdict(tmp_path / "blessing" / "run-1", blessed=True, **fields)
+    card = tmp_path / "model" / "run-1" / "Format-Serving" / "assets.extra"
+    card.mkdir(parents=True)
+    (card / "model_card.json").write_text('{"num_parameters": "12", "versions": 3}')
+    for command in (["runs"], ["explain"], ["show", str(made["blessing"])]):
+        place = ["--metadata", str(writer.path)]
+        result = CliRunner().invoke(cli.cli, [*command, *place])
+        assert (result.exit_code, result.exception) == (0, None)
+
+
+def test_a_rollback_to_itself_by_way_of_another_ends(tmp_path):
+    writer = metadata_stores.Writer(tmp_path / "m.sqlite")
+    writer.distill("run-1")
+    for version, to in (("171", "172"), ("172", "171")):
+        writer.artifact(
+            "PushedModel", pushed=1, pushed_version=version, rolled_back_to=to,
+            rolled_back_by="me",
+        )  # fmt: skip
+    arguments = ["explain", "172", "--metadata", str(writer.path)]
+    result = CliRunner().invoke(cli.cli, arguments)
+    assert "does not say which run" in str(result.exception)

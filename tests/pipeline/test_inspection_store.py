@@ -4,6 +4,7 @@ import dataclasses
 
 import metadata_stores
 import pytest
+from ml_metadata.proto import metadata_store_pb2 as pb
 
 from pipeline.inspection import connection
 from trainer.errors import ConfigError, DistillError
@@ -148,3 +149,10 @@ def test_a_server_that_is_not_there_is_one_line():
 def test_an_address_that_is_none_is_refused(place):
     with pytest.raises(ConfigError, match="expected"):
         connection.open_store(None, place)
+
+
+def test_looking_at_mysql_makes_no_database():
+    settings = pb.ConnectionConfig()
+    settings.mysql.host = "db"
+    connection._read_only(settings)
+    assert settings.mysql.skip_db_creation

@@ -1,6 +1,7 @@
 """What a report gathers of a run: whole, refused, failed, damaged."""
 
 import dataclasses
+import json
 import shutil
 
 import numpy as np
@@ -73,6 +74,15 @@ def test_a_refusal_says_why(tmp_path):
     assert "gate.min_accuracy: too low" in page.run_page(report)
 
 
+def test_what_the_pusher_refuses_by_itself_says_why(tmp_path):
+    small = SmallRun(tmp_path).write()
+    refusal = "the model was changed"
+    pushed = small.artifact("PushedModel", pushed=0, reason=refusal)
+    small.execution("Pusher", {}, {"pushed_model": pushed})
+    outcome = collected(small).outcome
+    assert (outcome.state, outcome.reasons) == (content.BLESSED, (refusal,))
+
+
 def test_a_failed_run_names_the_node(tmp_path):
     small = SmallRun(tmp_path).write(blessed=False, state=pb.Execution.FAILED)
     report = collected(small)
@@ -126,6 +136,52 @@ def test_a_gate_without_its_verdict_counts_as_refused(tmp_path):
     for path in (small.folder / "artifacts" / "ModelBlessing").glob("*/verdict.json"):
         path.write_text("{")
     assert not collected(small).gates[0].blessed
+
+
+@pytest.mark.parametrize(
+    ("keys", "wrong"),
+    [
+        (("checks", 0, "bound"), "a lot"),
+        (("checks", 0, "value"), [1]),
+        (("checks", 0, "ok"), "yes"),
+        (("checks", 0, "slice"), None),
+        (("checks", 0), 7),
+        (("checks",), "none"),
+        (("blessed",), 1),
+        (("reasons",), "because"),
+        (("num_examples",), "many"),
+        (("agreement",), {}),
+        (("agreement",), 10**400),
+        (("student", "overall"), 0.5),
+        (("student", "overall", "accuracy"), None),
+        (("teacher", "c1", "num_examples"), "3"),
+        (("student",), [1]),
+        (("served",), {"difference": "0"}),
+    ],
+)
+def test_a_verdict_with_a_value_of_a_wrong_kind_leaves_a_page(tmp_path, keys, wrong):
+    small = SmallRun(tmp_path).write()
+    (path,) = (small.folder / "artifacts" / "ModelBlessing").glob("*/verdict.json")
+    verdict = inner = json.loads(path.read_text())
+    for key in keys[:-1]:
+        inner = inner[key]
+    inner[keys[-1]] = wrong
+    path.write_text(json.dumps(verdict))
+    report = collected(small)
+    assert not report.gates[0].blessed
+    assert f"{keys[0]}" in report.missing["gate"]
+    assert "It could not be read: " in page.run_page(report)
+
+
+def test_a_curve_that_is_not_finite_is_left_out_and_said(tmp_path):
+    small = SmallRun(tmp_path).write()
+    for path in (small.folder / "artifacts" / "Model").rglob("model_card.json"):
+        card = json.loads(path.read_text())
+        card["history"]["loss"] = [1.0, float("nan")]
+        path.write_text(json.dumps(card))
+    report = collected(small)
+    assert set(report.models[0].history) == {"val_loss", "val_accuracy"}
+    assert "loss[1] is nan, expected a number" in page.run_page(report)
 
 
 def test_records_that_are_not_the_answered_ones_are_not_shown(tmp_path):

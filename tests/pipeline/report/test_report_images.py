@@ -68,3 +68,17 @@ def test_a_large_image_becomes_a_thumbnail_in_png():
 def test_what_is_no_picture_is_refused():
     with pytest.raises(OSError):
         images.data_url(b"<svg onload=alert(1)>")
+
+
+def test_a_picture_with_a_wrong_checksum_is_refused():
+    damaged = bytearray(png(1))
+    place = damaged.index(b"IDAT") + 6
+    damaged[place] ^= 0xFF
+    with pytest.raises(ValueError, match="a picture that cannot be shown"):
+        images.data_url(bytes(damaged))
+
+
+def test_a_picture_of_too_many_pixels_is_refused(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 4)
+    with pytest.raises(ValueError, match="a picture that cannot be shown"):
+        images.data_url(png(1))
