@@ -10,10 +10,8 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
-import yaml
-
 from pipeline.kubeflow_config import SCHEMES
-from pipeline.runners.kubeflow import conditions, driver, server
+from pipeline.runners.kubeflow import compiled, conditions, driver, mounts, server
 from pipeline.runners.kubeflow.bucket import Bucket
 from pipeline.runners.kubeflow.launcher import Finished, Launcher
 from pipeline.runners.kubeflow.ledger import Ledger
@@ -116,21 +114,15 @@ def version(text: str) -> tuple[int, int]:
 
 
 def parameter_values(package: Package, texts: Mapping[str, str]) -> dict[str, Any]:
-    """Reads `name=value` texts by the types that the package gives the names.
+    """Reads `name=value` texts as a submit reads them.
 
     Raises:
-        CompileError: For an unknown name or a value of another type.
+        ConfigError: For an unknown name or a value of another type.
     """
     values = {}
     for name, text in texts.items():
-        value: Any = text
-        if package.parameters.get(name, {}).get("parameterType") != "STRING":
-            try:
-                value = yaml.safe_load(text)
-            except yaml.YAMLError:
-                value = text
-        server.require_value(package, name, value)
-        values[name] = value
+        server.require_parameter(package, name)
+        values[name] = compiled.typed(name, text, package.parameters[name])
     return values
 
 
@@ -264,13 +256,18 @@ class _Play:
 
     def _require_public(self, task: str, key: str, artifact: Mapping[str, Any]) -> None:
         """Refuses what would record a folder that is in this pod alone."""
-        text = json.dumps([artifact["uri"], artifact["metadata"]])
-        values = [artifact["uri"], *artifact["metadata"].values()]
-        is_path = any(isinstance(v, str) and v.startswith("/") for v in values)
-        if is_path or str(self._work_dir) in text:
-            raise RehearsalError(
-                f"{task} recorded a folder of its own container in {key}: {text}"
-            )
+        texts: list[str] = []
+
+        def note(text: str) -> str:
+            texts.append(text)
+            return text
+
+        mounts.mapped([artifact["uri"], artifact["metadata"]], note)
+        for text in texts:
+            if text.startswith("/") or str(self._work_dir) in text:
+                raise RehearsalError(
+                    f"{task} recorded a folder of its own container in {key}: {text}"
+                )
 
     def _import(self, task: str) -> dict[str, int]:
         importer = self._package.executor(task)["importer"]

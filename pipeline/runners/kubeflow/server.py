@@ -103,11 +103,16 @@ def _check_parameters(package: Package) -> None:
         require_value(package, name, parameter["defaultValue"])
 
 
-def require_value(package: Package, name: str, value: Any) -> None:
-    """Refuses a parameter that there is not, or a value of another type."""
+def require_parameter(package: Package, name: str) -> None:
+    """Refuses a parameter that there is not."""
     if name not in package.parameters:
         known = ", ".join(sorted(package.parameters)) or "none"
         raise CompileError(f"There is no run parameter {name}. There are: {known}.")
+
+
+def require_value(package: Package, name: str, value: Any) -> None:
+    """Refuses a parameter that there is not, or a value of another type."""
+    require_parameter(package, name)
     kind = package.parameters[name]["parameterType"]
     is_right = isinstance(value, _VALUE_TYPES[kind]) and (
         kind == "BOOLEAN" or not isinstance(value, bool)
