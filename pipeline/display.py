@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from rich import box
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.panel import Panel
 from rich.progress import (
@@ -23,6 +23,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.inspection import view
 from pipeline.results import ModelResult, NodeResult, RunResult
 from trainer import progress as training_progress
 from trainer.servability_config import BATCH_SIZES
@@ -74,7 +75,7 @@ class RunDisplay:
             self._print(what)
 
     def node_started(self, node_id: str, index: int, total: int) -> None:
-        self._label = f"[{index + 1}/{total}] {node_id}"
+        self._label = f"[{index + 1:>{len(str(total))}}/{total}] {node_id}"
         self._shown_detail = ""
         self._remove_bar()
         if self._live:
@@ -170,13 +171,13 @@ def _lite_table(result: RunResult) -> Table:
     return table
 
 
-def _verdict_lines(result: RunResult) -> list[Text]:
-    lines = []
+def _verdict_lines(result: RunResult) -> list[RenderableType]:
+    lines: list[RenderableType] = []
     if result.blessed:
         lines.append(Text("Student blessed.", style="bold green"))
     else:
         lines.append(Text("Student NOT blessed. Nothing was pushed.", style="bold red"))
-        lines += [Text(f"  {reason}") for reason in result.reasons]
+        lines += [view.indented(reason) for reason in result.reasons]
     if result.comparison:
         lines.append(Text(result.comparison["conclusion"], overflow="fold"))
     if result.served:

@@ -10,6 +10,7 @@ import make_docs
 import pytest
 import yaml
 
+from components.evaluator import door
 from pipeline.cli import cli
 from pipeline.config import CONFIGS_DIR, PipelineConfig, load_config, shipped_names
 from trainer.tuning_config import TuningConfig
@@ -118,18 +119,44 @@ def test_links_in_the_pages_lead_somewhere():
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_links_to_a_heading_find_it():
+    for page in PAGES:
+        for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text()):
+            text = (page.parent / target if target else page).read_text()
+            headings = re.findall(r"^#+ (.*)", text, re.M)
+            slugs = {
+                re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in headings
+            }
+            assert anchor in slugs, f"{page.name}: {target}#{anchor}"
+
+
 def test_python_blocks_compile():
     for page in PAGES:
         for number, block in enumerate(_blocks(page, "python")):
             compile(block, f"{page.name}, block {number}", "exec")
 
 
+def _written_out(language, beginning):
+    """The block of the example of one's own data that begins so."""
+    blocks = _blocks(DOCS / "your-own.md", language)
+    (block,) = [block for block in blocks if block.startswith(beginning)]
+    return block
+
+
+def test_gate_of_the_example_can_be_kept_by_its_test_images(tmp_path):
+    (tmp_path / "shapes.yaml").write_text(_written_out("yaml", "# shapes.yaml"))
+    gate = load_config(str(tmp_path / "shapes.yaml")).gate
+    text = (DOCS / "your-own.md").read_text()
+    images, of_a_class = re.findall(r"(\d+) test images, (\d+) of each class", text)[0]
+    door.require_resolvable(gate, int(images), {"circle": int(of_a_class)})
+    assert gate.min_class_size <= int(of_a_class)
+
+
 @pytest.mark.slow
-def test_models_in_the_readme_fit_the_pipeline(tmp_path, monkeypatch):
+def test_models_of_the_example_fit_the_pipeline(tmp_path, monkeypatch):
     from trainer import models
 
-    blocks = _blocks(ROOT / "README.md", "python")
-    (source,) = [block for block in blocks if block.startswith('"""my_models.py')]
+    source = _written_out("python", '"""my_models.py')
     (tmp_path / "my_models.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
     for name in ("big", "small"):

@@ -140,7 +140,7 @@ def predict(
     resize: bool,
     as_json: bool,
 ) -> None:
-    """Ask teacher and student about image FILES, or records of a split.
+    """Ask teacher and student about image FILES, or test images.
 
     \b
     Examples:

@@ -57,7 +57,7 @@ def _plain(value: Any) -> Any:
     default=20,
     show_default=True,
     type=click.IntRange(min=1),
-    help="So many.",
+    help="How many at most.",
 )
 @options.json_option("Print the runs as a JSON list.")
 def runs(
@@ -68,7 +68,9 @@ def runs(
     limit: int,
     as_json: bool,
 ) -> None:
-    """List runs, the newest first: what was changed, and what came of it.
+    """List runs: what was changed for each, and what came of it.
+
+    The newest first.
 
     \b
     Examples:
@@ -85,14 +87,16 @@ def runs(
 
 @click.command()
 @_store_options
-@click.option("--type", "type_name", metavar="TYPE", help="Such as Model; in any case.")
-@click.option("--run", metavar="RUN", help="Only of this run; its beginning will do.")
+@click.option("--type", "type_name", metavar="TYPE", help="Only these, such as Model.")
+@click.option(
+    "--run", metavar="RUN", help="Only those of this run; its beginning will do."
+)
 @click.option(
     "--limit",
     default=30,
     show_default=True,
     type=click.IntRange(min=1),
-    help="So many.",
+    help="How many at most.",
 )
 @options.json_option("Print the artifacts as a JSON list.")
 def artifacts(
@@ -148,8 +152,9 @@ def show(
     id_: str,
     as_json: bool,
 ) -> None:
-    """Show the artifact ID, or execution:ID, with all that is known of it.
+    """Show all that is known of an artifact or an execution.
 
+    ID is an artifact's id, as `distill artifacts` prints it, or execution:ID.
     Opens an artifact's files: verdicts, models, statistics, schemas, anomalies,
     scores, hyperparameters, searches; of others, it lists the files.
 
@@ -189,7 +194,7 @@ def show(
 @click.argument("id_", metavar="ID")
 @click.option("--up", "only_up", is_flag=True, help="Only what it comes from.")
 @click.option("--down", "only_down", is_flag=True, help="Only what came of it.")
-@click.option("--dot", "as_dot", is_flag=True, help="Print it for Graphviz.")
+@click.option("--dot", "as_dot", is_flag=True, help="Print the graph for Graphviz.")
 @options.json_option("Print the graph as one JSON object.")
 def lineage(
     file: str | None,
@@ -202,7 +207,9 @@ def lineage(
     as_dot: bool,
     as_json: bool,
 ) -> None:
-    """Show what the artifact ID, or execution:ID, comes from and what came of it.
+    """Show what an artifact comes from, and what came of it.
+
+    ID is an artifact's id, as `distill artifacts` prints it, or execution:ID.
 
     \b
     Examples:
@@ -242,7 +249,10 @@ def explain(
     what: str | None,
     as_json: bool,
 ) -> None:
-    """Say why a student was pushed, or why not; default: that of the newest run.
+    """Say why a student was pushed, or why not.
+
+    Of the newest run, or of a pushed version, a run, or the id of a model or
+    blessing.
 
     \b
     Examples:
@@ -269,7 +279,7 @@ def diff(
     after: str,
     as_json: bool,
 ) -> None:
-    """Compare two runs: configuration, data, results, versions, nodes.
+    """Compare two runs: configuration, data, results and nodes.
 
     \b
     Example: distill diff 20261124-211744 20261124-212249
@@ -282,7 +292,7 @@ def diff(
 
 @click.command()
 @options.configured
-@click.option("--delete", "really", is_flag=True, help="Do it; default: say what.")
+@click.option("--delete", "really", is_flag=True, help="Delete it.")
 @click.option(
     "--keep",
     default=5,
@@ -299,7 +309,7 @@ def gc(
     keep: int,
     as_json: bool,
 ) -> None:
-    """Delete what old runs left; without --delete, say what that would be.
+    """Say what old runs left and nothing needs; --delete deletes it.
 
     Nothing goes that a blessed or served model comes from, nothing of the newest
     runs, and nothing outside of the pipeline's folder.

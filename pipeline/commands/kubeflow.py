@@ -133,7 +133,7 @@ def rehearse(
     as_json: bool,
     debug: bool,
 ) -> None:
-    """Run a compiled FILE here, every task as its container would run.
+    """Run a compiled FILE here, every task as in its container.
 
     Plays the driver and the launcher of Kubeflow Pipelines: a fresh process and a
     fresh folder for each task, and a bucket that holds files alone. Ends with what

@@ -15,6 +15,7 @@ from pipeline.inspection.explanation import Explanation, Gate, Model
 from pipeline.inspection.garbage import Garbage
 
 _MAX_FAILED = 12
+_MAX_REASONS = 5  # each bound is in its gate's table as well
 _FINGERPRINT = 16
 _MAX_PATHS = 20
 
@@ -24,7 +25,10 @@ def explanation(found: Explanation) -> Group:
     summary = found.run
     style = view.GOOD if summary.pushed_version else view.BAD
     parts: list[RenderableType] = [Text(found.conclusion, style=style)]
-    parts += [Text(f"  {reason}", overflow="fold") for reason in found.reasons]
+    reasons = found.reasons[:_MAX_REASONS]
+    parts += [view.indented(reason) for reason in reasons]
+    if len(found.reasons) > len(reasons):
+        parts.append(view.indented(f"… and {len(found.reasons) - len(reasons)} more"))
     for rollback in found.rollbacks:
         what = (
             f"Rolled back from {rollback['rolled_back_from']} to "
@@ -72,6 +76,7 @@ def _gate(gate: Gate) -> list[RenderableType]:
                 Text(short(check["value"]) or "missing"),
                 Text(("≤ " if check.get("at_most") else "≥ ") + short(check["bound"])),
             )
+        table.columns[3].justify = "right"
         parts.append(table)
     hidden = [c for c in held if c["slice"] != "overall"]
     if hidden or len(failed) > _MAX_FAILED:
@@ -80,7 +85,7 @@ def _gate(gate: Gate) -> list[RenderableType]:
         text += f"{len(hidden)} held on single classes: distill show {gate.artifact}"
         parts.append(Text(text))
     if gate.served:
-        parts.append(Text(f"  {_served(gate.served)}", overflow="fold"))
+        parts.append(view.indented(_served(gate.served)))
     return parts
 
 

@@ -143,7 +143,7 @@ def _find(
     if artifact is None:
         graph = store.lineage(artifact_ids=[int(asked)], up=False)
         artifact = graph.artifacts[int(asked)]
-        if artifact.type.rpartition(".")[2] not in _MODELS:
+        if artifact.type_name not in _MODELS:
             raise DistillError(
                 f"Artifact {asked} is of type {artifact.type}, expected a model, blessing "
                 f"or pushed model. `distill show {asked}` shows it."

@@ -113,10 +113,8 @@ def _seeds(graph: Graph, newest: set[str], config: PipelineConfig) -> set[int]:
             linked = graph.inputs(execution.id) + graph.outputs(execution.id)
             seeds |= {artifact.id for _, artifact in linked}
     for artifact in graph.artifacts.values():
-        is_blessed = "blessed" in artifact.properties and artifact.type.endswith(
-            "Blessing"
-        )
-        if is_blessed and artifact.properties["blessed"]:
+        # InfraBlessing alone blesses no model: a weak one may be quick as well.
+        if artifact.type == "ModelBlessing" and artifact.properties.get("blessed"):
             seeds.add(artifact.id)
         version = str(artifact.properties.get("pushed_version", ""))
         place = str(artifact.properties.get("pushed_destination", ""))

@@ -32,7 +32,7 @@ def read(artifact: ArtifactRecord) -> Payload:
     if not folder.exists():
         return Payload(problem=f"Its files are gone: {uri}")
     try:
-        reader = _READERS.get(artifact.type.rpartition(".")[2], _listing)
+        reader = _READERS.get(artifact.type_name, _listing)
         return reader(folder) or _listing(folder)
     except Exception as error:  # whatever a foreign or damaged file makes a parser do
         text = " ".join(str(error).split()) or "no message"

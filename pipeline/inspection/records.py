@@ -52,6 +52,11 @@ class ArtifactRecord:
     run: str = ""
     pipeline: str = ""
 
+    @property
+    def type_name(self) -> str:
+        """The type without what is before its last dot."""
+        return self.type.rpartition(".")[2]
+
     def is_of_type(self, name: str | None) -> bool:
         """Whether its type is called so: in any case, or by what follows its dots."""
         own = self.type.lower()

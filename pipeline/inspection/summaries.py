@@ -125,7 +125,7 @@ def outputs(graph: Graph, run: str, type_name: str) -> list[ArtifactRecord]:
         artifact
         for execution in graph.of_run(run)
         for _, artifact in graph.outputs(execution.id)
-        if artifact.type.rpartition(".")[2] == type_name
+        if artifact.type_name == type_name
     ]
 
 

@@ -58,7 +58,7 @@ def label(record: ArtifactRecord | ExecutionRecord, key: str = "") -> Text:
         text.append(record.node, style="bold")
         text.append(f"  execution:{record.id} {record.state} {record.run}", style="")
         return text
-    text.append(f"{record.type} {record.id}", style="bold cyan")
+    text.append(f"{record.type_name} {record.id}", style="bold cyan")
     facts = [
         f"{name}={record.properties[name]}"
         for name in _SHOWN

@@ -12,6 +12,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -35,7 +36,7 @@ def runs(summaries: Sequence[RunSummary]) -> Group:
         lines.append(line.append(f"  {when}  {summary.pipeline}", style="not bold"))
         lines.append(Text("    ").append_text(_outcome(summary)))
         if summary.error:
-            lines.append(Text(f"    {summary.error}", overflow="fold"))
+            lines.append(indented(summary.error, 4))
         if summary.changed is not None:
             lines += [
                 Text(f"    {line}", style="dim") for line in changes(summary.changed)
@@ -85,7 +86,7 @@ def artifacts(newest_first: Sequence[ArtifactRecord]) -> Table:
         state = "" if artifact.state in ("LIVE", "") else f" {artifact.state}"
         table.add_row(
             str(artifact.id),
-            Text(artifact.type.rpartition(".")[2] + state),
+            Text(artifact.type_name + state),
             Text(artifact.node or "–"),
             Text(artifact.run or "–"),
             time(artifact.created_ms)[5:16],
@@ -113,17 +114,20 @@ def artifact(graph: Graph, record: ArtifactRecord, payload: Payload) -> Group:
 
 
 def contents(payload: Payload) -> list[RenderableType]:
-    parts: list[RenderableType] = [Text("\nContent", style="bold")]
+    parts: list[RenderableType] = []
+    heading = Text("\nContent", style="bold")
     if payload.problem:
-        return [*parts, Text(payload.problem, overflow="fold")]
+        return [heading, Text(payload.problem, overflow="fold")]
     if payload.facts:
-        parts.append(facts(payload.facts))
+        parts += [heading, facts(payload.facts)]
     for table in payload.tables:
         drawn = plain_table(*table.columns)
-        drawn.title, drawn.title_justify = Text(table.title), "left"
+        for place, column in enumerate(drawn.columns):
+            if all(isinstance(row[place], int | float | None) for row in table.rows):
+                column.justify = "right"
         for row in table.rows:
             drawn.add_row(*(Text(cut(short(value))) for value in row))
-        parts.append(drawn)
+        parts += [Text(f"\n{table.title}", style="bold"), drawn]
     return parts
 
 
@@ -179,6 +183,11 @@ def plain_table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
+
+
+def indented(text: str, by: int = 2) -> Padding:
+    """A paragraph whose further lines are indented as well."""
+    return Padding(Text(text, overflow="fold"), (0, 0, 0, by), expand=False)
 
 
 def cut(text: str) -> str:

@@ -87,6 +87,14 @@ def test_a_cached_ancestor_of_a_blessed_model_stays(config, writer):
     assert gone == {old["model"], old["blessing"], old["pushed_model"]}
 
 
+def test_a_refused_student_goes_however_servable_it_is(config, writer):
+    refused = _refused(writer, config, "run-1")
+    servable = writer.artifact("InfraBlessing", blessed=1)
+    reads = [("model", refused["model"])]
+    writer.execute("ServabilityValidator", reads, [("blessing", servable)])
+    assert _ids(garbage.find(config, keep=0)) == set(refused.values())
+
+
 def test_outputs_of_one_execution_stay_together(config, writer):
     writer.run("run-1")
     folder = config.artifacts_dir / "beside"

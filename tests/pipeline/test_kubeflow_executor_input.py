@@ -1,6 +1,7 @@
 """What the launcher gives, as TFX takes it, and back: no path of a pod gets out."""
 
 import copy
+import hashlib
 import json
 
 import pytest
@@ -168,9 +169,9 @@ def test_what_came_is_left_as_it_came():
 
 
 def test_volumes_lie_under_the_root_of_a_rehearsal():
-    task = _task(root="/work/root", volumes={"/data": "pvc://claim"})
+    task = _task(root="/srv/root", volumes={"/data": "pvc://claim"})
     values = json.loads(task.for_tfx()["inputs"]["parameterValues"]["data"])
-    assert values == {"data_dir": "/work/root/data/tfds", "other": "/database"}
+    assert values == {"data_dir": "/srv/root/data/tfds", "other": "/database"}
 
 
 @pytest.mark.parametrize(
@@ -234,13 +235,21 @@ def test_values_in_json_texts_are_rewritten_too():
     assert metadata["text"] == '{"model": "minio://bucket/run/Make/model"}'
 
 
+def test_an_id_that_tfx_made_up_is_the_servers_again():
+    # TFX hashes names to whole numbers, which a double does not even hold.
+    digest = float(int(hashlib.sha256(b"7").hexdigest(), 16) % (1 << 63))
+    written = {"a": digest, "b": int(digest), "other": float(2**60), "blessed": 1}
+    metadata = _back(_task(), **written)["metadata"]
+    assert metadata == {"a": "7", "b": "7", "other": float(2**60), "blessed": 1}
+
+
 def test_null_is_left_out_and_numbers_stay():
     assert _back(_task(), nothing=None, number=1.0)["metadata"] == {"number": 1.0}
 
 
 def test_a_folder_on_a_volume_is_named_by_its_claim():
     volumes = {"/serving": "pvc://models", "/tmp/distill": ""}
-    for root in ("/", "/work/root"):
+    for root in ("/", "/srv/root"):
         task = _task(root=root, volumes=volumes)
         path = ("" if root == "/" else root) + "/serving/digits/17"
         assert _back(task, at=path)["metadata"]["at"] == "pvc://models/digits/17"

@@ -96,13 +96,13 @@ def test_what_a_killed_run_left_is_marked_failed_in_its_pipeline_only(store):
 
 
 def test_a_password_comes_from_the_environment(monkeypatch):
-    monkeypatch.setenv("STORE_PASSWORD", "secret")
+    monkeypatch.setenv("STORE_PASSWORD", "hunter2")
     config = load_config(
         None,
         ["metadata.connection={mysql: {host: db, password: 'env:STORE_PASSWORD'}}"],
     )
-    assert metadata.connection_config(config).mysql.password == "secret"
-    assert "secret" not in config.to_yaml()
+    assert metadata.connection_config(config).mysql.password == "hunter2"
+    assert "hunter2" not in config.to_yaml()
 
 
 @pytest.mark.parametrize(

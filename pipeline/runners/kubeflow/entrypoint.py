@@ -44,7 +44,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         else:
             traceback.print_exc()
             logger.error("The executor failed; the traceback above says where.")
-    logging.shutdown()
+    for handler in logging.getLogger().handlers:
+        handler.flush()
     sys.stdout.flush()
     sys.stderr.flush()
     # Threads of TensorFlow or Beam may abort a shutdown after all work is done.

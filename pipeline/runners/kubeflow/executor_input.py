@@ -9,6 +9,7 @@ input, and what it writes is written again.
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -106,12 +107,19 @@ class ExecutorInput:
             key: artifact["uri"]
             for key, artifact in _artifacts(self._given.get("outputs", {}))
         }
+        ids = {
+            _number_for_tfx(artifact["name"]): artifact["name"]
+            for _, artifact in _artifacts(self._given.get("inputs", {}))
+            if artifact.get("name")
+        }
         for key, artifact in _artifacts(result):
             artifact["uri"] = uris.get(key, artifact.get("uri", ""))
             own = artifact["uri"]
             metadata = artifact.get("metadata", {})
             artifact["metadata"] = {
-                name: mapped(value, self._outside(own))
+                name: ids[value]
+                if isinstance(value, int | float) and value in ids
+                else mapped(value, self._outside(own))
                 for name, value in metadata.items()
                 if value is not None  # the launcher fails on null
             }
@@ -145,6 +153,11 @@ def _artifacts(part: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for key, values in part.get("artifacts", {}).items():
         for artifact in values.get("artifacts", []):
             yield key, artifact
+
+
+def _number_for_tfx(name: str) -> float:
+    """The id that TFX gives an artifact of that name, as far as a double holds it."""
+    return float(int(hashlib.sha256(name.encode()).hexdigest(), 16) % (1 << 63))
 
 
 def _unwrapped(value: Any) -> Any:
