@@ -158,6 +158,7 @@ def test_conditions_are_decided_before_a_task(tmp_path, value, state):
     ("make", "message"),
     [
         ("sys.exit(7)", "Make ended with status 7: nothing"),
+        ("print('no python\\nError: exit status 1'); sys.exit(1)", "1: no python Its"),
         (
             "print('12:00:00 ERROR distill: no digits'); sys.exit(1)",
             "1: no digits Its log",

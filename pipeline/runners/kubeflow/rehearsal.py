@@ -25,6 +25,8 @@ from pipeline.runners.kubeflow.runtimes import Processes, Runtime, containers
 RAN, CACHED, SKIPPED = "ran", "cached", "skipped"
 _TITLE = re.compile(r"title: *(\S+)")
 _ERROR = re.compile(r"^\S+ ERROR \S+: (.*)$", re.M)
+# What buildah says after a container's own words.
+_TOOLS_OWN = re.compile(r"(?:process exited|subprocess exited|Error: exit status).*")
 _MAX_QUOTED = 300
 
 
@@ -295,10 +297,8 @@ def _kind(schema: Mapping[str, Any]) -> str:
 
 def _failure(task: str, finished: Finished) -> RehearsalError:
     text = finished.log.read_text(encoding="utf-8", errors="replace")
-    errors = _ERROR.findall(text)
-    lines = (
-        errors or [line for line in text.splitlines() if line.strip()] or ["nothing"]
-    )
+    said = [_TOOLS_OWN.sub("", line).strip() for line in text.splitlines()]
+    lines = _ERROR.findall(text) or [line for line in said if line] or ["nothing"]
     return RehearsalError(
         f"{task} ended with status {finished.status}: {lines[-1][:_MAX_QUOTED]} "
         f"Its log: {finished.log}"
