@@ -159,7 +159,7 @@ def rehearse(
     if as_json:
         terminal.out.print_json(result.to_json(), indent=2)
     else:
-        rehearsal_display.show(result, compiled, terminal.out)
+        rehearsal_display.show(result, compiled, terminal.out, in_image=in_image)
 
 
 for command in kubeflow_client.COMMANDS:

@@ -174,9 +174,9 @@ def schedule(
     moments = list(itertools.islice(window.moments(parsed, now), _NUM_MOMENTS))
     client = server_options.client(access)
     name = name or package.name
-    client.refuse_second(name)
+    client.schedules.refuse_second(name)
     made = client.prepare(package, experiment)
-    schedule_id = client.schedule(
+    schedule_id = client.schedules.create(
         made, name, arguments, parsed,
         max_concurrency=max_concurrency, start=window.start_text,
         end=window.end_text, catchup=catchup,
@@ -230,7 +230,7 @@ def schedules(access: Any, as_json: bool) -> None:
             "next": times.text(item.next_moment(now)),
             "id": item.id,
         }
-        for item in client.schedules()
+        for item in client.schedules.all()
     ]
     if as_json:
         server_options.print_json(schedules=rows)
@@ -254,9 +254,9 @@ def _on_schedule(verb: str, done: str, help_text: str) -> click.Command:
     @click.argument("name_or_id", metavar="NAME_OR_ID")
     @server_options.on_server
     def command(name_or_id: str, access: Any) -> None:
-        client = server_options.client(access)
-        found = client.found(name_or_id)
-        getattr(client, verb)(found)
+        schedules_ = server_options.client(access).schedules
+        found = schedules_.found(name_or_id)
+        getattr(schedules_, verb)(found)
         click.echo(f"Schedule {found.name} ({found.id}) {done}.")
 
     return command

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import ml_metadata
+from ml_metadata import errors
 from ml_metadata.metadata_store import ListOptions, OrderByField
 
 from pipeline.inspection import shapes
@@ -44,9 +45,8 @@ class Store:
 
     def runs(self, limit: int | None = None) -> list[RunRecord]:
         """Runs, the newest first."""
-        types = " OR ".join(f"type = '{name}'" for name in shapes.RUNS)
-        options = _newest(limit, f"({types})")
-        return [shapes.run(m) for m in self._ask(self._store.get_contexts, options)]
+        found = self._of_types(self._store.get_contexts, shapes.RUNS, limit)
+        return [shapes.run(message) for message in found]
 
     def run(self, name: str) -> RunRecord:
         """The run of that name, or whose name starts so.
@@ -93,11 +93,11 @@ class Store:
         Raises:
             DistillError: If no artifact in the store has that type.
         """
-        query = None
-        if type_name is not None:
-            names = self._types_called(type_name)
-            query = " OR ".join(f"type = '{name}'" for name in names)
-        found = self._ask(self._store.get_artifacts, _newest(limit, query))
+        ask = self._store.get_artifacts
+        if type_name is None:
+            found = self._ask(ask, _newest(limit, None))
+        else:
+            found = self._of_types(ask, self._types_called(type_name), limit)
         return self._graph({}, {message.id: message for message in found})
 
     def lineage(
@@ -232,17 +232,29 @@ class Store:
         else:
             # Types beside ids make this query a hundred times slower.
             query = f"executions_e.id IN ({_listed(ids)})"
+
+        def by_execution() -> list[Message]:
+            if len(ids) > _CHUNK:
+                return list(self._store.get_contexts())
+            ask = self._store.get_contexts_by_execution
+            return list({c.id: c for id_ in sorted(ids) for c in ask(id_)}.values())
+
         options = ListOptions(filter_query=query)
-        for context in self._ask(self._store.get_contexts, options):
+        for context in self._filtered(
+            lambda: self._store.get_contexts(options), by_execution
+        ):
             if context.type in kinds:
                 yield context, kinds[context.type]
 
     def _ids_in_context(self, context: Message, ids: Collection[int]) -> set[int]:
-        options = None
-        if len(ids) <= _CHUNK:
-            options = ListOptions(filter_query=f"id IN ({_listed(ids)})")
         ask = self._store.get_executions_by_context
-        return {message.id for message in self._ask(ask, context.id, options)}
+        if len(ids) > _CHUNK:
+            return {message.id for message in self._ask(ask, context.id)}
+        options = ListOptions(filter_query=f"id IN ({_listed(ids)})")
+        found = self._filtered(
+            lambda: ask(context.id, options), lambda: ask(context.id)
+        )
+        return {message.id for message in found}
 
     def _events(
         self, ask: Callable[..., list[Message]], ids: Iterable[int]
@@ -289,6 +301,31 @@ class Store:
                 f"{self._place} has no artifact type {name}. It has: {there}."
             )
         return found
+
+    def _of_types(
+        self,
+        ask: Callable[..., list[Message]],
+        types: Collection[str],
+        limit: int | None,
+    ) -> list[Message]:
+        """Rows of some types, the newest first."""
+        query = " OR ".join(f"type = '{name}'" for name in types)
+
+        def among_all() -> list[Message]:
+            found = [m for m in ask(_newest(None, None)) if m.type in types]
+            return found[:limit]
+
+        return self._filtered(lambda: ask(_newest(limit, f"({query})")), among_all)
+
+    def _filtered(
+        self, ask: Callable[[], list[T]], instead: Callable[[], list[T]]
+    ) -> list[T]:
+        """What a query finds; TFX 1.21's library has none for a database of its own."""
+        with explained(self._place):
+            try:
+                return list(ask())
+            except errors.UnimplementedError:
+                return list(instead())
 
     def _ask(self, method: Callable[..., list[T]], *arguments: Any) -> list[T]:
         with explained(self._place):

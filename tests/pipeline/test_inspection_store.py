@@ -3,11 +3,27 @@
 import dataclasses
 
 import metadata_stores
+import ml_metadata
 import pytest
+from ml_metadata import errors
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from pipeline.inspection import connection
 from trainer.errors import ConfigError, DistillError
+
+
+@pytest.fixture(params=[True, False], ids=["queries", "no-queries"], autouse=True)
+def has_queries(request, monkeypatch):
+    """With and without queries: TFX 1.21's library has none for a file."""
+    call = ml_metadata.MetadataStore._call
+
+    def refusing(store, name, message, *rest):
+        if getattr(getattr(message, "options", None), "filter_query", ""):
+            raise errors.UnimplementedError("filter_query is not supported")
+        return call(store, name, message, *rest)
+
+    if not request.param:
+        monkeypatch.setattr(ml_metadata.MetadataStore, "_call", refusing)
 
 
 @pytest.fixture(params=["local", "kubeflow"])

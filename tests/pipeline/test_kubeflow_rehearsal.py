@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.runners.kubeflow import rehearsal, runtimes
 from pipeline.runners.kubeflow.package import Package, RehearsalError
+from trainer.errors import ConfigError
 
 IMAGE = "registry.example.org/image:1"
 MODEL = {"artifactType": {"instanceSchema": "title: tfx.Model\n"}}
@@ -157,12 +158,14 @@ def test_conditions_are_decided_before_a_task(tmp_path, value, state):
     ("make", "message"),
     [
         ("sys.exit(7)", "Make ended with status 7: nothing"),
+        ("print('no python\\nError: exit status 1'); sys.exit(1)", "1: no python Its"),
         (
             "print('12:00:00 ERROR distill: no digits'); sys.exit(1)",
             "1: no digits Its log",
         ),
         ("leave({'a': None})", "Make wrote a: null"),
         ("leave({'a': '/data/x'})", "recorded a folder of its own container"),
+        ("leave({'a': json.dumps({'b': ['/data/x']})})", "model: /data/x"),
         ("leave({'a': 'see ' + path('outputs', 'model')})", "a folder of its own"),
         ("leave({}, uri=path('outputs', 'model'))", "which is no object store's"),
         ("leave({}, owner='me')", "an output that the launcher cannot read"),
@@ -171,6 +174,17 @@ def test_conditions_are_decided_before_a_task(tmp_path, value, state):
 def test_what_would_fail_there_fails_here(tmp_path, make, message):
     with pytest.raises(RehearsalError, match=message):
         _rehearse(tmp_path, _package(make=make))
+
+
+def test_parameters_are_read_as_a_submit_reads_them():
+    package = _package()
+    parameters = package.spec["root"]["inputDefinitions"]["parameters"]
+    parameters["rate"] = {"parameterType": "NUMBER_DOUBLE", "defaultValue": 0.1}
+    texts = {"epochs": "5", "rate": "1e-3"}
+    values = rehearsal.parameter_values(package, texts)
+    assert values == {"epochs": 5, "rate": 0.001}
+    with pytest.raises(ConfigError, match="rate: received 'nan', expected NUMBER_DOU"):
+        rehearsal.parameter_values(package, {"rate": "nan"})
 
 
 def test_a_process_has_nothing_of_this_machines_environment(tmp_path, monkeypatch):

@@ -1,26 +1,21 @@
-"""Submits, schedules and inspects compiled pipelines on a server. Imports `kfp`."""
+"""Submits compiled pipelines to a server and follows their runs. Imports `kfp`."""
 
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import itertools
-import json
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from pipeline.runners.kubeflow import connection, failures, progress
-from pipeline.runners.kubeflow import cron as cron_
+from pipeline.runners.kubeflow import connection, progress
 from pipeline.runners.kubeflow.auth import Access
 from pipeline.runners.kubeflow.compiled import Compiled, node_names
 from pipeline.runners.kubeflow.failures import NotFound, ServerError, Unavailable
-from trainer.errors import ConfigError
+from pipeline.runners.kubeflow.schedules import Schedules
 
 POLL_S = 10.0
 _MAX_FAILURES = 6  # in a row, while waiting
-_PAGE_SIZE = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,33 +30,12 @@ class Submission:
     experiment: str
 
 
-@dataclasses.dataclass(frozen=True)
-class Recurring:
-    """A schedule on the server."""
-
-    id: str
-    name: str
-    status: str  # ENABLED, DISABLED, or as the server says
-    cron: str
-    max_concurrency: str
-    parameters: Mapping[str, Any]
-
-    def next_moment(self, now: datetime.datetime) -> datetime.datetime | None:
-        """When it fires next, by the server's clock in UTC; None: not, or unknown."""
-        if self.status != "ENABLED" or not self.cron:
-            return None
-        try:
-            return next(cron_.parse(self.cron).moments(now), None)
-        except ConfigError:  # made by something else, with five fields perhaps
-            return None
-
-
 class Client:
     """The commands' side of a server."""
 
     def __init__(self, access: Access) -> None:
-        self.access = access
         self._server = connection.connect(access)
+        self.schedules = Schedules(self._server)
         self.namespace: str | None = self._server.namespace
         self.place: str = self._server.place
 
@@ -69,7 +43,7 @@ class Client:
         """Finds or makes the pipeline, this file as a version, and the experiment."""
         pipeline_id = self._pipeline_id(package.name)
         if pipeline_id is None:
-            with self._calling(f"create the pipeline {package.name}"):
+            with self._server.calling(f"create the pipeline {package.name}"):
                 uploaded = self._server.upload_pipeline(
                     str(package.path),
                     pipeline_name=package.name,
@@ -84,7 +58,7 @@ class Client:
             is_new = version is None
             version = version or self._upload_version(pipeline_id, package)
         name = experiment or package.name
-        with self._calling(f"create the experiment {name}"):
+        with self._server.calling(f"create the experiment {name}"):
             made = self._server.create_experiment(name=name, namespace=self.namespace)
         return Submission(
             pipeline_id=pipeline_id,
@@ -105,7 +79,7 @@ class Client:
         service_account: str | None = None,
     ) -> str:
         """Starts a run; returns its id."""
-        with self._calling("create the run"):
+        with self._server.calling("create the run"):
             run = self._server.run_pipeline(
                 experiment_id=submission.experiment_id,
                 job_name=name,
@@ -116,90 +90,6 @@ class Client:
                 service_account=service_account,
             )
         return str(run.run_id)
-
-    def schedule(
-        self,
-        submission: Submission,
-        name: str,
-        arguments: Mapping[str, Any],
-        cron: cron_.Schedule,
-        *,
-        max_concurrency: int = 1,
-        start: str | None = None,
-        end: str | None = None,
-        catchup: bool = False,
-        pipeline_root: str | None = None,
-        service_account: str | None = None,
-    ) -> str:
-        """Makes a schedule; returns its id."""
-        with self._calling(f"create the schedule {name}"):
-            made = self._server.create_recurring_run(
-                experiment_id=submission.experiment_id,
-                job_name=name,
-                cron_expression=cron.expression,
-                start_time=start,
-                end_time=end,
-                max_concurrency=max_concurrency,
-                no_catchup=not catchup,
-                params=dict(arguments),
-                pipeline_id=submission.pipeline_id,
-                version_id=submission.version_id,
-                pipeline_root=pipeline_root,
-                service_account=service_account,
-            )
-        return str(made.recurring_run_id)
-
-    def refuse_second(self, name: str) -> None:
-        """Raises if there is a schedule of that name: both would fire."""
-        there = [found.id for found in self.schedules(name)]
-        if there:
-            raise ServerError(
-                f"There is a schedule {name!r} already ({', '.join(there)}); two would "
-                "both fire. Delete it first, or give this one another --name."
-            )
-
-    def schedules(self, name: str | None = None) -> list[Recurring]:
-        """All schedules, or those of a name."""
-        pages = self._pages(
-            "list the schedules",
-            "recurring_runs",
-            lambda **page: self._server.list_recurring_runs(
-                namespace=self.namespace, filter=_named(name) if name else None, **page
-            ),
-        )
-        return [_recurring(item) for item in pages]
-
-    def found(self, name_or_id: str) -> Recurring:
-        """The one schedule of that name or id.
-
-        Raises:
-            ServerError: If there is none, or are several.
-        """
-        if _is_id(name_or_id):
-            with self._calling(f"find the schedule {name_or_id}"):
-                return _recurring(self._server.get_recurring_run(name_or_id))
-        found = self.schedules(name_or_id)
-        if len(found) == 1:
-            return found[0]
-        if found:
-            ids = ", ".join(item.id for item in found)
-            raise ServerError(
-                f"{len(found)} schedules are called {name_or_id!r}. Give an ID: {ids}."
-            )
-        names = ", ".join(sorted({item.name for item in self.schedules()})) or "none"
-        raise NotFound(f"There is no schedule {name_or_id!r}. There are: {names}.")
-
-    def pause(self, schedule: Recurring) -> None:
-        with self._calling(f"pause the schedule {schedule.name}"):
-            self._server.disable_recurring_run(schedule.id)
-
-    def resume(self, schedule: Recurring) -> None:
-        with self._calling(f"resume the schedule {schedule.name}"):
-            self._server.enable_recurring_run(schedule.id)
-
-    def delete(self, schedule: Recurring) -> None:
-        with self._calling(f"delete the schedule {schedule.name}"):
-            self._server.delete_recurring_run(schedule.id)
 
     def state(self, run_id: str, nodes: tuple[str, ...] = ()) -> progress.RunState:
         """A run as it is now. `nodes`: of its pipeline, where they are known."""
@@ -212,7 +102,7 @@ class Client:
         try:
             spec = run.pipeline_spec
             if not spec and reference:
-                with self._calling("read the pipeline"):
+                with self._server.calling("read the pipeline"):
                     version = self._server.get_pipeline_version(
                         reference.pipeline_id, reference.pipeline_version_id
                     )
@@ -251,7 +141,7 @@ class Client:
         """
         places = list(itertools.chain(*map(_pod_names, node.children)))
         for pod in dict.fromkeys(places):
-            with self._calling(f"read the log of {node.name}"):
+            with self._server.calling(f"read the log of {node.name}"):
                 text = self._log(run_id, pod)
             if text is not None:
                 return text
@@ -278,15 +168,15 @@ class Client:
         return None
 
     def _run(self, run_id: str) -> Any:
-        with self._calling(f"find the run {run_id}"):
+        with self._server.calling(f"find the run {run_id}"):
             return self._server.get_run(run_id)
 
     def _pipeline_id(self, name: str) -> str | None:
-        found = self._pages(
+        found = self._server.pages(
             f"look for the pipeline {name}",
             "pipelines",
             lambda **page: self._server.list_pipelines(
-                namespace=self.namespace, filter=_named(name), **page
+                namespace=self.namespace, filter=connection.named(name), **page
             ),
         )
         return next((item.pipeline_id for item in found), None)
@@ -301,7 +191,7 @@ class Client:
         return next(iter(self._versions(pipeline_id)))
 
     def _versions(self, pipeline_id: str) -> Iterator[Any]:
-        return self._pages(
+        return self._server.pages(
             "list the versions of the pipeline",
             "pipeline_versions",
             lambda **page: self._server.list_pipeline_versions(
@@ -311,7 +201,7 @@ class Client:
 
     def _upload_version(self, pipeline_id: str, package: Compiled) -> Any:
         name = f"{package.name}-{package.digest[:12]}"
-        with self._calling(f"create the version {name}"):
+        with self._server.calling(f"create the version {name}"):
             return self._server.upload_pipeline_version(
                 str(package.path),
                 name,
@@ -319,49 +209,10 @@ class Client:
                 description=_mark(package),
             )
 
-    def _pages(self, what: str, key: str, ask: Callable[..., Any]) -> Iterator[Any]:
-        token = ""
-        while True:
-            with self._calling(what):
-                answer = ask(page_token=token, page_size=_PAGE_SIZE)
-            yield from getattr(answer, key) or ()
-            token = answer.next_page_token
-            if not token:
-                return
-
-    def _calling(self, what: str) -> Any:
-        return failures.calling(self.access, what)
-
 
 def _mark(package: Compiled) -> str:
     """Says in a version's description which file it is."""
     return f"tfx-distill sha256:{package.digest}"
-
-
-def _named(name: str) -> str:
-    predicate = {"operation": 1, "key": "display_name", "stringValue": name}  # EQUALS
-    return json.dumps({"predicates": [predicate]})
-
-
-def _recurring(item: Any) -> Recurring:
-    trigger = item.trigger
-    schedule = trigger.cron_schedule if trigger else None
-    runtime = item.runtime_config
-    return Recurring(
-        id=str(item.recurring_run_id),
-        name=str(item.display_name),
-        status=str(item.status or item.mode or ""),
-        cron=(schedule.cron or "") if schedule else "",
-        max_concurrency=str(item.max_concurrency or ""),
-        parameters=(runtime.parameters or {}) if runtime else {},
-    )
-
-
-def _is_id(text: str) -> bool:
-    try:
-        return str(uuid.UUID(text)) == text.lower()
-    except ValueError:
-        return False
 
 
 def _pod_names(place: str) -> Iterator[str]:

@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 import hashlib
 import json
+import math
 import os
 import pathlib
 import re
@@ -66,7 +67,7 @@ class Compiled:
                 raise ConfigError(f"--param: received {text!r}, expected NAME=VALUE.")
             if name not in self.parameters:
                 raise ConfigError(self._unknown(name))
-            values[name] = _typed(name, value, self.parameters[name])
+            values[name] = typed(name, value, self.parameters[name])
         missing = [
             name
             for name, definition in self.parameters.items()
@@ -191,14 +192,21 @@ def _check_images(file: pathlib.Path, spec: Mapping[str, Any]) -> None:
             )
 
 
-def _typed(name: str, text: str, definition: Mapping[str, Any]) -> Any:
-    """The value of a parameter in the type that its definition says."""
+def typed(name: str, text: str, definition: Mapping[str, Any]) -> Any:
+    """The value of a run parameter in the type that its definition says.
+
+    Raises:
+        ConfigError: If the text is no such value.
+    """
     kind = definition.get("parameterType", "STRING")
     try:
         if kind == "NUMBER_INTEGER":
             return int(text)
         if kind == "NUMBER_DOUBLE":
-            return float(text)
+            number = float(text)
+            if not math.isfinite(number):  # JSON has no such number
+                raise ValueError
+            return number
         if kind == "BOOLEAN":
             return {"true": True, "false": False}[text.lower()]
         if kind in ("LIST", "STRUCT"):

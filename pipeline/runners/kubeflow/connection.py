@@ -6,8 +6,11 @@ answers, and it knows a server that is too old and a sign-in page. Imports `kfp`
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
 with warnings.catch_warnings():
@@ -22,6 +25,7 @@ from trainer.errors import ConfigError
 
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 60
+_PAGE_SIZE = 100
 OLDEST = (2, 5)
 
 
@@ -121,6 +125,21 @@ class Server(kfp_client.Client):
                 return None
             raise
 
+    def calling(self, what: str) -> contextlib.AbstractContextManager[None]:
+        """See `failures.calling`."""
+        return calling(self.access, what)
+
+    def pages(self, what: str, key: str, ask: Callable[..., Any]) -> Iterator[Any]:
+        """Yields what a list has under `key`, page by page."""
+        token = ""
+        while True:
+            with self.calling(what):
+                answer = ask(page_token=token, page_size=_PAGE_SIZE)
+            yield from getattr(answer, key) or ()
+            token = answer.next_page_token
+            if not token:
+                return
+
 
 def _too_old(place: str, what: str) -> str:
     oldest = ".".join(map(str, OLDEST))
@@ -157,3 +176,9 @@ def connect(access: Access) -> Server:
     """
     with calling(access, "connect"):
         return Server(access)
+
+
+def named(name: str) -> str:
+    """The filter of a list for one name."""
+    predicate = {"operation": 1, "key": "display_name", "stringValue": name}  # EQUALS
+    return json.dumps({"predicates": [predicate]})

@@ -10,10 +10,8 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
-import yaml
-
 from pipeline.kubeflow_config import SCHEMES
-from pipeline.runners.kubeflow import conditions, driver, server
+from pipeline.runners.kubeflow import compiled, conditions, driver, mounts, server
 from pipeline.runners.kubeflow.bucket import Bucket
 from pipeline.runners.kubeflow.launcher import Finished, Launcher
 from pipeline.runners.kubeflow.ledger import Ledger
@@ -27,6 +25,8 @@ from pipeline.runners.kubeflow.runtimes import Processes, Runtime, containers
 RAN, CACHED, SKIPPED = "ran", "cached", "skipped"
 _TITLE = re.compile(r"title: *(\S+)")
 _ERROR = re.compile(r"^\S+ ERROR \S+: (.*)$", re.M)
+# What buildah says after a container's own words.
+_TOOLS_OWN = re.compile(r"(?:process exited|subprocess exited|Error: exit status).*")
 _MAX_QUOTED = 300
 
 
@@ -116,21 +116,15 @@ def version(text: str) -> tuple[int, int]:
 
 
 def parameter_values(package: Package, texts: Mapping[str, str]) -> dict[str, Any]:
-    """Reads `name=value` texts by the types that the package gives the names.
+    """Reads `name=value` texts as a submit reads them.
 
     Raises:
-        CompileError: For an unknown name or a value of another type.
+        ConfigError: For an unknown name or a value of another type.
     """
     values = {}
     for name, text in texts.items():
-        value: Any = text
-        if package.parameters.get(name, {}).get("parameterType") != "STRING":
-            try:
-                value = yaml.safe_load(text)
-            except yaml.YAMLError:
-                value = text
-        server.require_value(package, name, value)
-        values[name] = value
+        server.require_parameter(package, name)
+        values[name] = compiled.typed(name, text, package.parameters[name])
     return values
 
 
@@ -264,13 +258,18 @@ class _Play:
 
     def _require_public(self, task: str, key: str, artifact: Mapping[str, Any]) -> None:
         """Refuses what would record a folder that is in this pod alone."""
-        text = json.dumps([artifact["uri"], artifact["metadata"]])
-        values = [artifact["uri"], *artifact["metadata"].values()]
-        is_path = any(isinstance(v, str) and v.startswith("/") for v in values)
-        if is_path or str(self._work_dir) in text:
-            raise RehearsalError(
-                f"{task} recorded a folder of its own container in {key}: {text}"
-            )
+        texts: list[str] = []
+
+        def note(text: str) -> str:
+            texts.append(text)
+            return text
+
+        mounts.mapped([artifact["uri"], artifact["metadata"]], note)
+        for text in texts:
+            if text.startswith("/") or str(self._work_dir) in text:
+                raise RehearsalError(
+                    f"{task} recorded a folder of its own container in {key}: {text}"
+                )
 
     def _import(self, task: str) -> dict[str, int]:
         importer = self._package.executor(task)["importer"]
@@ -298,10 +297,8 @@ def _kind(schema: Mapping[str, Any]) -> str:
 
 def _failure(task: str, finished: Finished) -> RehearsalError:
     text = finished.log.read_text(encoding="utf-8", errors="replace")
-    errors = _ERROR.findall(text)
-    lines = (
-        errors or [line for line in text.splitlines() if line.strip()] or ["nothing"]
-    )
+    said = [_TOOLS_OWN.sub("", line).strip() for line in text.splitlines()]
+    lines = _ERROR.findall(text) or [line for line in said if line] or ["nothing"]
     return RehearsalError(
         f"{task} ended with status {finished.status}: {lines[-1][:_MAX_QUOTED]} "
         f"Its log: {finished.log}"

@@ -12,7 +12,6 @@ from pipeline.runners.kubeflow.package import Package
 from pipeline.runners.kubeflow.rehearsal import RAN, Result, TaskResult
 
 _ONLY_A_CLUSTER = (
-    "that the image can be pulled, and holds this code",
     "that Argo admits the workflow, and its size",
     "credentials of the object store, and who may submit",
     "pod security, user ids, and a root that is read-only",
@@ -45,7 +44,9 @@ class Lines:
         )
 
 
-def show(result: Result, package: Package, console: Console) -> None:
+def show(
+    result: Result, package: Package, console: Console, *, in_image: bool = False
+) -> None:
     """Prints lineage, outcome, and what was not proved."""
 
     def line(text: str = "") -> None:
@@ -64,7 +65,10 @@ def show(result: Result, package: Package, console: Console) -> None:
             line(f"  {reason}")
     line()
     line("Only a cluster can prove:")
-    for claim in (*_ONLY_A_CLUSTER, *_of_this_package(package)):
+    image = "that the image can be pulled" + (
+        "" if in_image else ", and holds this code"
+    )
+    for claim in (image, *_ONLY_A_CLUSTER, *_of_this_package(package)):
         line(f"  - {claim}")
     line()
     line(f"Logs: {os.path.relpath(result.run_dir)}/TASK/log.txt")

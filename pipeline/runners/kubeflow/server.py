@@ -7,6 +7,7 @@ schema version, parameters), backend/src/v2/compiler (executors), backend/src/v2
 
 from __future__ import annotations
 
+import collections
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -26,6 +27,7 @@ _IMAGE = re.compile(
     r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
     r"(?P<tag>:[\w][\w.-]{0,127})?(?P<digest>@sha256:[a-f0-9]{64})?"
 )
+_MAX_VOLUME_NAME = 63
 _PLATFORM_KEYS = {"pvcMount", "secretAsEnv", "secretAsVolume"}
 _VALUE_TYPES: dict[str, tuple[type, ...]] = {
     "STRING": (str,),
@@ -103,11 +105,16 @@ def _check_parameters(package: Package) -> None:
         require_value(package, name, parameter["defaultValue"])
 
 
-def require_value(package: Package, name: str, value: Any) -> None:
-    """Refuses a parameter that there is not, or a value of another type."""
+def require_parameter(package: Package, name: str) -> None:
+    """Refuses a parameter that there is not."""
     if name not in package.parameters:
         known = ", ".join(sorted(package.parameters)) or "none"
         raise CompileError(f"There is no run parameter {name}. There are: {known}.")
+
+
+def require_value(package: Package, name: str, value: Any) -> None:
+    """Refuses a parameter that there is not, or a value of another type."""
+    require_parameter(package, name)
     kind = package.parameters[name]["parameterType"]
     is_right = isinstance(value, _VALUE_TYPES[kind]) and (
         kind == "BOOLEAN" or not isinstance(value, bool)
@@ -211,14 +218,33 @@ def _check_platform(package: Package) -> None:
             raise CompileError(f"The platform names {label}, which is no executor.")
         for key in sorted(set(entry) - _PLATFORM_KEYS):
             raise CompileError(f"The platform gives {label} an unknown {key}.")
-        for mount in [*entry.get("pvcMount", []), *entry.get("secretAsVolume", [])]:
+        mounts = [*entry.get("pvcMount", []), *entry.get("secretAsVolume", [])]
+        for mount in mounts:
             _check_mount(label, mount)
+        for texts in (map(_mounted, mounts), (mount["mountPath"] for mount in mounts)):
+            for text, count in collections.Counter(texts).items():
+                if count > 1:
+                    raise CompileError(
+                        f"{label} mounts {text} twice, which no pod may: it has one "
+                        "volume for each claim and secret, and one place for each."
+                    )
         for secret in entry.get("secretAsEnv", []):
             _check_cluster_name(label, secret.get("secretName"))
 
 
+def _mounted(mount: Mapping[str, Any]) -> Any:
+    return mount.get("constant", mount.get("secretName"))
+
+
 def _check_mount(label: str, mount: Mapping[str, Any]) -> None:
-    _check_cluster_name(label, mount.get("constant", mount.get("secretName")))
+    name = _mounted(mount)
+    _check_cluster_name(label, name)
+    # The driver calls the pod's volume so, and those have stricter names.
+    if "." in name or len(name) > _MAX_VOLUME_NAME:
+        raise CompileError(
+            f"{label} mounts {name}, and pods' volumes are called like what they mount: "
+            f"at most {_MAX_VOLUME_NAME} letters, digits and dashes, no dots."
+        )
     path = str(mount.get("mountPath", ""))
     first = "/" + path.lstrip("/").split("/")[0]
     if not path.startswith("/") or first in ("/", *RESERVED_PATHS):
