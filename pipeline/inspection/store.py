@@ -7,6 +7,7 @@ are asked for by lists of ids or by context, never one by one.
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -321,7 +322,8 @@ class Store:
         self, ask: Callable[[], list[T]], instead: Callable[[], list[T]]
     ) -> list[T]:
         """What a query finds; TFX 1.21's library has none for a database of its own."""
-        with explained(self._place):
+        with explained(self._place), warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # says so each time
             try:
                 return list(ask())
             except errors.UnimplementedError:
