@@ -73,5 +73,19 @@ def quiet(log: str | os.PathLike[str] | None) -> Iterator[Terminal]:
             os.close(copy)
 
 
+@contextlib.contextmanager
+def native_errors_discarded() -> Iterator[None]:
+    """Discards what libraries write to descriptor 2: ml_metadata's C++ has no switch."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
 def _encoding() -> str:
     return getattr(sys.__stdout__, "encoding", None) or "utf-8"

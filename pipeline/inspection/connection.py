@@ -11,7 +11,7 @@ from typing import Any
 import ml_metadata
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from pipeline import metadata
+from pipeline import console, metadata
 from pipeline.config import PipelineConfig
 from pipeline.inspection.failures import explained
 from pipeline.inspection.store import Store
@@ -48,7 +48,8 @@ def open_store(config: PipelineConfig, place: str | None = None) -> Store:
         connection = pb.ConnectionConfig()
         connection.sqlite.filename_uri = place
     _read_only(connection)
-    with explained(place):
+    # What goes wrong is said in a line of ours, and nothing else.
+    with explained(place), console.native_errors_discarded():
         store = ml_metadata.MetadataStore(connection)
         # A server is asked by the first question, not by the constructor.
         store.get_context_types()

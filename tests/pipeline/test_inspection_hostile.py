@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline import cli
+from pipeline.config import load_config
 from pipeline.inspection import connection, payloads
 from pipeline.inspection.records import ArtifactRecord
 from trainer.errors import DistillError
@@ -39,6 +40,14 @@ def test_a_missing_file_is_not_made(tmp_path):
     with pytest.raises(DistillError, match="no such file. Run `distill run` first"):
         connection.open_store(None, str(tmp_path / "none.sqlite"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_mysql_server_that_does_not_answer_takes_one_line(capfd):
+    address = "{host: 127.0.0.1, port: 9, database: mlmd, user: nobody}"
+    config = load_config(None, [f"metadata.connection={{mysql: {address}}}"])
+    with pytest.raises(DistillError, match="mysql://127.0.0.1/mlmd cannot be read"):
+        connection.open_store(config)
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"SQLite format 4\x00"])
