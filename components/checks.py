@@ -1,13 +1,18 @@
 """A bound of a gate and what was measured: what every verdict is made of.
 
-Needs no TensorFlow.
+A verdict lies as `verdict.json` in the folder of its gate's blessing. Needs no
+TensorFlow.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
+from typing import Any
 
 OVERALL = "overall"
+VERDICT_FILE = "verdict.json"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,6 +46,24 @@ class Check:
             return text
         side = "over" if self.at_most else "short"
         return f"{text}: {_text(abs(self.bound - self.value))} {side}"
+
+
+def save_verdict(verdict: Any, folder: str) -> None:
+    """Writes a gate's decision, a dataclass, into its blessing's folder."""
+    text = json.dumps(
+        dataclasses.asdict(verdict), indent=2, sort_keys=True, allow_nan=False
+    )
+    with open(os.path.join(folder, VERDICT_FILE), "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def load_verdict(folder: str) -> dict[str, Any]:
+    """The fields of a gate's decision, with its reasons and checks as they were."""
+    with open(os.path.join(folder, VERDICT_FILE), encoding="utf-8") as file:
+        fields: dict[str, Any] = json.load(file)
+    fields["reasons"] = tuple(fields["reasons"])
+    fields["checks"] = tuple(Check(**check) for check in fields["checks"])
+    return fields
 
 
 def _text(value: float) -> str:

@@ -12,13 +12,12 @@ import os
 from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2
-from tfx.dsl.components.base import base_driver
-from tfx.orchestration.portable import base_driver as ir_base_driver
 from tfx.orchestration.portable import data_types
 from tfx.proto.orchestration import driver_output_pb2
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import path_utils
 
+from components import cache_driver
 from trainer import saved_model_files
 
 logger = logging.getLogger(__name__)
@@ -29,16 +28,11 @@ URI_KEY = "served_model_uri"
 ARTIFACT_KEY = "served_artifact_id"
 
 
-# The first base is what TFX's compiler demands, the second what its launcher runs.
-class Driver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
+class Driver(cache_driver.CacheDriver):
     """Resolves `served_model: latest` from ML Metadata.
 
     Kubeflow runs no drivers: there the model is given by its uri.
     """
-
-    def __init__(self, metadata_handle: Any) -> None:
-        base_driver.BaseDriver.__init__(self, metadata_handle)
-        ir_base_driver.BaseDriver.__init__(self, metadata_handle)
 
     def run(
         self, execution_info: data_types.ExecutionInfo

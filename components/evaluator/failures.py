@@ -8,11 +8,10 @@ the next run tries again and no cache keeps a refusal.
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
 
 import tensorflow as tf
 
-from trainer.errors import DistillError, ModelError
+from trainer.errors import DistillError, ModelError, causes
 
 _ENVIRONMENT_ERRNOS = {
     errno.ENOSPC,
@@ -53,7 +52,7 @@ _ENVIRONMENT_TEXTS = (
 
 def caused_by_models(error: Exception) -> bool:
     """Whether a model, and not the machine or a person, made the evaluation fail."""
-    for cause in _causes(error):
+    for cause in causes(error):
         if isinstance(cause, _ENVIRONMENT):
             return False
         if isinstance(cause, DistillError) and not isinstance(cause, ModelError):
@@ -76,12 +75,3 @@ def describe(error: Exception) -> str:
     is_repeated = bool(lines) and lines[0].startswith("Traceback")
     text = (lines[-1] if is_repeated else lines[0]) if lines else "no message"
     return f"{type(error).__name__}: {text[:300]}"
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    current: BaseException | None = error
-    while current is not None and id(current) not in seen:
-        seen.add(id(current))
-        yield current
-        current = current.__cause__ or current.__context__

@@ -6,13 +6,9 @@ Needs no TensorFlow: who asks for the reason reads this file alone.
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
 from collections.abc import Mapping
 
-from components.checks import Check
-
-FILE_NAME = "verdict.json"
+from components.checks import Check, load_verdict, save_verdict
 
 # Metrics by slice (`overall` or a class name), then by metric name.
 SliceMetrics = Mapping[str, Mapping[str, float]]
@@ -82,18 +78,11 @@ class Verdict:
     served: Served | None = None
 
     def save(self, folder: str) -> None:
-        text = json.dumps(
-            dataclasses.asdict(self), indent=2, sort_keys=True, allow_nan=False
-        )
-        with open(os.path.join(folder, FILE_NAME), "w", encoding="utf-8") as file:
-            file.write(text)
+        save_verdict(self, folder)
 
     @classmethod
     def load(cls, folder: str) -> Verdict:
-        with open(os.path.join(folder, FILE_NAME), encoding="utf-8") as file:
-            fields = json.load(file)
-        fields["reasons"] = tuple(fields["reasons"])
-        fields["checks"] = tuple(Check(**check) for check in fields["checks"])
+        fields = load_verdict(folder)
         if fields.get("served"):
             fields["served"] = Served(**fields["served"])
         return cls(**fields)

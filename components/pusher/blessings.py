@@ -10,7 +10,8 @@ from tfx import types
 from tfx.components.util import model_utils
 from tfx.dsl.io import fileio
 
-_VERDICT = "verdict.json"
+from components.checks import VERDICT_FILE
+
 _MAX_STATED = 5
 _MODEL_URI_KEY, _DIGEST_KEY = "current_model", "model_digest"
 
@@ -79,7 +80,7 @@ def _of_another(
 
 def _verdict(blessing: types.Artifact) -> dict[str, Any] | None:
     """The decision beside a blessing; None when it is gone or damaged."""
-    path = os.path.join(blessing.uri, _VERDICT)
+    path = os.path.join(blessing.uri, VERDICT_FILE)
     try:
         if not fileio.exists(path):
             return None

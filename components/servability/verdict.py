@@ -6,14 +6,9 @@ Needs no TensorFlow: who asks for the reason reads this file alone.
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
 from collections.abc import Mapping
-from typing import Any
 
-from components.checks import Check
-
-FILE_NAME = "verdict.json"
+from components.checks import Check, load_verdict, save_verdict
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,18 +50,11 @@ class Servability:
     teacher: Measurement = Measurement()
 
     def save(self, folder: str) -> None:
-        text = json.dumps(
-            dataclasses.asdict(self), indent=2, sort_keys=True, allow_nan=False
-        )
-        with open(os.path.join(folder, FILE_NAME), "w", encoding="utf-8") as file:
-            file.write(text)
+        save_verdict(self, folder)
 
     @classmethod
     def load(cls, folder: str) -> Servability:
-        with open(os.path.join(folder, FILE_NAME), encoding="utf-8") as file:
-            fields: dict[str, Any] = json.load(file)
-        fields["reasons"] = tuple(fields["reasons"])
-        fields["checks"] = tuple(Check(**check) for check in fields["checks"])
+        fields = load_verdict(folder)
         for whose in ("student", "teacher"):
             fields[whose] = Measurement(**fields[whose])
         return cls(**fields)

@@ -5,27 +5,21 @@ from __future__ import annotations
 import dataclasses
 import uuid
 
-from tfx.dsl.components.base import base_driver
-from tfx.orchestration.portable import base_driver as ir_base_driver
 from tfx.orchestration.portable import data_types
 from tfx.proto.orchestration import driver_output_pb2
 
+from components import cache_driver
 from components.tfds_example_gen import contents, source
 from components.tfds_example_gen.executor import DATA_KEY, FINGERPRINT_KEY
 from trainer.config import DataConfig
 from trainer.errors import DataError
 
 
-# The first base is what TFX's compiler demands, the second what its launcher runs.
-class Driver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
+class Driver(cache_driver.CacheDriver):
     """Adds the data set's fingerprint to what decides on the cache.
 
     Kubeflow runs no drivers: the executor does its work without this one.
     """
-
-    def __init__(self, metadata_handle) -> None:
-        base_driver.BaseDriver.__init__(self, metadata_handle)
-        ir_base_driver.BaseDriver.__init__(self, metadata_handle)
 
     def run(
         self, execution_info: data_types.ExecutionInfo

@@ -11,6 +11,7 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
 
+from components.checks import VERDICT_FILE
 from pipeline.inspection import data_payloads
 from pipeline.inspection.contents import MAX_ROWS, Payload, Table, short
 from pipeline.inspection.records import DELETED, ArtifactRecord, clean
@@ -86,7 +87,7 @@ def _listing(folder: pathlib.Path) -> Payload:
 
 
 def _verdict(folder: pathlib.Path) -> Payload | None:
-    verdict = read_json(str(folder), "verdict.json")
+    verdict = read_json(str(folder), VERDICT_FILE)
     if verdict is None:
         names = [path.name for path in folder.iterdir()]
         return Payload(kind="blessing", facts={"files": names})

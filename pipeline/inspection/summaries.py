@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from components.checks import VERDICT_FILE
 from pipeline.inspection import payloads
 from pipeline.inspection.records import (
     CACHED,
@@ -143,7 +144,7 @@ def blessed(graph: Graph, run: str) -> bool | None:
 def verdict_of(blessings: Sequence[ArtifactRecord]) -> dict[str, Any]:
     """The gate's verdict in an artifact's folder; empty when there is none."""
     for artifact in reversed(blessings):
-        verdict = payloads.read_json(artifact.uri, "verdict.json")
+        verdict = payloads.read_json(artifact.uri, VERDICT_FILE)
         if verdict is not None:
             return verdict
     return {}

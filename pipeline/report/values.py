@@ -10,9 +10,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from components.checks import VERDICT_FILE
 from pipeline.report import readings
 
-VERDICT = "verdict.json"
 _MAX_SHOWN = 40
 
 
@@ -26,7 +26,7 @@ def verdict(folder: str, gate: str) -> dict[str, Any]:
     Raises:
         ValueError: If a value is of a wrong kind; names it.
     """
-    read = readings.load_json(folder, VERDICT)
+    read = readings.load_json(folder, VERDICT_FILE)
     if not isinstance(read.get("blessed"), bool):
         raise _wrong("blessed", read.get("blessed"), "true or false")
     _list("reasons", read.get("reasons"))
