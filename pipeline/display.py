@@ -143,7 +143,9 @@ def result_table(result: RunResult) -> Group:
     agreement = "?" if result.agreement is None else f"{result.agreement:.4f}"
     table.add_row("agreement with the teacher", "", agreement)
     if "low" in result.paired:
-        table.add_row("difference to the teacher", "", _difference(result.paired))
+        table.add_row(
+            "difference to the teacher", "", _signed(result.paired["difference"])
+        )
         table.add_row("  surely above (95 %)", "", f"{result.paired['low']:+.4f}")
     tables = [table, _lite_table(result)] if result.lite else [table]
     return Group(*tables, *_verdict_lines(result))
@@ -164,8 +166,7 @@ def _lite_table(result: RunResult) -> Table:
         student = result.student.accuracy
         difference = "?"
         if student is not None:
-            # The sum makes -0.0 of a rounding error 0.0.
-            difference = f"{round(lite.accuracy - student, 4) + 0.0:+.4f}"
+            difference = _signed(lite.accuracy - student)
         accuracy, latency = f"{lite.accuracy:.4f}", f"{lite.latency_ms:.3g}"
         table.add_row(lite.flavour, accuracy, difference, _size(lite.bytes), latency)
     return table
@@ -202,9 +203,9 @@ def _accuracy(model: ModelResult) -> str:
     return "?" if model.accuracy is None else f"{model.accuracy:.4f}"
 
 
-def _difference(paired: Mapping[str, float]) -> str:
+def _signed(value: float) -> str:
     # The sum makes -0.0 of a rounding error 0.0.
-    return f"{round(paired['difference'], 4) + 0.0:+.4f}"
+    return f"{round(value, 4) + 0.0:+.4f}"
 
 
 def _served(served: Mapping[str, Any]) -> str:
@@ -213,7 +214,7 @@ def _served(served: Mapping[str, Any]) -> str:
     if served["problem"]:
         return f"Not compared with what served before ({model}): {served['problem']}"
     return (
-        f"Against what served before ({model}): {_difference(served)}, "
+        f"Against what served before ({model}): {_signed(served['difference'])}, "
         f"surely above {served['low']:+.4f}"
     )
 

@@ -12,6 +12,7 @@ import ml_metadata
 
 from components.checks import OVERALL
 from components.evaluator.verdict import Verdict
+from components.pusher import versions
 from components.servability.verdict import Measurement, Servability
 from pipeline import metadata
 from trainer import lite_scores, saved_model_files
@@ -147,7 +148,7 @@ def collect(
         blessed=not reasons,
         reasons=reasons,
         pushed=pushed,
-        newest=_newest(pushed),
+        newest=versions.newest(os.path.dirname(pushed)) if pushed else None,
         num_test_examples=verdict.num_examples,
         agreement=verdict.agreement,
         paired=dict(verdict.paired.get(OVERALL, {})),
@@ -223,12 +224,3 @@ def _pushed(artifact) -> str | None:
 def _refusal(artifact) -> tuple[str, ...]:
     properties = artifact.custom_properties
     return (properties["reason"].string_value,) if "reason" in properties else ()
-
-
-def _newest(pushed: str | None) -> str | None:
-    """The version that a server takes: the highest number beside `pushed`."""
-    if pushed is None:
-        return None
-    serving_dir = os.path.dirname(pushed)
-    versions = [name for name in os.listdir(serving_dir) if name.isdecimal()]
-    return os.path.join(serving_dir, max(versions, key=int))

@@ -32,6 +32,12 @@ def folder(serving_dir: str, version: int) -> str:
     return os.path.join(serving_dir, str(version))
 
 
+def newest(serving_dir: str) -> str:
+    """The folder that a server takes: the highest number; empty without a version."""
+    there = numbers(serving_dir)
+    return folder(serving_dir, there[-1]) if there else ""
+
+
 @contextlib.contextmanager
 def staging(serving_dir: str) -> Iterator[str]:
     """A hidden folder to make a version in; gone afterwards, as are older ones.
@@ -67,8 +73,7 @@ def publish(staged: str, serving_dir: str, proposed: int) -> int:
     """
     there = numbers(serving_dir)
     if there:
-        newest = folder(serving_dir, there[-1])
-        digests = map(saved_model_files.folder_digest, (staged, newest))
+        digests = map(saved_model_files.folder_digest, (staged, newest(serving_dir)))
         if len(set(digests)) == 1:
             return there[-1]
     version = max([proposed, *(number + 1 for number in there)])

@@ -15,6 +15,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from components.pusher import versions
 from pipeline.runners.kubeflow import parameters
 from pipeline.runners.kubeflow.mounts import Mounts, mapped
 
@@ -82,7 +83,7 @@ class ExecutorInput:
             and values.get(parameters.SERVED_MODEL) == parameters.LATEST
         ):
             # What the driver finds in a local run.
-            found = newest_version(self._mounts.here(self._serving_dir))
+            found = versions.newest(self._mounts.here(self._serving_dir))
             values[SERVED_MODEL_URI] = found
         inputs["parameterValues"] = values
         outputs = result.setdefault("outputs", {})
@@ -177,13 +178,6 @@ def _title(artifact: Mapping[str, Any]) -> str:
         return str(kind["schemaTitle"])
     first = str(kind.get("instanceSchema", "")).partition("\n")[0]
     return first.partition("title:")[2].strip()
-
-
-def newest_version(serving_dir: str) -> str:
-    """The folder with the highest number; empty if nothing was pushed yet."""
-    names = os.listdir(serving_dir) if os.path.isdir(serving_dir) else []
-    versions = [name for name in names if name.isdigit()]
-    return os.path.join(serving_dir, max(versions, key=int)) if versions else ""
 
 
 def read(text: str) -> dict[str, Any]:
