@@ -79,7 +79,7 @@ def feature_loss(teacher_features: Any, student_features: Any) -> Any:
     return ops.mean(ops.square(teacher_features - student_features), axis=-1)
 
 
-# A schedule passes variables, whose values its configuration has checked.
+# A schedule's values are tensors, whose range its configuration has checked.
 def _require_temperature(temperature: Any) -> None:
     if isinstance(temperature, int | float) and not temperature > 0:
         raise ValueError(
@@ -147,7 +147,7 @@ class DistillationLoss(keras.losses.Loss):
 
         Args:
             num_classes: Number of logits, which come first.
-            temperature: Number, or a variable that a schedule changes.
+            temperature: Number, or a schedule: a function that gives it at each step.
             student_loss_weight: As `temperature`.
             temperature_squared: See `soft_target_loss`.
             features: (width, weight) of each pair of features, in order.
@@ -180,10 +180,10 @@ class DistillationLoss(keras.losses.Loss):
         soft = soft_target_loss(
             answers[:, : self.num_classes],
             logits,
-            temperature=self.temperature,
+            temperature=_now(self.temperature),
             temperature_squared=self.temperature_squared,
         )
-        weight = self.student_loss_weight
+        weight = _now(self.student_loss_weight)
         loss = (1 - weight) * soft + weight * hard_label_loss(labels, logits)
         start = self.num_classes
         for width, feature_weight in self.features:
@@ -197,11 +197,15 @@ class DistillationLoss(keras.losses.Loss):
         return {
             **super().get_config(),
             "num_classes": self.num_classes,
-            "temperature": float(self.temperature),
-            "student_loss_weight": float(self.student_loss_weight),
+            "temperature": float(_now(self.temperature)),
+            "student_loss_weight": float(_now(self.student_loss_weight)),
             "temperature_squared": self.temperature_squared,
             "features": self.features,
         }
+
+
+def _now(value: Any) -> Any:
+    return value() if callable(value) else value
 
 
 @keras.saving.register_keras_serializable("tfx_distill")

@@ -28,6 +28,10 @@ from trainer.section import require
 
 _PREDICT_BATCH = 512
 
+# Of the steps that are one call. Between two calls Keras takes a time of its own, a
+# fifth of a small student's step; one of large images needs no company.
+_PIXELS_PER_CALL = 4_000_000
+
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
@@ -78,6 +82,7 @@ def train_teacher(
     _compile(
         model,
         _optimizer(config, len(batches)),
+        _steps_per_call(spec, config),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
     )
@@ -129,17 +134,18 @@ def train_student(
         layers = [pair.student for pair in distillation.features]
         model = features.with_projections(student, layers, feature_widths)
     batches = DistillationBatches(lesson, config)
-    loss, scheduled = _distillation_loss(
-        spec, distillation, feature_widths, config.epochs * len(batches)
-    )
     optimizer = _optimizer(config, len(batches))
+    loss = _distillation_loss(
+        spec, distillation, feature_widths, optimizer, config.epochs * len(batches)
+    )
     history: dict[str, list[float]] = {}
     for phase, epochs in _phases(model, student, config):
         metrics = [
             losses.PackedAccuracy(spec.num_classes),
             losses.PackedAgreement(spec.num_classes),
         ]
-        _compile(phase, optimizer, loss=loss, metrics=metrics)
+        steps = _steps_per_call(spec, config)
+        _compile(phase, optimizer, steps, loss=loss, metrics=metrics)
         values = _fit(
             phase,
             batches,
@@ -147,7 +153,7 @@ def train_student(
             epochs,
             watch=_Watch(task, "student", config, len(batches)),
             logs_dir=logs_dir,
-            callbacks=[*scheduled, *callbacks],
+            callbacks=callbacks,
             validation_freq=config.epochs if only_last else 1,
         )
         history = {name: history.get(name, []) + values[name] for name in values}
@@ -158,41 +164,41 @@ def _distillation_loss(
     spec: DataSpec,
     config: DistillationConfig,
     feature_widths: Sequence[int],
+    optimizer: keras.optimizers.Optimizer,
     num_steps: int,
-) -> tuple[losses.DistillationLoss, list[keras.callbacks.Callback]]:
-    """The loss, and the callbacks that change it while training."""
+) -> losses.DistillationLoss:
     values: dict[str, Any] = {}
-    scheduled: list[keras.callbacks.Callback] = []
     for name in ("temperature", "student_loss_weight"):
         first, last = getattr(config, name), getattr(config, f"{name}_end")
         values[name] = first
         if last is not None:
-            values[name] = keras.Variable(first, trainable=False, name=name)
-            scheduled.append(LinearSchedule(values[name], first, last, num_steps))
+            values[name] = LinearSchedule(optimizer, first, last, num_steps)
     weights = [pair.weight for pair in config.features]
-    loss = losses.DistillationLoss(
+    return losses.DistillationLoss(
         num_classes=spec.num_classes,
         temperature_squared=config.temperature_squared,
         features=list(zip(feature_widths, weights, strict=True)),
         **values,
     )
-    return loss, scheduled
 
 
-class LinearSchedule(keras.callbacks.Callback):
-    """Moves a variable from its first to its last value, step by step."""
+class LinearSchedule:
+    """A number that moves with an optimizer's steps, from its first to its last value."""
 
     def __init__(
-        self, variable: keras.Variable, first: float, last: float, num_steps: int
+        self,
+        optimizer: keras.optimizers.Optimizer,
+        first: float,
+        last: float,
+        num_steps: int,
     ) -> None:
-        super().__init__()
-        self._variable, self._first, self._last = variable, first, last
-        self._num_steps, self._step = num_steps, 0
+        self._optimizer, self._first, self._last = optimizer, first, last
+        self._last_step = max(1, num_steps - 1)
 
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        share = self._step / max(1, self._num_steps - 1)
-        self._variable.assign(self._first + share * (self._last - self._first))
-        self._step += 1
+    def __call__(self) -> Any:
+        step = keras.ops.cast(self._optimizer.iterations, "float32")
+        share = keras.ops.minimum(step / self._last_step, 1.0)
+        return self._first + share * (self._last - self._first)
 
 
 def _validation(images: np.ndarray, targets: np.ndarray) -> tf.data.Dataset:
@@ -223,12 +229,27 @@ def _optimizer(
     return keras.optimizers.Adam(rate)
 
 
+def _steps_per_call(spec: DataSpec, config: TrainingConfig) -> int:
+    pixels = config.batch_size * math.prod(spec.image_shape)
+    return max(1, _PIXELS_PER_CALL // pixels)
+
+
 def _compile(
-    model: keras.Model, optimizer: keras.optimizers.Optimizer, **arguments: Any
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    steps_per_call: int,
+    **arguments: Any,
 ) -> None:
     # XLA makes these convolutions 4-5 times slower on a CPU.
     on_gpu = bool(tf.config.list_physical_devices("GPU"))
-    model.compile(optimizer, jit_compile=on_gpu, **arguments)
+    # Variables that come to be within the first step make Keras trace it twice.
+    optimizer.build(model.trainable_variables)
+    model.compile(
+        optimizer,
+        jit_compile=on_gpu,
+        steps_per_execution=steps_per_call,
+        **arguments,
+    )
 
 
 def _fit(

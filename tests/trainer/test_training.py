@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import small_data
+import tensorflow as tf
 
 from trainer import export, models, teacher_logits, training
 from trainer.batches import DistillationBatches, TeacherBatches
@@ -109,21 +110,32 @@ def test_options_reach_the_architecture(lessons, spec):
     assert _train(lessons, spec, student).model.count_params() == 65 * 5 + 6 * 3
 
 
-def test_a_schedule_moves_from_its_first_to_its_last_value(lessons, spec):
+def test_a_schedule_moves_from_its_first_to_its_last_value(lessons, spec, monkeypatch):
     seen = []
 
     class Spy(training.LinearSchedule):
-        def on_train_batch_begin(self, batch, logs=None):
-            super().on_train_batch_begin(batch, logs)
-            seen.append(float(self._variable.value))
+        def __call__(self):
+            value = super().__call__()
+            tf.py_function(lambda now: seen.append(float(now)), [value], [])
+            return value
 
-    original, training.LinearSchedule = training.LinearSchedule, Spy
-    try:
-        config = DistillationConfig(temperature=8.0, temperature_end=2.0)
-        _train(lessons, spec, dataclasses.replace(STUDENT, epochs=2), config)
-    finally:
-        training.LinearSchedule = original
-    np.testing.assert_allclose(seen, np.linspace(8.0, 2.0, 12), rtol=1e-5)
+    monkeypatch.setattr(training, "LinearSchedule", Spy)
+    config = DistillationConfig(temperature=8.0, temperature_end=2.0)
+    _train(lessons, spec, dataclasses.replace(STUDENT, epochs=2), config)
+    # Measuring on `eval` after an epoch asks once more for the value of the next step.
+    np.testing.assert_allclose(np.unique(seen)[::-1], np.linspace(8.0, 2.0, 12), 1e-5)
+
+
+def test_steps_in_one_call_end_with_the_epoch(lessons, spec, monkeypatch):
+    """Whatever their number, and it changes nothing."""
+    students = []
+    for pixels in (1, 4 * 16 * 64, 10**9):
+        monkeypatch.setattr(training, "_PIXELS_PER_CALL", pixels)
+        student = dataclasses.replace(STUDENT, epochs=2)
+        students.append(_train(lessons, spec, student).model.get_weights())
+    for one, *others in zip(*students, strict=True):
+        for other in others:
+            np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 def test_a_scheduled_weight_acts_on_the_loss(lessons, spec):
