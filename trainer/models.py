@@ -108,29 +108,60 @@ def student(
 def deep_student(
     image_shape: tuple[int, int, int],
     num_classes: int,
-    widths: Sequence[int] = (12, 16, 20, 24),
+    widths: Sequence[int] = (8, 12, 12, 16, 16, 18),
 ) -> keras.Model:
-    """Conv – pool – Conv – Conv – pool – Conv – mean; 9,574 parameters on MNIST.
+    """Six normalized convolutions, mean and maximum; 9,554 parameters on MNIST.
 
     Better than `student` when it is trained for long, and slower to train. `widths`
-    are the filters of its four normalized convolutions.
+    are the filters of its convolutions: pooling follows the first and the third.
+    """
+    return _deep(image_shape, num_classes, widths, dropout=0.0, name="deep_student")
+
+
+def deep_teacher(
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+    widths: Sequence[int] = (24, 36, 36, 48, 48, 54),
+    dropout: float = 0.2,
+) -> keras.Model:
+    """`deep_student` three times as wide, with dropout; 81,346 parameters on MNIST."""
+    return _deep(image_shape, num_classes, widths, dropout, name="deep_teacher")
+
+
+def _deep(
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+    widths: Sequence[int],
+    dropout: float,
+    name: str,
+) -> keras.Model:
+    layers = keras.layers
+    if len(widths) != 6:
+        raise ValueError(f"widths has {len(widths)} numbers, expected 6.")
+    inputs = keras.Input(image_shape)
+    x = _normalized(inputs, widths[0], "conv_1", padding="valid", pool=True)
+    x = _normalized(x, widths[1], "conv_2")
+    x = _normalized(x, widths[2], "conv_3", pool=True)
+    x = _normalized(x, widths[3], "conv_4")
+    x = _normalized(x, widths[4], "conv_5")
+    x = _normalized(x, widths[5], "conv_6")
+    x = layers.Dropout(dropout)(x) if dropout else x
+    pooled = [layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x)]
+    logits = layers.Dense(num_classes, name="logits")(layers.Concatenate()(pooled))
+    return keras.Model(inputs, logits, name=name)
+
+
+def _normalized(
+    x: Any, filters: int, name: str, padding: str = "same", pool: bool = False
+) -> Any:
+    """A 3x3 convolution, batch normalization (arXiv:1502.03167) and swish.
+
+    Pooling comes first: what follows then has a quarter of the values.
     """
     layers = keras.layers
-    first, second, third, fourth = widths
-    inputs = keras.Input(image_shape)
-    x = layers.MaxPooling2D()(_normalized(inputs, first, "conv_1", "valid"))
-    x = _normalized(x, second, "conv_2")
-    x = layers.MaxPooling2D()(_normalized(x, third, "conv_3", "valid"))
-    x = layers.GlobalAveragePooling2D()(_normalized(x, fourth, "conv_4"))
-    logits = layers.Dense(num_classes, name="logits")(x)
-    return keras.Model(inputs, logits, name="deep_student")
-
-
-def _normalized(x: Any, filters: int, name: str, padding: str = "same") -> Any:
-    """A 3x3 convolution, batch normalization (arXiv:1502.03167) and ReLU."""
-    layers = keras.layers
     x = layers.Conv2D(filters, 3, padding=padding, use_bias=False, name=name)(x)
-    return layers.ReLU()(layers.BatchNormalization()(x))
+    x = layers.MaxPooling2D()(x) if pool else x
+    return layers.Activation("swish")(layers.BatchNormalization()(x))
 
 
 def build(

@@ -16,6 +16,8 @@ MNIST = (28, 28, 1)
         ("trainer.models.article_teacher", 225_034),
         ("trainer.models.article_student", 173_930),
         ("trainer.models.student", 8_778),
+        ("trainer.models.deep_student", 9_554),
+        ("trainer.models.deep_teacher", 81_346),
     ],
 )
 def test_architectures_have_the_published_number_of_parameters(path, num_parameters):
@@ -52,6 +54,13 @@ def test_probabilities_instead_of_logits_are_refused():
 def test_an_unknown_path_is_named():
     with pytest.raises(ModelError, match="No model function trainer.models.studnet"):
         models.build("trainer.models.studnet", MNIST, 10)
+
+
+def test_a_wrong_number_of_widths_is_refused():
+    with pytest.raises(ModelError, match="widths has 4 numbers, expected 6"):
+        models.build(
+            "trainer.models.deep_student", MNIST, 10, {"widths": [8, 12, 16, 20]}
+        )
 
 
 def test_an_architecture_too_deep_for_the_image_is_refused():
