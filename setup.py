@@ -16,6 +16,7 @@ _INSTALL_REQUIRES = [
     "jinja2>=3.1",
     "keras>=3.4",
     "keras-tuner>=1.4.7,<2",
+    "loky>=3.4,<4",
     "matplotlib>=3.7",
     "ml-metadata>=1.16,<1.22",
     "numpy>=1.24",

@@ -1,7 +1,7 @@
 """What does a search cost with cached answers, against the teacher in every step?
 
-Each trial twice, side by side: as `distill tune` runs it, the computing of the
-teacher's answers included; and with the teacher asked about each batch of each
+The same search twice, each time as `distill tune` runs it: on cached answers, the
+computing of them included; and with the teacher asked about each batch of each
 step. Values, batches and augmentation are the same, so both must find the same
 accuracies.
 Needs MNIST or another `--dataset`; `--smoke` takes the embedded `digits`.
@@ -15,10 +15,13 @@ import importlib.metadata
 import json
 import os
 import platform
+import resource
 import tempfile
 import time
+from collections.abc import Callable
+from typing import Any
 
-_PACKAGES = ("tensorflow", "keras", "keras-tuner")
+_PACKAGES = ("tensorflow", "keras", "keras-tuner", "loky")
 
 
 def measure(
@@ -26,64 +29,93 @@ def measure(
     num_trials: int,
     epochs: int,
     num_teachers: int = 1,
+    parallel: int | None = None,
 ) -> dict[str, object]:
     """Returns the result as a dictionary."""
     from trainer import teacher_logits, tuning
     from trainer.config import DistillationConfig, StudentConfig, ViewsConfig
+    from trainer.teachers import Teachers
+    from trainer.trial_training import Task
     from trainer.tuning_config import TuningConfig
 
     student, distillation, views = StudentConfig(), DistillationConfig(), ViewsConfig()
-    config = TuningConfig(algorithm="random", max_trials=num_trials, epochs=epochs)
+    given = {"parallel": parallel} if parallel else {}
+    config = TuningConfig(
+        algorithm="random", max_trials=num_trials, epochs=epochs, **given
+    )
     config = config.resolved(student, distillation, views)
     with tempfile.TemporaryDirectory() as folder:
-        spec, splits, teacher = _prepare(data_config, folder, num_teachers)
-        start, start_cpu = time.monotonic(), time.process_time()
-        answers = teacher_logits.ask(teacher, splits, views)
-        lessons = teacher_logits.lessons(answers, splits, views)
-        answers_s = time.monotonic() - start
-        answers_cpu_s = time.process_time() - start_cpu
-        task = tuning.Task(
-            lessons=lessons, spec=spec, student=student, distillation=distillation
+        spec, splits, teacher_dirs = _prepare(data_config, folder, num_teachers)
+        teachers = Teachers(teacher_dirs)
+        answers, answers_s, answers_cpu_s = _timed(
+            lambda: teacher_logits.ask(teachers, splits, views)
         )
-        arms = _Arms(teacher)
-        began = time.monotonic()
-        arms.watch(lambda: tuning.search(task, config, os.path.join(folder, "search")))
-        search_s = time.monotonic() - began - sum(arms.cached_s + arms.in_loop_s)
-    cached_cpu_s = answers_cpu_s + arms.cached_cpu_s
-    cached_s = answers_s + search_s + sum(arms.cached_s)
-    in_loop_s = search_s + sum(arms.in_loop_s)
+        lessons = teacher_logits.lessons(answers, splits, views)
+
+        def search(name, lessons):
+            task = Task(
+                lessons=lessons, spec=spec, student=student, distillation=distillation
+            )
+            return _timed(
+                lambda: tuning.search(task, config, os.path.join(folder, name))
+            )
+
+        cached, cached_s, cached_cpu_s = search("cached", lessons)
+        in_loop, in_loop_s, in_loop_cpu_s = search(
+            "in_loop", _in_loop(lessons, teacher_dirs)
+        )
+    pairs = list(zip(cached.trials, in_loop.trials, strict=True))
+    for one, other in pairs:
+        assert one.values == other.values, "the searches differ"
+    ran = [pair for pair in pairs if pair[0].objective is not None]
     return {
         "dataset": data_config["dataset"],
         "train_images": len(splits["train"]),
-        "trials": len(arms.cached_s),
+        "trials": len(ran),
+        "parallel": config.parallel,
         "epochs": epochs,
         "teachers": num_teachers,
         "views": views.count,
         "answers_s": round(answers_s, 1),
-        "search_s": round(search_s, 1),
-        "cached_s": round(cached_s, 1),
+        "cached_s": round(answers_s + cached_s, 1),
         "in_loop_s": round(in_loop_s, 1),
-        "cached_s_of_each_trial": [round(s, 1) for s in arms.cached_s],
-        "in_loop_s_of_each_trial": [round(s, 1) for s in arms.in_loop_s],
+        "cached_s_of_each_trial": [round(one.seconds, 1) for one, _ in ran],
+        "in_loop_s_of_each_trial": [round(other.seconds, 1) for _, other in ran],
         # Other work on the machine changes wall time, and hardly this.
-        "cpu_ratio": round(cached_cpu_s / arms.in_loop_cpu_s, 3),
-        "ratio": round(cached_s / in_loop_s, 3),
-        "largest_difference_in_accuracy": round(max(arms.differences), 4),
+        "cpu_ratio": round((answers_cpu_s + cached_cpu_s) / in_loop_cpu_s, 3),
+        "ratio": round((answers_s + cached_s) / in_loop_s, 3),
+        "largest_difference_in_accuracy": round(
+            max(abs(one.objective - other.objective) for one, other in ran), 4
+        ),
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
         "versions": {"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in _PACKAGES},
     }
 
 
+def _timed(work: Callable[[], Any]) -> tuple[Any, float, float]:
+    """What some work returns, its wall time, and its CPU time with its processes'."""
+    start, start_cpu = time.monotonic(), _cpu_s()
+    result = work()
+    return result, time.monotonic() - start, _cpu_s() - start_cpu
+
+
+def _cpu_s() -> float:
+    used = [
+        resource.getrusage(who)
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    ]
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+
+
 def _prepare(data_config, folder, num_teachers):
-    """Specification and splits of the data, and a teacher of one epoch."""
+    """Specification and splits of the data, and folders of a teacher of one epoch."""
     from tfx.types import standard_artifacts
 
     from components.tfds_example_gen import executor, source
     from trainer import data, export, training
     from trainer.config import DataConfig, TeacherConfig
     from trainer.data_spec import DataSpec
-    from trainer.teachers import Teachers
 
     config = DataConfig(**data_config)
     source.prepare(config)
@@ -105,73 +137,46 @@ def _prepare(data_config, folder, num_teachers):
         history=trained.history,
         seconds=trained.seconds,
     )
-    return spec, splits, Teachers([model_dir] * num_teachers)
+    return spec, splits, [model_dir] * num_teachers
 
 
-class _Arms:
-    """Runs each trial of a search a second time, right after the first.
-
-    Side by side: a machine that slows down meanwhile slows both.
-    """
-
-    def __init__(self, teacher) -> None:
-        self._teacher = teacher
-        self.cached_s: list[float] = []
-        self.in_loop_s: list[float] = []
-        self.cached_cpu_s = self.in_loop_cpu_s = 0.0
-        self.differences: list[float] = []
-
-    def watch(self, search) -> None:
-        from trainer import tuning
-
-        train = tuning.train
-
-        def both(task, values, epochs):
-            start, start_cpu = time.monotonic(), time.process_time()
-            accuracy = train(task, values, epochs)
-            middle, middle_cpu = time.monotonic(), time.process_time()
-            other = _train_in_loop(train, task, self._teacher, values, epochs)
-            self.cached_s.append(middle - start)
-            self.in_loop_s.append(time.monotonic() - middle)
-            self.cached_cpu_s += middle_cpu - start_cpu
-            self.in_loop_cpu_s += time.process_time() - middle_cpu
-            self.differences.append(abs(accuracy - other))
-            return accuracy
-
-        tuning.train = both
-        try:
-            search()
-        finally:
-            tuning.train = train
-
-
-def _train_in_loop(train, task, teacher, values, epochs):
-    """A trial whose answers come from the teacher, batch by batch."""
+def _in_loop(lessons, teacher_dirs):
+    """The same lessons, whose answers come from the teacher, batch by batch."""
     import dataclasses
 
     import numpy as np
 
-    from trainer import teacher_logits, training
-    from trainer.batches import DistillationBatches
+    from trainer import losses, teacher_logits
+    from trainer.batches import Lesson
+    from trainer.teachers import Teachers
 
-    class InLoop(DistillationBatches):
-        def __getitem__(self, index):
-            images, targets = super().__getitem__(index)
-            labels = targets[:, :1]
-            return images, np.concatenate([labels, teacher.answers(images)], axis=1)
+    loaded = []
 
-    # Agreement with the teacher on `eval` is measured once, after the last epoch.
-    evaluation = task.lessons["eval"]
-    asked = teacher_logits.compute(
-        teacher, evaluation.split, dataclasses.replace(evaluation.views, count=1)
-    )
-    evaluation = dataclasses.replace(evaluation, answers=asked.answers)
-    task = dataclasses.replace(task, lessons={**task.lessons, "eval": evaluation})
-    training.DistillationBatches = InLoop
-    try:
-        return train(task, values, epochs)
-    finally:
-        training.DistillationBatches = DistillationBatches
+    def teachers():
+        """Loaded when first asked, by each of the processes that train."""
+        if not loaded:
+            loaded.append(Teachers(teacher_dirs))
+        return loaded[0]
+
+    class InLoop(Lesson):
+        def batch(self, examples, view):
+            images, targets = super().batch(examples, view)
+            answers = teachers().answers(images)
+            return images, np.concatenate([targets[:, :1], answers], axis=1)
+
+        def packed(self):
+            views = dataclasses.replace(self.views, count=1)
+            asked = teacher_logits.compute(teachers(), self.split, views)
+            return self.split.images, losses.pack_targets(
+                self.split.labels, asked.answers[0]
+            )
+
+    return {
+        name: InLoop(
+            **{f.name: getattr(lesson, f.name) for f in dataclasses.fields(lesson)}
+        )
+        for name, lesson in lessons.items()
+    }
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -186,6 +191,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--teachers", type=int, default=1, help="of an ensemble")
+    parser.add_argument(
+        "--parallel", type=int, help="trials at a time; default: as the search does"
+    )
     parser.add_argument("--smoke", action="store_true", help="digits, two trials")
     args = parser.parse_args(arguments)
     if args.smoke:
@@ -195,7 +203,8 @@ def main(arguments: list[str] | None = None) -> None:
         "data_dir": args.data_dir,
         "manual_dir": args.manual_dir,
     }
-    print(json.dumps(measure(data, args.trials, args.epochs, args.teachers), indent=2))
+    result = measure(data, args.trials, args.epochs, args.teachers, args.parallel)
+    print(json.dumps(result, indent=2))
 
 
 if __name__ == "__main__":

@@ -69,6 +69,25 @@ class Lesson:
         """The same with the teacher's logits alone."""
         return dataclasses.replace(self, answers=self.answers[..., : spec.num_classes])
 
+    def batch(
+        self, examples: np.ndarray, view: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Views of some examples, with labels and answers as one target.
+
+        Args:
+            examples: int `(batch,)`, places in the split.
+            view: int `(batch,)`, which view of each.
+
+        Returns:
+            uint8 `(batch, height, width, channels)`, and targets as
+            `losses.pack_targets` makes them.
+        """
+        images = augmentation.make_views(
+            self.split.images[examples], self.names[examples], view, self.views
+        )
+        answers = self.answers[view, examples]
+        return images, losses.pack_targets(self.split.labels[examples], answers)
+
     def packed(self) -> tuple[np.ndarray, np.ndarray]:
         """The original images, with labels and answers as one target."""
         return self.split.images, losses.pack_targets(
@@ -101,12 +120,7 @@ class DistillationBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         batch = _batch(self._order, index, self._config.batch_size)
-        lesson, view = self._lesson, self._views[batch]
-        images = augmentation.make_views(
-            lesson.split.images[batch], lesson.names[batch], view, lesson.views
-        )
-        answers = lesson.answers[view, batch]
-        return images, losses.pack_targets(lesson.split.labels[batch], answers)
+        return self._lesson.batch(batch, self._views[batch])
 
     def on_epoch_end(self) -> None:
         self._epoch += 1

@@ -15,16 +15,14 @@ import keras_tuner
 import numpy as np
 from keras_tuner import oracles
 
+from trainer.trial_training import OBJECTIVE
 from trainer.tuning_config import RangeConfig, TuningConfig
-
-OBJECTIVE = "val_accuracy"
 
 # Whether a student with these values may be tried.
 Accepts = Callable[[dict[str, Any]], bool]
 
 _MAX_DRAWS = 500
 _MAX_PROPOSALS = 5
-_TUNER_ID = "tuner"
 
 
 def create(config: TuningConfig, accepts: Accepts, directory: str) -> Any:
@@ -83,10 +81,15 @@ def _declare(
 
 
 def next_trial(oracle: Any) -> Any | None:
-    """The next trial to run; None when the search is over."""
+    """The next trial to run; None when there is none.
+
+    Then the search is over, unless trials still run: their ends may lead to more.
+    """
+    # KerasTuner gives a tuner that has a trial the same one again.
+    tuner = f"tuner-{len(oracle.trials)}"
     with _quietly():
-        trial = oracle.create_trial(_TUNER_ID)
-    return None if trial.status == "STOPPED" else trial
+        trial = oracle.create_trial(tuner)
+    return trial if trial.status == "RUNNING" else None
 
 
 def end_trial(oracle: Any, trial: Any, objective: float | None) -> None:

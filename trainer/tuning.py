@@ -10,75 +10,26 @@ answers for the trials that it holds. Nothing is read that another search wrote.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
-import hashlib
-import importlib.metadata
 import json
 import logging
-import math
 import pathlib
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import keras
-import numpy as np
-
-from trainer import hyperparameters, models, oracles, training, trials
-from trainer.batches import Lesson
-from trainer.config import DistillationConfig, StudentConfig
-from trainer.data_spec import DataSpec
+from trainer import oracles, trial_training, trial_workers, trials
 from trainer.errors import DistillError, Interrupted
 from trainer.progress import Progress, inside, report
+from trainer.trial_training import Task
+from trainer.trial_workers import Wait, Workers
 from trainer.trials import Journal, Trial, Trials
 from trainer.tuning_config import TuningConfig
 
 logger = logging.getLogger(__name__)
-
-# Of the journal: raise it when the same settings mean another search.
-FORMAT_VERSION = 2
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Task:
-    """What is searched for whom: all that decides a trial's objective.
-
-    Attributes:
-        lessons: The splits `train` and `eval`, joined with the teacher's answers.
-        spec: Of the examples.
-        student: The student's recipe without the search.
-        distillation: The distillation's settings without the search.
-        feature_widths: Of the teacher's features in the answers.
-    """
-
-    lessons: Mapping[str, Lesson]
-    spec: DataSpec
-    student: StudentConfig
-    distillation: DistillationConfig
-    feature_widths: Sequence[int] = ()
-
-    def digest(self, tuning: TuningConfig) -> str:
-        """SHA-256 of everything that decides what a search finds, hexadecimal.
-
-        The teacher is in it by its answers.
-        """
-        settings = {
-            "format_version": FORMAT_VERSION,
-            "keras_tuner": importlib.metadata.version("keras-tuner"),
-            "data_fingerprint": self.spec.fingerprint,
-            "views": dataclasses.asdict(self.lessons["train"].views),
-            "student": dataclasses.asdict(self.student),
-            "student_code": models.source_digest(self.student.model),
-            "distillation": dataclasses.asdict(self.distillation),
-            "tuning": dataclasses.asdict(dataclasses.replace(tuning, directory=None)),
-        }
-        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-        for _, lesson in sorted(self.lessons.items()):
-            for array in (lesson.names, lesson.split.labels, lesson.answers):
-                digest.update(np.ascontiguousarray(array).reshape(-1).data)
-        return digest.hexdigest()
 
 
 def search(task: Task, tuning: TuningConfig, directory: str) -> Trials:
@@ -120,61 +71,99 @@ def _folder(task: Task, tuning: TuningConfig, directory: str) -> pathlib.Path:
     return pathlib.Path(directory) / task.digest(tuning)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Running:
+    """A trial from its proposal to its end.
+
+    Attributes:
+        proposed: KerasTuner's trial.
+        values: By configuration key.
+        epochs: Of its training.
+        outcome: Waits for it; or what the journal holds.
+    """
+
+    proposed: Any
+    values: dict[str, Any]
+    epochs: int
+    outcome: Wait | Trial
+
+
 class _Search:
     def __init__(
         self, task: Task, tuning: TuningConfig, journal: Journal, scratch: str
     ) -> None:
         self._task, self._tuning, self._journal = task, tuning, journal
         self._oracle = oracles.create(tuning, self._is_affordable, scratch)
+        self._running: collections.deque[_Running] = collections.deque()
         self._done: list[Trial] = []
-        self._trained: list[Trial] = []
+        self._num_trained, self._began = 0, 0.0
         self._over_budget: dict[str, Trial] = {}
         self._parameters: dict[str, int | None] = {}
 
     def run(self) -> Trials:
-        while proposed := oracles.next_trial(self._oracle):
+        self._began = time.monotonic()
+        with trial_workers.employ(self._task, self._tuning.parallel) as workers:
+            while True:
+                self._start(workers)
+                if not self._running:
+                    return self._trials()
+                # In the order of their start, whichever is ready first: what is
+                # proposed next must not depend on how fast a machine is.
+                self._report_running()
+                self._end(self._running.popleft())
+
+    def _start(self, workers: Workers) -> None:
+        """Starts as many trials as may run, unless KerasTuner has none to propose."""
+        while len(self._running) < self._tuning.parallel:
+            proposed = oracles.next_trial(self._oracle)
+            if proposed is None:
+                return
             values = dict(proposed.hyperparameters.values)
             epochs = values.get("tuner/epochs", self._tuning.epochs)
             values = self._searched(values)
-            trial = self._journal.find(values, epochs)
-            if trial is None:
-                trial = self._train(values, epochs)
-                self._journal.add(trial)
-                self._trained.append(trial)
-            trial = dataclasses.replace(trial, id=str(len(self._done) + 1))
-            self._done.append(trial)
-            self._report_end(trial)
-            oracles.end_trial(self._oracle, proposed, trial.objective)
-        return self._trials()
+            outcome = self._journal.find(values, epochs) or workers.start(
+                values, epochs
+            )
+            self._running.append(
+                _Running(
+                    proposed=proposed, values=values, epochs=epochs, outcome=outcome
+                )
+            )
+
+    def _end(self, running: _Running) -> None:
+        known = running.outcome
+        trial = known if isinstance(known, Trial) else self._await(running, known)
+        trial = dataclasses.replace(trial, id=str(len(self._done) + 1))
+        self._done.append(trial)
+        self._report_end(trial)
+        oracles.end_trial(self._oracle, running.proposed, trial.objective)
+
+    def _await(self, running: _Running, wait: Wait) -> Trial:
+        """Waits for a training, and keeps what came of it."""
+        with inside(self._as_part):
+            outcome = wait()
+        number = len(self._done) + 1
+        if outcome.objective is None:
+            logger.error("trial %d failed\n%s", number, outcome.traceback)
+        trial = Trial(
+            id=str(number),
+            status=trials.FAILED if outcome.objective is None else trials.COMPLETED,
+            values=running.values,
+            parameters=self._count(running.values),
+            objective=outcome.objective,
+            epochs=running.epochs,
+            seconds=outcome.seconds,
+            reason=outcome.reason,
+        )
+        self._journal.add(trial)
+        self._num_trained += 1
+        return trial
 
     def _trials(self) -> Trials:
         return Trials(
             algorithm=self._tuning.algorithm,
             max_parameters=self._tuning.max_parameters,
             trials=(*self._done, *self._over_budget.values()),
-        )
-
-    def _train(self, values: dict[str, Any], epochs: int) -> Trial:
-        """One trial; a crash is its result, unless the run itself is stopped."""
-        start = time.monotonic()
-        objective, reason = None, ""
-        try:
-            with inside(self._as_part):
-                objective = train(self._task, values, epochs)
-        except Interrupted:
-            raise
-        except Exception as error:
-            logger.exception("trial %d failed", len(self._done) + 1)
-            reason = _reason(error)
-        return Trial(
-            id=str(len(self._done) + 1),
-            status=trials.FAILED if objective is None else trials.COMPLETED,
-            values=values,
-            parameters=self._count(values),
-            objective=objective,
-            epochs=epochs,
-            seconds=round(time.monotonic() - start, 3),
-            reason=reason,
         )
 
     def _is_affordable(self, values: dict[str, Any]) -> bool:
@@ -204,10 +193,12 @@ class _Search:
     def _count(self, values: dict[str, Any]) -> int | None:
         """Number of the student's weights; None when it cannot be built."""
         try:
-            student, _ = _settings(self._task, values)
+            student, _ = trial_training.settings(self._task, values)
             key = json.dumps([student.model, student.options], sort_keys=True)
             if key not in self._parameters:
-                self._parameters[key] = count_parameters(student, self._task.spec)
+                self._parameters[key] = trial_training.count_parameters(
+                    student, self._task.spec
+                )
             return self._parameters[key]
         except Interrupted:
             raise
@@ -226,6 +217,13 @@ class _Search:
             shown,
         )
 
+    def _report_running(self) -> None:
+        number, total = len(self._done), self._tuning.max_trials
+        first, last = number + 1, number + len(self._running)
+        which = f"trial {first}" if first == last else f"trials {first} to {last}"
+        detail = f"{which}/{total}{self._so_far()}"
+        report(Progress("tuning", number, total, detail))
+
     def _report_end(self, trial: Trial) -> None:
         number, total = len(self._done), self._tuning.max_trials
         what = trial.reason if trial.objective is None else f"{trial.objective:.4f}"
@@ -234,56 +232,15 @@ class _Search:
         report(Progress("tuning", number, total, detail, milestone=True), always=True)
 
     def _so_far(self) -> str:
-        """The best trial, and the time left by the mean of those that were trained."""
+        """The best trial, and the time left if it goes on like this."""
         text, best = "", self._trials().best
         if best is not None:
             text = f", best {best.objective:.4f} (trial {best.id})"
         left = self._tuning.max_trials - len(self._done)
-        if self._trained and left:
-            mean = sum(trial.seconds for trial in self._trained) / len(self._trained)
-            text += f", {_duration(mean * left)} left"
+        if self._num_trained and left:
+            each = (time.monotonic() - self._began) / self._num_trained
+            text += f", {_duration(each * left)} left"
         return text
-
-
-def train(task: Task, values: Mapping[str, Any], epochs: int) -> float:
-    """Trains one student; returns its accuracy on `eval` after the last epoch.
-
-    Raises:
-        DistillError: If the student cannot be built or trained.
-    """
-    student, distillation = _settings(task, values)
-    # Simulated int8 is for a trained student; trials are too short for both.
-    student = dataclasses.replace(student, epochs=epochs, quantization_aware_epochs=0)
-    # What the trial before left behind; else memory grows from trial to trial.
-    keras.backend.clear_session()
-    trained = training.train_student(
-        task.lessons["train"],
-        task.lessons["eval"],
-        task.spec,
-        student,
-        distillation,
-        feature_widths=task.feature_widths,
-        task="training a trial",
-        only_last=True,
-    )
-    objective = trained.history[oracles.OBJECTIVE][-1]
-    if not math.isfinite(objective):
-        raise DistillError(f"accuracy on eval is {objective}")
-    return objective
-
-
-def count_parameters(student: StudentConfig, spec: DataSpec) -> int:
-    """Number of weights of a student, which is built for it and not trained."""
-    model = models.build(
-        student.model, spec.image_shape, spec.num_classes, student.options
-    )
-    return model.count_params()
-
-
-def _settings(
-    task: Task, values: Mapping[str, Any]
-) -> tuple[StudentConfig, DistillationConfig]:
-    return hyperparameters.apply(values, task.student, task.distillation)
 
 
 def _nothing_found(found: Trials) -> str:
@@ -297,13 +254,6 @@ def _nothing_found(found: Trials) -> str:
         f"smallest that was drawn has {smallest:,}. Raise tuning.max_parameters, or search "
         "smaller widths."
     )
-
-
-def _reason(error: Exception) -> str:
-    text = str(error).strip().split("\n")[0]
-    if isinstance(error, DistillError):
-        return text
-    return f"{type(error).__name__}: {text}"
 
 
 def _duration(seconds: float) -> str:

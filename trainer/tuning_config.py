@@ -73,6 +73,7 @@ class TuningConfig(Section):
     algorithm: str = "bayesian"  # or "hyperband" or "random"
     max_trials: int = 20  # >= 1; students over the budget are not counted
     epochs: int = 4  # of a trial, >= 1; Hyperband's largest number
+    parallel: int = 2  # trials at the same time, >= 1; on a GPU one after the other
     max_parameters: int = 10_000  # the largest student that is tried, >= 1
     seed: int = 0  # of the search; students have student.seed
     directory: str | None = None  # of unfinished searches; null: `tuning`
@@ -86,7 +87,7 @@ class TuningConfig(Section):
             self.algorithm,
             "bayesian, hyperband or random",
         )
-        for name in ("max_trials", "epochs", "max_parameters"):
+        for name in ("max_trials", "epochs", "parallel", "max_parameters"):
             value = getattr(self, name)
             require(value >= 1, f"tuning.{name}", value, ">= 1")
         require(0 <= self.seed < 2**31, "tuning.seed", self.seed, "in [0, 2**31)")

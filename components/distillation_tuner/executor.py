@@ -12,7 +12,7 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from components.distillation_trainer.executor import prepare
-from trainer import oracles, tuning
+from trainer import oracles, trial_training, tuning
 from trainer.config import DistillationConfig, StudentConfig, ViewsConfig
 from trainer.tuning_config import TuningConfig
 
@@ -37,7 +37,7 @@ class Executor(base_executor.BaseExecutor):
         # The views are those of the answers.
         properties = {"views": ViewsConfig().to_json(), **exec_properties}
         spec, teachers, lessons = prepare(input_dict, properties, distillation)
-        task = tuning.Task(
+        task = trial_training.Task(
             lessons=lessons,
             spec=spec,
             student=StudentConfig.from_json(exec_properties["student"]),

@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 import small_data
 
-from trainer import models, oracles, training, trials, tuning
+from trainer import (
+    models,
+    oracles,
+    training,
+    trial_training,
+    trial_workers,
+    trials,
+    tuning,
+)
 from trainer.batches import Lesson
 from trainer.config import DistillationConfig, StudentConfig, ViewsConfig
 from trainer.errors import DistillError, Interrupted
@@ -35,7 +43,7 @@ def make_task(spec, train, evaluation, student=STUDENT):
         )
         for name, split in (("train", train), ("eval", evaluation))
     }
-    return tuning.Task(
+    return trial_training.Task(
         lessons=lessons, spec=spec, student=student, distillation=DistillationConfig()
     )
 
@@ -57,18 +65,18 @@ def trainings(monkeypatch):
         rates.append(values[RATE])
         return 1 - abs(values[RATE] - 4e-3)
 
-    monkeypatch.setattr(tuning, "train", train)
+    monkeypatch.setattr(trial_training, "train", train)
     return rates
 
 
 def config(space=TWO_RATES, **values):
-    defaults = {"algorithm": "random", "max_trials": 2, "epochs": 8}
+    defaults = {"algorithm": "random", "max_trials": 2, "epochs": 8, "parallel": 1}
     return TuningConfig(space=space, **{**defaults, **values})
 
 
 def _interrupted(task, settings, folder, monkeypatch, after=1):
     """A search that was stopped while a trial ran."""
-    original, count = tuning.train, []
+    original, count = trial_training.train, []
 
     def train(*arguments):
         count.append(1)
@@ -77,7 +85,7 @@ def _interrupted(task, settings, folder, monkeypatch, after=1):
         return original(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(tuning, "train", train)
+        patch.setattr(trial_training, "train", train)
         with pytest.raises(Interrupted):
             tuning.search(task, settings, folder)
 
@@ -158,11 +166,16 @@ def test_a_budget_below_every_student_is_told(task, tmp_path):
         tuning.search(task, settings, str(tmp_path))
 
 
+@pytest.mark.parametrize("parallel", [1, 2])
 @pytest.mark.parametrize("algorithm", ["random", "bayesian", "hyperband"])
 def test_an_interrupted_search_goes_on_as_if_it_had_not_been(
-    task, tmp_path, trainings, monkeypatch, algorithm
+    task, tmp_path, trainings, monkeypatch, algorithm, parallel
 ):
-    settings = config(MANY_RATES, algorithm=algorithm, max_trials=6, epochs=3)
+    # Two are proposed at a time all the same.
+    monkeypatch.setattr(trial_workers.loky, "cpu_count", lambda: 1)
+    settings = config(
+        MANY_RATES, algorithm=algorithm, max_trials=6, epochs=3, parallel=parallel
+    )
     whole = tuning.search(task, settings, str(tmp_path / "whole"))
     rates = list(trainings)
     trainings.clear()
@@ -277,7 +290,7 @@ def test_a_trial_trains_as_long_as_it_is_told_and_without_simulated_int8(
 
     monkeypatch.setattr(training, "train_student", spy)
     student = dataclasses.replace(STUDENT, quantization_aware_epochs=2)
-    tuning.train(dataclasses.replace(task, student=student), {RATE: 1e-2}, 3)
+    trial_training.train(dataclasses.replace(task, student=student), {RATE: 1e-2}, 3)
     assert (seen[0].epochs, seen[0].quantization_aware_epochs) == (3, 0)
 
 
