@@ -83,20 +83,24 @@ def student(
     num_classes: int,
     widths: Sequence[int] = (8, 16, 32),
 ) -> keras.Model:
-    """Conv 8 – pool – Conv 16 – pool – Conv 32 – Dense; 8,778 parameters on MNIST.
+    """Conv 8 – Conv 16 – pool – Conv 32 – Dense; 8,954 parameters on MNIST.
 
     Without a wide dense layer, where the article's student keeps 173,056 of its
-    173,930 parameters. `widths` are the filters of its three convolutions.
+    173,930 parameters. `widths` are the filters of its three convolutions. The first
+    moves two pixels at a time and the second is normalized (arXiv:1502.03167) after
+    pooling, where that costs little.
     """
     layers = keras.layers
     first, second, third = widths
     return keras.Sequential(
         [
             keras.Input(image_shape),
-            layers.Conv2D(first, 3, activation="relu", name="conv_1"),
+            layers.Conv2D(first, 5, strides=2, activation="relu", name="conv_1"),
+            layers.Conv2D(second, 3, use_bias=False, name="conv_2"),
             layers.MaxPooling2D(),
-            layers.Conv2D(second, 3, activation="relu", name="conv_2"),
-            layers.MaxPooling2D(),
+            # At Keras's 0.99 a training of few steps would end far from the mean.
+            layers.BatchNormalization(momentum=0.9),
+            layers.Activation("relu"),
             layers.Conv2D(third, 3, activation="relu", name="conv_3"),
             layers.Flatten(),
             layers.Dense(num_classes, name="logits"),

@@ -77,7 +77,7 @@ def test_the_student_says_how_it_was_made(train, examples):
     assert (card.role, card.spec) == ("student", DataSpec.load(examples.uri))
     assert card.config["student"]["epochs"] == 1
     assert card.config["distillation"]["temperature"] == 4.0
-    assert model.get_int_custom_property("num_parameters") == 8778
+    assert model.get_int_custom_property("num_parameters") == 8954
 
 
 def test_plain_keras_loads_the_student(train):
@@ -89,7 +89,7 @@ def test_plain_keras_loads_the_student(train):
     )
     command = [sys.executable, "-c", code, folder]
     output = subprocess.run(command, capture_output=True, check=True, text=True).stdout
-    assert output.splitlines()[-1] == "8778"
+    assert output.splitlines()[-1] == "8954"
 
 
 def test_tensorboard_logs_are_written(train, tmp_path):

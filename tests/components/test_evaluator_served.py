@@ -8,7 +8,7 @@ import digit_models
 import evaluations
 import ml_metadata
 import pytest
-from evaluations import GATE
+from evaluations import GATE, PAIRED
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 from tfx.orchestration.portable import data_types
@@ -32,6 +32,14 @@ def _pushed(model, folder):
     return str(folder)
 
 
+@pytest.fixture(scope="module")
+def worse(examples, student_model, tmp_path_factory):
+    """A student that surely is worse than `student`, whatever the stack."""
+    model = digit_models.with_last_layer(student_model, digit_models.a_little_worse)
+    folder = tmp_path_factory.mktemp("worse")
+    return digit_models.artifact(model, DataSpec.load(examples.uri), "student", folder)
+
+
 @pytest.mark.parametrize(
     ("rule", "margin", "blessed"),
     [
@@ -42,19 +50,19 @@ def _pushed(model, folder):
     ],
 )
 def test_the_rule_decides(
-    examples, student, teacher, split, tmp_path, rule, margin, blessed
+    examples, worse, student, teacher, split, tmp_path, rule, margin, blessed
 ):
-    # The teacher served before: a little better than the student.
-    uri = _pushed(teacher, tmp_path / "7")
-    gate = dataclasses.replace(GATE, against_served=rule, served_margin=margin)
+    uri = _pushed(student, tmp_path / "7")
+    gate = dataclasses.replace(PAIRED, against_served=rule, served_margin=margin)
     evaluated = evaluations.evaluate(
-        tmp_path, examples, student, [teacher], gate, served_model=uri
+        tmp_path, examples, worse, [teacher], gate, served_model=uri
     )
     served, answers = evaluated.verdict.served, evaluated.answers
     assert (served.version, served.artifact_id, served.uri) == ("7", None, uri)
     accuracy = (answers.served.argmax(1) == split.labels).mean()
     assert served.accuracy == pytest.approx(accuracy)
     assert served.low < served.difference < served.high
+    assert -0.15 < served.difference < -0.02
     assert served.only_student - served.only_served == pytest.approx(
         served.difference * len(split)
     )

@@ -204,7 +204,7 @@ def test_the_blessing_names_its_model(validated):
 def test_both_models_are_measured(validated, teacher):
     student, blessing = validated
     verdict = Servability.load(blessing.uri)
-    assert (verdict.student.parameters, verdict.teacher.parameters) == (8_778, 225_034)
+    assert (verdict.student.parameters, verdict.teacher.parameters) == (8_954, 225_034)
     size = saved_model_files.saved_model_bytes(digit_models.serving_path(student))
     assert verdict.student.bytes == size
     for measured in (verdict.student, verdict.teacher):

@@ -44,7 +44,7 @@ def image():
 
 def _run(*words):
     done = subprocess.run(words, cwd=PROJECT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     return done.stdout.strip()
 
 

@@ -54,7 +54,7 @@ def test_features_of_named_layers(place):
     card = pathlib.Path(result["student"]["path"], "assets.extra", "model_card.json")
     features = json.loads(card.read_text())["config"]["distillation"]["features"]
     assert [pair["teacher"] for pair in features] == ["conv_2"]
-    assert result["student"]["parameters"] == 8_778
+    assert result["student"]["parameters"] == 8_954
 
 
 def test_another_student_never_runs_the_teacher_again(place):
@@ -67,7 +67,7 @@ def test_another_student_never_runs_the_teacher_again(place):
 
 def test_quantization_aware_epochs(place):
     result = _run(place, "student.quantization_aware_epochs=2")
-    assert result["student"]["parameters"] == 8_778
+    assert result["student"]["parameters"] == 8_954
     card = pathlib.Path(result["student"]["path"], "assets.extra", "model_card.json")
     assert len(json.loads(card.read_text())["history"]["loss"]) == 4
     accuracies = {lite["flavour"]: lite["accuracy"] for lite in result["lite"]}

@@ -119,9 +119,9 @@ def test_a_student_below_its_bound_is_not_pushed(place, first):
 
 def test_a_student_over_its_budget_is_not_pushed(place, first):
     versions = place.versions()
-    process = place.run("servability.max_parameters=8777", options=())
+    process = place.run("servability.max_parameters=8953", options=())
     assert process.returncode == 3
-    reason = "servability.max_parameters: 8,778 overall, must be at most 8,777: 1 over"
+    reason = "servability.max_parameters: 8,954 overall, must be at most 8,953: 1 over"
     assert reason in process.stdout
     assert place.versions() == versions
     explain = place.command(name="explain")

@@ -13,7 +13,7 @@ from pipeline.results import LiteResult, ModelResult, RunResult
 
 @pytest.fixture
 def result():
-    model = ModelResult(accuracy=0.9912, parameters=8778, bytes=103_000, path="/m")
+    model = ModelResult(accuracy=0.9912, parameters=8954, bytes=103_000, path="/m")
     lite = LiteResult(
         flavour="int8",
         accuracy=0.9910,

@@ -15,7 +15,7 @@ MNIST = (28, 28, 1)
         ("trainer.models.teacher", 225_034),
         ("trainer.models.article_teacher", 225_034),
         ("trainer.models.article_student", 173_930),
-        ("trainer.models.student", 8_778),
+        ("trainer.models.student", 8_954),
         ("trainer.models.deep_student", 9_554),
         ("trainer.models.deep_teacher", 81_346),
     ],
