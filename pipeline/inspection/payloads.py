@@ -207,6 +207,48 @@ def _hyperparameters(folder: pathlib.Path) -> Payload | None:
     return Payload(kind="hyperparameters", facts=_flat(content.get("values", {})))
 
 
+def _search(folder: pathlib.Path) -> Payload | None:
+    """A search, with its trials: the best first, the smaller of equals."""
+    content = read_json(str(folder), "trials.json")
+    if content is None:
+        return None
+    trials = sorted(
+        content.get("trials", []),
+        key=lambda t: (-_or(t.get("objective"), -1), _or(t.get("parameters"), 0)),
+    )
+    rows = tuple(
+        (
+            trial.get("id"),
+            _or(trial.get("objective"), trial.get("status")),
+            trial.get("parameters"),
+            trial.get("seconds"),
+            _settings(trial),
+        )
+        for trial in trials[:MAX_ROWS]
+    )
+    columns = ("trial", "accuracy", "parameters", "seconds", "values")
+    tables = (Table(title="Trials, the best first", columns=columns, rows=rows),)
+    return Payload(kind="search", facts=_flat(content), tables=tables if trials else ())
+
+
+def _settings(trial: Mapping[str, Any]) -> str:
+    """What was tried, and why it came to nothing if it did."""
+    pairs = trial.get("values", {}).items()
+    # Their sections would leave no room for the values.
+    values = " ".join(f"{_without_section(key)}={short(value)}" for key, value in pairs)
+    return f"{trial['reason']}: {values}" if trial.get("reason") else values
+
+
+def _without_section(key: str) -> str:
+    for section in ("student.options.", "student.", "distillation."):
+        key = key.removeprefix(section)
+    return key
+
+
+def _or(value: Any, instead: Any) -> Any:
+    return instead if value is None else value
+
+
 def _scalars(content: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in content.items() if not isinstance(v, (dict, list))}
 
@@ -231,7 +273,7 @@ _READERS: dict[str, Callable[[pathlib.Path], Payload | None]] = {
     "ModelBlessing": _verdict,
     "InfraBlessing": _verdict,
     "HyperParameters": _hyperparameters,
-    "TunerResults": _json_file("trials.json", "trials"),
+    "TunerResults": _search,
     "TeacherLogits": _json_file("teacher_logits.json"),
     "ControlComparison": _json_file("comparison.json", "seeds"),
     "LiteModels": _lite,

@@ -66,13 +66,37 @@ def test_a_model_shows_its_card(read):
     assert payload.tables[0].rows == ((1, 2.0), (2, 1.0))
 
 
-def test_hyperparameters_and_trials(read):
+def test_hyperparameters(read):
     values = json.dumps({"space": [], "values": {"student.epochs": 3}}).encode()
     payload = read("HyperParameters", best_hyperparameters_dot_txt=values)
     assert payload.facts == {"student.epochs": 3}
-    trials = {"algorithm": "random", "trials": [{"id": "1", "objective": 0.5}]}
-    payload = read("TunerResults", trials_dot_json=json.dumps(trials).encode())
-    assert payload.tables[0].rows == (("1", 0.5),)
+
+
+def test_trials_stand_by_their_accuracy(read):
+    values = {"distillation.temperature": 2.5, "student.options.widths.0": 8}
+    ran = {"status": "completed", "values": values, "seconds": 3.0, "reason": ""}
+    trials = [
+        {"id": "1", "objective": 0.5, "parameters": 90, **ran},
+        {"id": "2", "objective": 0.9, "parameters": 80, **ran},
+        {"id": "3", "objective": 0.9, "parameters": 70, **ran},
+        {"id": "over-1", "status": "over budget", "values": values}
+        | {"objective": None, "parameters": 9001, "seconds": 0.0, "reason": "too many"},
+    ]
+    content = {"algorithm": "random", "trials": trials}
+    payload = read("TunerResults", trials_dot_json=json.dumps(content).encode())
+    assert payload.facts == {"algorithm": "random"}
+    tried = "temperature=2.5000 widths.0=8"
+    assert payload.tables[0].rows == (
+        ("3", 0.9, 70, 3.0, tried),
+        ("2", 0.9, 80, 3.0, tried),
+        ("1", 0.5, 90, 3.0, tried),
+        ("over-1", "over budget", 9001, 0.0, f"too many: {tried}"),
+    )
+
+
+def test_a_search_without_trials_is_told(read):
+    payload = read("TunerResults", trials_dot_json=b'{"algorithm": "random"}')
+    assert (payload.facts, payload.tables) == ({"algorithm": "random"}, ())
 
 
 def test_scores_of_lite_files(read):
