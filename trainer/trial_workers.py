@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import os
 import signal
+import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import BrokenExecutor
 from typing import Any
@@ -96,7 +99,7 @@ class _Processes(Workers):
             max_workers=number,
             timeout=None,
             initializer=_prepare,
-            initargs=(self._task, num_threads),
+            initargs=(self._task, num_threads, os.getpid()),
         )
 
 
@@ -108,11 +111,19 @@ def _close(pool: loky.ProcessPoolExecutor) -> None:
 _tasks: list[Task] = []
 
 
-def _prepare(task: Task, num_threads: int) -> None:
+def _prepare(task: Task, num_threads: int, parent: int) -> None:
     # Ctrl-C reaches all processes of a terminal; the search ends its workers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     tf.config.threading.set_intra_op_parallelism_threads(num_threads)
     _tasks.append(task)
+
+
+def _end_with(parent: int) -> None:
+    """Ends this process when the search's is gone: who was killed ends no workers."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def _attempt(values: Mapping[str, Any], epochs: int) -> Outcome:

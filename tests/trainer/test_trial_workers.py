@@ -96,6 +96,29 @@ def test_a_stop_ends_the_processes_too(task):
     assert not _processes()
 
 
+def _train_for_long(task, started):
+    trial_workers.loky.cpu_count = lambda: 2
+    with trial_workers.employ(task, 2) as workers:
+        workers.start({RATE: 1e-2}, 100_000)
+        workers.start({RATE: 1e-3}, 1)()
+        started.set()
+        workers.start({RATE: 1e-3}, 100_000)()
+
+
+def test_no_process_outlives_a_search_that_is_killed(task):
+    spawning = multiprocessing.get_context("spawn")
+    started = spawning.Event()
+    search = spawning.Process(target=_train_for_long, args=(task, started))
+    search.start()
+    try:
+        assert started.wait(120)
+        workers = _processes()
+        assert len(workers) == 2
+    finally:
+        search.kill()
+    assert not psutil.wait_procs(workers, timeout=30)[1]
+
+
 def test_a_processes_threads_are_its_share_of_the_cores(task, monkeypatch):
     prepared = []
     monkeypatch.setattr(trial_workers.loky, "cpu_count", lambda: 8)
