@@ -117,7 +117,9 @@ def _report(result: TuningResult) -> Group:
         title=f"Trials on {result.dataset}, by accuracy on its eval split",
         box=box.SIMPLE_HEAD,
         title_justify="left",
-        padding=(0, 1),
+        # Narrow gaps: the values need the room.
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
     )
     for name in ("rank", "trial", "accuracy", "parameters", "epochs", "seconds"):
         table.add_column(name, justify="right")
