@@ -8,7 +8,9 @@ _HERE = pathlib.Path(__file__).parent
 
 # A version of ours is a version of the pipeline's definition. Configurations,
 # artifacts and pushed models record it.
-_VERSION = (_HERE / "pipeline" / "version.py").read_text().split('"')[-2]
+_VERSION = (
+    (_HERE / "tfx_distill" / "pipeline" / "version.py").read_text().split('"')[-2]
+)
 
 _INSTALL_REQUIRES = [
     "apache-beam>=2.50,<3",
@@ -62,22 +64,12 @@ setuptools.setup(
     python_requires=">=3.10,<3.14",
     # `kubeflow/` is left out on purpose: it is not a Python package, and the
     # Kubeflow SDK owns that import name.
-    packages=setuptools.find_packages(
-        include=[
-            "components",
-            "components.*",
-            "pipeline",
-            "pipeline.*",
-            "trainer",
-            "trainer.*",
-        ]
-    ),
-    py_modules=["distill_artifacts"],
+    packages=setuptools.find_packages(include=["tfx_distill", "tfx_distill.*"]),
     package_data={
-        "pipeline": ["configs/*.yaml", "configs/datasets/*.yaml"],
-        "pipeline.report": ["templates/*"],
+        "tfx_distill.pipeline.config": ["presets/*.yaml", "presets/datasets/*.yaml"],
+        "tfx_distill.pipeline.report": ["templates/*"],
     },
     install_requires=_INSTALL_REQUIRES,
     extras_require=_EXTRAS_REQUIRE,
-    entry_points={"console_scripts": ["distill=pipeline.cli:main"]},
+    entry_points={"console_scripts": ["distill=tfx_distill.pipeline.cli:main"]},
 )

@@ -22,13 +22,13 @@ def measure(dataset: str, data_dir: str | None, manual_dir: str | None, runs: in
     """Returns the result as a dictionary; rates are images per second."""
     from tfx.types import standard_artifacts
 
-    from components.tfds_example_gen import executor, source
-    from trainer.config import DataConfig
-    from trainer.data_spec import DataSpec
+    from tfx_distill.components.tfds_example_gen import dataset_source, executor
+    from tfx_distill.trainer.config.data_config import DataConfig
+    from tfx_distill.trainer.data.data_spec import DataSpec
 
     data = DataConfig(dataset=dataset, data_dir=data_dir, manual_dir=manual_dir)
     start = time.monotonic()
-    source.prepare(data)
+    dataset_source.prepare(data)
     prepare_s = time.monotonic() - start
     seconds = []
     for _ in range(runs):

@@ -19,7 +19,7 @@ import tempfile
 import time
 
 _NODES = 10
-_COMMAND = "from pipeline.cli import main; main()"
+_COMMAND = "from tfx_distill.pipeline.cli import main; main()"
 _CONFIG = "teacher: {epochs: NUMBER}\nstudent: {epochs: 14}\n"
 
 

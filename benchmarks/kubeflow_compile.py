@@ -22,7 +22,7 @@ import time
 _IMPORT = (
     "from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner; print('loaded')"
 )
-_COMPILE = "from pipeline.cli import main; main()"
+_COMPILE = "from tfx_distill.pipeline.cli import main; main()"
 _PACKAGES = ("tfx", "kfp", "tensorflow")
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import stats
 
-from trainer import noninferiority
+from tfx_distill.trainer.evaluation import noninferiority
 
 QUANTILE = float(stats.norm.ppf(noninferiority.CONFIDENCE))
 SIZES = (36, 100, 360, 1000, 10_000)

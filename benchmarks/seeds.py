@@ -42,17 +42,23 @@ def artifacts(pipeline_dir: pathlib.Path, run_id: str | None) -> dict[str, str]:
 
 def measure(pipeline_dir: pathlib.Path, run_id: str | None) -> dict:
     """Returns accuracy, parameters and seconds of every student, and the mean."""
-    from trainer import data, export, saved_model_files
-    from trainer.data_spec import DataSpec
+    from tfx_distill.trainer.data import example_reader
+    from tfx_distill.trainer.data.data_spec import DataSpec
+    from tfx_distill.trainer.export import saved_model, saved_model_files
 
     folders = artifacts(pipeline_dir, run_id)
     examples = folders["TfdsExampleGen"]
     spec = DataSpec.load(examples)
-    split = data.load_split(data.split_files(examples, "test"), "test", spec)
+    split = example_reader.load_split(
+        example_reader.split_files(examples, "test"), "test", spec
+    )
     students = []
     for node in sorted(name for name in folders if name.startswith(_NODE)):
         folder = os.path.join(folders[node], "Format-Serving")
-        predictor, card = export.Predictor(folder), saved_model_files.read_card(folder)
+        predictor, card = (
+            saved_model.Predictor(folder),
+            saved_model_files.read_card(folder),
+        )
         is_right = predictor.classes(split.images) == split.labels
         students.append(
             {

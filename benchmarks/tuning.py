@@ -32,11 +32,14 @@ def measure(
     parallel: int | None = None,
 ) -> dict[str, object]:
     """Returns the result as a dictionary."""
-    from trainer import teacher_logits, tuning
-    from trainer.config import DistillationConfig, StudentConfig, ViewsConfig
-    from trainer.teachers import Teachers
-    from trainer.trial_training import Task
-    from trainer.tuning_config import TuningConfig
+    from tfx_distill.trainer.config.data_config import ViewsConfig
+    from tfx_distill.trainer.config.distillation_config import DistillationConfig
+    from tfx_distill.trainer.config.training_config import StudentConfig
+    from tfx_distill.trainer.config.tuning_config import TuningConfig
+    from tfx_distill.trainer.distillation import teacher_logits
+    from tfx_distill.trainer.models.teachers import Teachers
+    from tfx_distill.trainer.tuning import hyperparameter_search
+    from tfx_distill.trainer.tuning.trial_training import Task
 
     student, distillation, views = StudentConfig(), DistillationConfig(), ViewsConfig()
     given = {"parallel": parallel} if parallel else {}
@@ -57,7 +60,9 @@ def measure(
                 lessons=lessons, spec=spec, student=student, distillation=distillation
             )
             return _timed(
-                lambda: tuning.search(task, config, os.path.join(folder, name))
+                lambda: hyperparameter_search.search(
+                    task, config, os.path.join(folder, name)
+                )
             )
 
         cached, cached_s, cached_cpu_s = search("cached", lessons)
@@ -112,23 +117,26 @@ def _prepare(data_config, folder, num_teachers):
     """Specification and splits of the data, and folders of a teacher of one epoch."""
     from tfx.types import standard_artifacts
 
-    from components.tfds_example_gen import executor, source
-    from trainer import data, export, training
-    from trainer.config import DataConfig, TeacherConfig
-    from trainer.data_spec import DataSpec
+    from tfx_distill.components.tfds_example_gen import dataset_source, executor
+    from tfx_distill.trainer.config.data_config import DataConfig
+    from tfx_distill.trainer.config.training_config import TeacherConfig
+    from tfx_distill.trainer.data import example_reader
+    from tfx_distill.trainer.data.data_spec import DataSpec
+    from tfx_distill.trainer.distillation import training
+    from tfx_distill.trainer.export import saved_model
 
     config = DataConfig(**data_config)
-    source.prepare(config)
+    dataset_source.prepare(config)
     examples = standard_artifacts.Examples()
     examples.uri = os.path.join(folder, "examples")
     executor.Executor().Do({}, {"examples": [examples]}, {"data": config.to_json()})
     spec = DataSpec.load(examples.uri)
-    splits = data.load_splits(examples.uri, spec)
+    splits = example_reader.load_splits(examples.uri, spec)
     trained = training.train_teacher(
         splits["train"], splits["eval"], spec, TeacherConfig(epochs=1)
     )
     model_dir = os.path.join(folder, "teacher")
-    export.save(
+    saved_model.save(
         trained.model,
         model_dir,
         role="teacher",
@@ -146,9 +154,10 @@ def _in_loop(lessons, teacher_dirs):
 
     import numpy as np
 
-    from trainer import losses, teacher_logits
-    from trainer.batches import Lesson
-    from trainer.teachers import Teachers
+    from tfx_distill.trainer import losses
+    from tfx_distill.trainer.data.batches import Lesson
+    from tfx_distill.trainer.distillation import teacher_logits
+    from tfx_distill.trainer.models.teachers import Teachers
 
     loaded = []
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from pipeline.cli import cli
+from tfx_distill.pipeline.cli import cli
 
 PATH = pathlib.Path(__file__).resolve().parent.parent / "docs" / "cli.md"
 _HEAD = """\

@@ -13,9 +13,16 @@ import traceback
 
 import click
 
-from pipeline.commands import images, inspection, kubeflow, reports, runs, serving
-from pipeline.version import VERSION
-from trainer.errors import ConfigError, DistillError
+from tfx_distill.pipeline.commands import (
+    images,
+    inspection,
+    kubeflow,
+    reports,
+    runs,
+    serving,
+)
+from tfx_distill.pipeline.version import VERSION
+from tfx_distill.trainer.errors import ConfigError, DistillError
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2

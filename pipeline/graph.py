@@ -35,20 +35,20 @@ from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.proto import trainer_pb2
 from tfx.types import standard_artifacts
 
-from components.anomaly_gate.component import AnomalyGate
-from components.control_comparison.component import ControlComparison
-from components.distillation_trainer.component import DistillationTrainer
-from components.distillation_tuner.component import DistillationTuner
-from components.evaluator.component import Evaluator
-from components.lite_converter.component import LiteConverter
-from components.pusher.component import Pusher
-from components.servability.component import ServabilityValidator
-from components.teacher_ensemble.component import TeacherEnsemble
-from components.teacher_logits.component import TeacherLogits
-from components.tfds_example_gen.component import TfdsExampleGen
-from pipeline.config import PipelineConfig
-from trainer import models
-from trainer import teacher as teacher_module
+from tfx_distill.components.anomaly_gate.component import AnomalyGate
+from tfx_distill.components.control_comparison.component import ControlComparison
+from tfx_distill.components.distillation_trainer.component import DistillationTrainer
+from tfx_distill.components.distillation_tuner.component import DistillationTuner
+from tfx_distill.components.evaluator.component import Evaluator
+from tfx_distill.components.lite_converter.component import LiteConverter
+from tfx_distill.components.pusher.component import Pusher
+from tfx_distill.components.servability_validator.component import ServabilityValidator
+from tfx_distill.components.teacher_ensemble.component import TeacherEnsemble
+from tfx_distill.components.teacher_logits.component import TeacherLogits
+from tfx_distill.components.tfds_example_gen.component import TfdsExampleGen
+from tfx_distill.pipeline.config.schema import PipelineConfig
+from tfx_distill.trainer.distillation import teacher_run as teacher_module
+from tfx_distill.trainer.models import architectures
 
 
 def create_pipeline(
@@ -169,7 +169,7 @@ def _add_teacher(
             custom_config={
                 teacher_module.CONFIG_KEY: settings.to_json(),
                 # Read by TFX's cache alone: other code is another teacher.
-                "code": models.source_digest(settings.model),
+                "code": architectures.source_digest(settings.model),
             },
         )
         teacher.add_upstream_node(gate)
@@ -257,7 +257,9 @@ def _add_hyperparameters(
 ) -> types.BaseChannel | None:
     """Searched ones, those of an earlier search, or none."""
     if (config.hyperparameters is None) != (folder is None):
-        raise ValueError("Resolve config.hyperparameters by pipeline.frozen first.")
+        raise ValueError(
+            "Resolve config.hyperparameters by fixed_hyperparameters.folder first."
+        )
     if folder is not None:
         node = importer.Importer(folder, standard_artifacts.HyperParameters)
         return nodes.add(node, "Hyperparameters").outputs["result"]

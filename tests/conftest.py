@@ -6,11 +6,11 @@ import pytest
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory):
     """The `DataConfig` of the data set `digits`, prepared once per session."""
-    from components.tfds_example_gen import source
-    from trainer.config import DataConfig
+    from tfx_distill.components.tfds_example_gen import dataset_source
+    from tfx_distill.trainer.config.data_config import DataConfig
 
     data = DataConfig(
         dataset="digits", data_dir=str(tmp_path_factory.mktemp("tfds")), manual_dir=None
     )
-    source.prepare(data)
+    dataset_source.prepare(data)
     return data

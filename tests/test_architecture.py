@@ -7,14 +7,19 @@ import pytest
 import setuptools
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+PACKAGE = "tfx_distill"
 LAYERS = ("trainer", "components", "pipeline")
 FORBIDDEN = {
-    "trainer": {
-        "apache_beam", "components", "kfp", "ml_metadata", "pipeline", "tfx",
-    },
-    "components": {"pipeline"},
-    "pipeline": set(),
+    "trainer": (
+        "apache_beam", "kfp", "ml_metadata", "tfx",
+        f"{PACKAGE}.components", f"{PACKAGE}.pipeline",
+    ),
+    "components": (f"{PACKAGE}.pipeline",),
+    "pipeline": (),
 }  # fmt: skip
+# The folders are imported by the package's name alone: their own names are those of
+# TFX's templates and of users' projects.
+BARE_NAMES = (*LAYERS, "distill_artifacts")
 
 
 def _sources(*folders):
@@ -24,7 +29,7 @@ def _sources(*folders):
 
 def _imports(path):
     """Returns the full name of everything imported anywhere in a file."""
-    package = path.relative_to(ROOT).parts[:-1]
+    package = (PACKAGE, *path.relative_to(ROOT).parts[:-1])
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -41,14 +46,22 @@ def test_imports_are_read_in_every_form(tmp_path, monkeypatch):
     path = tmp_path / "trainer" / "module.py"
     path.parent.mkdir()
     path.write_text("def f():\n import a.b as c\n from d import e\n from . import g")
-    assert _imports(path) == {"a.b", "d.e", "trainer.g"}
+    assert _imports(path) == {"a.b", "d.e", "tfx_distill.trainer.g"}
 
 
 @pytest.mark.parametrize("path", _sources(*LAYERS))
 def test_imports_point_down(path):
     layer = path.relative_to(ROOT).parts[0]
-    imported = {name.split(".")[0] for name in _imports(path)}
-    assert not imported & FORBIDDEN[layer]
+    assert not _of(FORBIDDEN[layer], {f"{name}." for name in _imports(path)})
+
+
+def _of(packages, names):
+    return {n for n in names if n.startswith(tuple(f"{p}." for p in packages))}
+
+
+@pytest.mark.parametrize("path", _sources(*LAYERS, "tests", "benchmarks", "bin"))
+def test_folders_are_imported_by_the_package_name(path):
+    assert not _of(BARE_NAMES, {f"{name}." for name in _imports(path)})
 
 
 @pytest.mark.parametrize("path", _sources(*LAYERS, "tests", "benchmarks", "kubeflow"))
@@ -75,5 +88,6 @@ def test_kubeflow_is_no_package(monkeypatch):
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(setuptools, "setup", lambda **kwargs: declared.update(kwargs))
     exec((ROOT / "setup.py").read_text(), {"__file__": str(ROOT / "setup.py")})
-    assert {name.split(".")[0] for name in declared["packages"]} == set(LAYERS)
+    assert {name.split(".")[0] for name in declared["packages"]} == {PACKAGE}
+    assert {f"{PACKAGE}.{layer}" for layer in LAYERS} < set(declared["packages"])
     assert not (ROOT / "kubeflow" / "__init__.py").exists()

@@ -10,10 +10,11 @@ import make_docs
 import pytest
 import yaml
 
-from components.evaluator import door
-from pipeline.cli import cli
-from pipeline.config import CONFIGS_DIR, PipelineConfig, load_config, shipped_names
-from trainer.tuning_config import TuningConfig
+from tfx_distill.components.evaluator import margin_check
+from tfx_distill.pipeline.cli import cli
+from tfx_distill.pipeline.config.loader import CONFIGS_DIR, load_config, shipped_names
+from tfx_distill.pipeline.config.schema import PipelineConfig
+from tfx_distill.trainer.config.tuning_config import TuningConfig
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -148,17 +149,17 @@ def test_gate_of_the_example_can_be_kept_by_its_test_images(tmp_path):
     gate = load_config(str(tmp_path / "shapes.yaml")).gate
     text = (DOCS / "your-own.md").read_text()
     images, of_a_class = re.findall(r"(\d+) test images, (\d+) of each class", text)[0]
-    door.require_resolvable(gate, int(images), {"circle": int(of_a_class)})
+    margin_check.require_resolvable(gate, int(images), {"circle": int(of_a_class)})
     assert gate.min_class_size <= int(of_a_class)
 
 
 @pytest.mark.slow
 def test_models_of_the_example_fit_the_pipeline(tmp_path, monkeypatch):
-    from trainer import models
+    from tfx_distill.trainer.models import architectures
 
     source = _written_out("python", '"""my_models.py')
     (tmp_path / "my_models.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
     for name in ("big", "small"):
-        model = models.build(f"my_models.{name}", (32, 32, 3), 3)
+        model = architectures.build(f"my_models.{name}", (32, 32, 3), 3)
         assert model.output_shape == (None, 3)

@@ -17,7 +17,7 @@ from tensorflow.python.framework.convert_to_constants import (
     convert_variables_to_constants_v2,
 )
 
-from trainer.errors import ModelError
+from tfx_distill.trainer.errors import ModelError
 
 
 def lite_converter(function: Any) -> tf.lite.TFLiteConverter:

@@ -6,7 +6,7 @@ from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
-from components.anomaly_gate import executor
+from tfx_distill.components.anomaly_gate import executor
 
 
 class AnomalyGateSpec(types.ComponentSpec):

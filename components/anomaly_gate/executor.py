@@ -13,7 +13,7 @@ from tfx.components.example_validator import executor as example_validator
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils, standard_component_specs
 
-from trainer.errors import DataError
+from tfx_distill.trainer.errors import DataError
 
 ANOMALIES_KEY = standard_component_specs.ANOMALIES_KEY
 

@@ -8,9 +8,9 @@ from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
-import distill_artifacts
-from components.control_comparison import executor
-from trainer.config import MAX_SEEDS
+from tfx_distill.components import artifact_types
+from tfx_distill.components.control_comparison import executor
+from tfx_distill.trainer.config.training_config import MAX_SEEDS
 
 
 def _models(role: str) -> dict[str, component_spec.ChannelParameter]:
@@ -33,7 +33,7 @@ class ControlComparisonSpec(component_spec.ComponentSpec):
     }
     OUTPUTS = {
         "comparison": component_spec.ChannelParameter(
-            type=distill_artifacts.ControlComparison
+            type=artifact_types.ControlComparison
         )
     }
 
@@ -73,7 +73,7 @@ class ControlComparison(base_component.BaseComponent):
         }
         spec = ControlComparisonSpec(
             examples=examples,
-            comparison=types.Channel(type=distill_artifacts.ControlComparison),
+            comparison=types.Channel(type=artifact_types.ControlComparison),
             **models,
         )
         super().__init__(spec=spec)

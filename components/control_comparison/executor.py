@@ -11,9 +11,11 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from trainer import comparison, data, export
-from trainer.config import MAX_SEEDS
-from trainer.data_spec import DataSpec
+from tfx_distill.trainer.config.training_config import MAX_SEEDS
+from tfx_distill.trainer.data import example_reader
+from tfx_distill.trainer.data.data_spec import DataSpec
+from tfx_distill.trainer.evaluation import comparison
+from tfx_distill.trainer.export import saved_model
 
 FILE_NAME = "comparison.json"
 STUDENT = "student"
@@ -37,7 +39,9 @@ class Executor(base_executor.BaseExecutor):
     ) -> None:
         examples_dir = artifact_utils.get_single_uri(input_dict["examples"])
         spec = DataSpec.load(examples_dir)
-        split = data.load_split(data.split_files(examples_dir, _SPLIT), _SPLIT, spec)
+        split = example_reader.load_split(
+            example_reader.split_files(examples_dir, _SPLIT), _SPLIT, spec
+        )
         students, controls = (
             [
                 _right(artifact_utils.get_single_uri(input_dict[key]), split)
@@ -56,7 +60,7 @@ class Executor(base_executor.BaseExecutor):
         artifact.set_string_custom_property("conclusion", result.conclusion)
 
 
-def _right(model_uri: str, split: data.Split) -> np.ndarray:
+def _right(model_uri: str, split: example_reader.Split) -> np.ndarray:
     """Whether the model is right, bool `(num_examples,)`."""
-    predictor = export.Predictor(path_utils.serving_model_path(model_uri))
+    predictor = saved_model.Predictor(path_utils.serving_model_path(model_uri))
     return predictor.classes(split.images) == split.labels

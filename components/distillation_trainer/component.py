@@ -6,15 +6,12 @@ from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
-import distill_artifacts
-from components.distillation_trainer import executor
-from trainer import models
-from trainer.config import (
-    AverageConfig,
-    DistillationConfig,
-    StudentConfig,
-    ViewsConfig,
-)
+from tfx_distill.components import artifact_types
+from tfx_distill.components.distillation_trainer import executor
+from tfx_distill.trainer.config.data_config import ViewsConfig
+from tfx_distill.trainer.config.distillation_config import DistillationConfig
+from tfx_distill.trainer.config.training_config import AverageConfig, StudentConfig
+from tfx_distill.trainer.models import architectures
 
 
 class DistillationTrainerSpec(component_spec.ComponentSpec):
@@ -33,7 +30,7 @@ class DistillationTrainerSpec(component_spec.ComponentSpec):
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
         "teacher_model": component_spec.ChannelParameter(type=standard_artifacts.Model),
         "teacher_logits": component_spec.ChannelParameter(
-            type=distill_artifacts.TeacherLogits, optional=True
+            type=artifact_types.TeacherLogits, optional=True
         ),
         "hyperparameters": component_spec.ChannelParameter(
             type=standard_artifacts.HyperParameters, optional=True
@@ -98,7 +95,7 @@ class DistillationTrainer(base_component.BaseComponent):
             views=(views or ViewsConfig()).to_json(),
             average=(average or AverageConfig()).to_json(),
             role=role,
-            code=models.source_digest(student.model),
+            code=architectures.source_digest(student.model),
             model=types.Channel(type=standard_artifacts.Model),
             model_run=types.Channel(type=standard_artifacts.ModelRun),
         )

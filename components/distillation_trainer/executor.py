@@ -12,17 +12,17 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from components.teacher_logits.executor import load_teachers
-from trainer import data, export, hyperparameters, teacher_logits, training
-from trainer.batches import Lesson
-from trainer.config import (
-    AverageConfig,
-    DistillationConfig,
-    StudentConfig,
-    ViewsConfig,
-)
-from trainer.data_spec import DataSpec
-from trainer.teachers import Teachers
+from tfx_distill.components.teacher_logits.executor import load_teachers
+from tfx_distill.trainer.config.data_config import ViewsConfig
+from tfx_distill.trainer.config.distillation_config import DistillationConfig
+from tfx_distill.trainer.config.training_config import AverageConfig, StudentConfig
+from tfx_distill.trainer.data import example_reader
+from tfx_distill.trainer.data.batches import Lesson
+from tfx_distill.trainer.data.data_spec import DataSpec
+from tfx_distill.trainer.distillation import teacher_logits, training
+from tfx_distill.trainer.export import saved_model
+from tfx_distill.trainer.models.teachers import Teachers
+from tfx_distill.trainer.tuning import hyperparameters
 
 CONTROL = "control"
 
@@ -56,7 +56,7 @@ class Executor(base_executor.BaseExecutor):
             task=f"training the {exec_properties['role']}",
         )
         model = artifact_utils.get_single_instance(output_dict["model"])
-        export.save(
+        saved_model.save(
             trained.model,
             path_utils.serving_model_dir(model.uri),
             role=exec_properties["role"],
@@ -114,7 +114,7 @@ def prepare(
     if given:
         folder = artifact_utils.get_single_uri(given)
         answers, views = teacher_logits.load(folder, teachers, ("train", "eval"))
-    splits = data.load_splits(examples_dir, spec)
+    splits = example_reader.load_splits(examples_dir, spec)
     if not given:
         answers = teacher_logits.ask(teachers, splits, views)
     return spec, teachers, teacher_logits.lessons(answers, splits, views)

@@ -6,15 +6,12 @@ from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
-import distill_artifacts
-from components.distillation_tuner import executor
-from trainer import models
-from trainer.config import (
-    AverageConfig,
-    DistillationConfig,
-    StudentConfig,
-)
-from trainer.tuning_config import TuningConfig
+from tfx_distill.components import artifact_types
+from tfx_distill.components.distillation_tuner import executor
+from tfx_distill.trainer.config.distillation_config import DistillationConfig
+from tfx_distill.trainer.config.training_config import AverageConfig, StudentConfig
+from tfx_distill.trainer.config.tuning_config import TuningConfig
+from tfx_distill.trainer.models import architectures
 
 _OPTIONS = "student.options."
 
@@ -35,7 +32,7 @@ class DistillationTunerSpec(component_spec.ComponentSpec):
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
         "teacher_model": component_spec.ChannelParameter(type=standard_artifacts.Model),
         "teacher_logits": component_spec.ChannelParameter(
-            type=distill_artifacts.TeacherLogits
+            type=artifact_types.TeacherLogits
         ),
     }
     OUTPUTS = {
@@ -55,7 +52,7 @@ class DistillationTuner(base_component.BaseComponent):
      - `best_hyperparameters`: Channel of type `standard_artifacts.HyperParameters`,
        as TFX's Tuner emits them.
      - `tuner_results`: Channel of type `standard_artifacts.TunerResults`: every
-       trial in `trials.json`, see `trainer.trials`.
+       trial in `trials.json`, see `tfx_distill.trainer.tuning.trials`.
     """
 
     SPEC_CLASS = DistillationTunerSpec
@@ -89,7 +86,7 @@ class DistillationTuner(base_component.BaseComponent):
         for key in tuning.space:
             if key.startswith(_OPTIONS):
                 option = key[len(_OPTIONS) :].partition(".")[0]
-                models.require_option(student.model, option)
+                architectures.require_option(student.model, option)
         spec = DistillationTunerSpec(
             examples=examples,
             teacher_model=teacher_model,
@@ -99,7 +96,7 @@ class DistillationTuner(base_component.BaseComponent):
             average=(average or AverageConfig()).to_json(),
             tuning=tuning.to_json(),
             directory=directory,
-            code=models.source_digest(student.model),
+            code=architectures.source_digest(student.model),
             best_hyperparameters=types.Channel(type=standard_artifacts.HyperParameters),
             tuner_results=types.Channel(type=standard_artifacts.TunerResults),
         )

@@ -11,10 +11,12 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components.distillation_trainer.executor import prepare
-from trainer import oracles, trial_training, tuning
-from trainer.config import DistillationConfig, StudentConfig, ViewsConfig
-from trainer.tuning_config import TuningConfig
+from tfx_distill.components.distillation_trainer.executor import prepare
+from tfx_distill.trainer.config.data_config import ViewsConfig
+from tfx_distill.trainer.config.distillation_config import DistillationConfig
+from tfx_distill.trainer.config.training_config import StudentConfig
+from tfx_distill.trainer.config.tuning_config import TuningConfig
+from tfx_distill.trainer.tuning import hyperparameter_search, oracles, trial_training
 
 # As TFX's Tuner names it.
 FILE_NAME = "best_hyperparameters.txt"
@@ -44,7 +46,7 @@ class Executor(base_executor.BaseExecutor):
             distillation=distillation,
             feature_widths=teachers.feature_widths,
         )
-        found = tuning.search(task, config, exec_properties["directory"])
+        found = hyperparameter_search.search(task, config, exec_properties["directory"])
         results = artifact_utils.get_single_instance(output_dict["tuner_results"])
         found.save(results.uri)
         results.set_int_custom_property("num_trials", len(found.trials))
@@ -60,4 +62,4 @@ class Executor(base_executor.BaseExecutor):
         )
         artifact.set_float_custom_property("eval_accuracy", best.objective)
         artifact.set_string_custom_property("trial", best.id)
-        tuning.forget(task, config, exec_properties["directory"])
+        hyperparameter_search.forget(task, config, exec_properties["directory"])

@@ -10,8 +10,8 @@ from tfx.components.evaluator import component as tfx_component
 from tfx.dsl.components.base import executor_spec
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
-from components.evaluator import config, driver, executor
-from trainer.gate_config import GateConfig
+from tfx_distill.components.evaluator import driver, eval_config, executor
+from tfx_distill.trainer.config.gate_config import GateConfig
 
 SPLIT = "test"
 
@@ -64,7 +64,7 @@ class Evaluator(tfx_component.Evaluator):
             examples=examples,
             model=student_model,
             baseline_model=teacher_model,
-            eval_config=config.eval_config(gate),
+            eval_config=eval_config.eval_config(gate),
             example_splits=json.dumps([SPLIT]),
             fairness_indicator_thresholds="null",
             gate=gate.to_json(),

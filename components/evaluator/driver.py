@@ -17,8 +17,8 @@ from tfx.proto.orchestration import driver_output_pb2
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import path_utils
 
-from components import cache_driver
-from trainer import saved_model_files
+from tfx_distill.components import cache_driver
+from tfx_distill.trainer.export import saved_model_files
 
 logger = logging.getLogger(__name__)
 

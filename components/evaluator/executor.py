@@ -14,13 +14,20 @@ from tfx.components.evaluator import executor as tfx_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from components.checks import OVERALL
-from components.evaluator import asking, decision, door, failures, verdict
-from components.evaluator.answers import Answers
-from trainer import data, saved_model_files
-from trainer.data_spec import DataSpec
-from trainer.errors import DistillError
-from trainer.gate_config import GateConfig
+from tfx_distill.components.checks import OVERALL
+from tfx_distill.components.evaluator import (
+    failure_causes,
+    gate_decision,
+    inference,
+    margin_check,
+    verdict,
+)
+from tfx_distill.components.evaluator.predictions import Answers
+from tfx_distill.trainer.config.gate_config import GateConfig
+from tfx_distill.trainer.data import example_reader
+from tfx_distill.trainer.data.data_spec import DataSpec
+from tfx_distill.trainer.errors import DistillError
+from tfx_distill.trainer.export import saved_model_files
 
 logger = logging.getLogger(__name__)
 
@@ -46,10 +53,10 @@ class Executor(tfx_executor.Executor):
         try:
             outcome = self._judge(input_dict, output_dict, exec_properties)
         except Exception as error:
-            if not failures.caused_by_models(error):
+            if not failure_causes.caused_by_models(error):
                 raise
             logger.exception("The evaluation failed")
-            reason = f"the evaluation failed: {failures.describe(error)}"
+            reason = f"the evaluation failed: {failure_causes.describe(error)}"
             outcome = verdict.refused(reason)
         _bless(blessing, outcome)
         # So that the Pusher finds out when files change after this.
@@ -68,20 +75,24 @@ class Executor(tfx_executor.Executor):
         spec = DataSpec.load(examples_dir)
         if not spec.num_examples.get(name):
             return verdict.refused(f"the split {name} is empty")
-        split = data.load_split(data.split_files(examples_dir, name), name, spec)
+        split = example_reader.load_split(
+            example_reader.split_files(examples_dir, name), name, spec
+        )
         counts = np.bincount(split.labels, minlength=spec.num_classes).tolist()
         sizes = dict(zip(spec.class_names, counts, strict=True))
-        door.require_resolvable(gate, len(split), sizes)
+        margin_check.require_resolvable(gate, len(split), sizes)
         if not input_dict.get("baseline_model"):
             return verdict.refused("there is no teacher to compare the student with")
         student, teacher = (
-            asking.ask(_saved_model(input_dict[key]), role, split, spec)
+            inference.ask(_saved_model(input_dict[key]), role, split, spec)
             for key, role in (("model", "student"), ("baseline_model", "teacher"))
         )
-        served = asking.served_of(exec_properties, gate.against_served)
+        served = inference.served_of(exec_properties, gate.against_served)
         served_answers = None
         if served is not None and not served.problem:
-            served, served_answers = asking.against_served(served, student, split, spec)
+            served, served_answers = inference.against_served(
+                served, student, split, spec
+            )
         answers = Answers(
             labels=split.labels.astype(np.int64),
             student=student,
@@ -91,7 +102,7 @@ class Executor(tfx_executor.Executor):
         super().Do(input_dict, output_dict, exec_properties)
         evaluation_dir = artifact_utils.get_single_uri(output_dict["evaluation"])
         answers.save(evaluation_dir)
-        return decision.decide(evaluation_dir, gate, spec, name, answers, served)
+        return gate_decision.decide(evaluation_dir, gate, spec, name, answers, served)
 
 
 def _saved_model(artifacts: list[types.Artifact]) -> str:

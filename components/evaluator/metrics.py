@@ -10,7 +10,7 @@ import numpy as np
 from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.metrics import metric_types
 
-from trainer import calibration, noninferiority
+from tfx_distill.trainer.evaluation import calibration, noninferiority
 
 AGREEMENT_NAME = "teacher_agreement"
 CALIBRATION_NAME = "expected_calibration_error"
@@ -40,7 +40,7 @@ class TeacherAgreement(metric_types.Metric):
 class PairedNoninferiority(metric_types.Metric):
     """Lower one-sided 95 % bound of (student − teacher) accuracy, in [-1, 1).
 
-    The bound is `trainer.noninferiority`'s. Beside it: the difference itself, and
+    The bound is `noninferiority`'s. Beside it: the difference itself, and
     the numbers of images that only one of the two answered rightly. NaN when an
     answer of the teacher is not finite; such an answer of the student is wrong.
     """
@@ -51,7 +51,7 @@ class PairedNoninferiority(metric_types.Metric):
 
 
 class ExpectedCalibrationError(metric_types.Metric):
-    """Mean distance of confidence and accuracy, in [0, 1]: `trainer.calibration`."""
+    """Mean distance of confidence and accuracy, in [0, 1], from `calibration`."""
 
     def __init__(self, name: str = CALIBRATION_NAME, baseline: str = "teacher") -> None:
         """As `TeacherAgreement`; `baseline` is not asked."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from components.checks import Check, load_verdict, save_verdict
+from tfx_distill.components.checks import Check, load_verdict, save_verdict
 
 # Metrics by slice (`overall` or a class name), then by metric name.
 SliceMetrics = Mapping[str, Mapping[str, float]]

@@ -6,9 +6,9 @@ from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
-from components.lite_converter import executor
-from distill_artifacts import LiteModels
-from trainer.config import LiteConfig
+from tfx_distill.components.artifact_types import LiteModels
+from tfx_distill.components.lite_converter import executor
+from tfx_distill.trainer.config.lite_config import LiteConfig
 
 
 class LiteConverterSpec(component_spec.ComponentSpec):

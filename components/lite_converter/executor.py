@@ -11,9 +11,11 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from trainer import data, export, lite, lite_scores
-from trainer.config import INT8, LiteConfig
-from trainer.data_spec import DataSpec
+from tfx_distill.trainer.config.lite_config import INT8, LiteConfig
+from tfx_distill.trainer.data import example_reader
+from tfx_distill.trainer.data.data_spec import DataSpec
+from tfx_distill.trainer.evaluation import lite_scores
+from tfx_distill.trainer.export import lite, saved_model
 
 _CALIBRATION_SPLIT = "train"
 _TEST_SPLIT = "test"
@@ -41,9 +43,9 @@ class Executor(base_executor.BaseExecutor):
             )
             for flavour in config.flavours
         }
-        files = data.split_files(examples_dir, _TEST_SPLIT)
-        test = data.load_split(files, _TEST_SPLIT, spec)
-        classes = export.Predictor(model_dir).classes(test.images)
+        files = example_reader.split_files(examples_dir, _TEST_SPLIT)
+        test = example_reader.load_split(files, _TEST_SPLIT, spec)
+        classes = saved_model.Predictor(model_dir).classes(test.images)
         os.makedirs(artifact.uri, exist_ok=True)
         scores = {}
         for flavour, content in contents.items():
@@ -63,5 +65,5 @@ def _calibration(
     if flavour != INT8:
         return None
     split = _CALIBRATION_SPLIT
-    files = data.split_files(examples_dir, split)
-    return data.load_sample(files, split, spec, config.calibration_examples)
+    files = example_reader.split_files(examples_dir, split)
+    return example_reader.load_sample(files, split, spec, config.calibration_examples)

@@ -10,7 +10,7 @@ from tfx import types
 from tfx.components.util import model_utils
 from tfx.dsl.io import fileio
 
-from components.checks import VERDICT_FILE
+from tfx_distill.components.checks import VERDICT_FILE
 
 _MAX_STATED = 5
 _MODEL_URI_KEY, _DIGEST_KEY = "current_model", "model_digest"

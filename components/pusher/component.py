@@ -8,8 +8,8 @@ from tfx.dsl.components.base import executor_spec
 from tfx.proto import pusher_pb2
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
-from components.pusher import executor
-from distill_artifacts import LiteModels
+from tfx_distill.components.artifact_types import LiteModels
+from tfx_distill.components.pusher import executor
 
 
 class PusherSpec(standard_component_specs.PusherSpec):

@@ -13,9 +13,9 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
-from components.pusher import blessings, versions
-from trainer import saved_model_files
-from trainer.errors import ModelError
+from tfx_distill.components.pusher import blessings, versions
+from tfx_distill.trainer.errors import ModelError
+from tfx_distill.trainer.export import saved_model_files
 
 logger = logging.getLogger(__name__)
 

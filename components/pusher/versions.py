@@ -15,7 +15,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 
-from trainer import saved_model_files
+from tfx_distill.trainer.export import saved_model_files
 
 _LOCK = ".lock"
 _STAGING = ".staging-"

@@ -8,8 +8,8 @@ from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
-from components.teacher_ensemble import executor
-from trainer.config import MAX_TEACHERS, AverageConfig
+from tfx_distill.components.teacher_ensemble import executor
+from tfx_distill.trainer.config.training_config import MAX_TEACHERS, AverageConfig
 
 
 class TeacherEnsembleSpec(component_spec.ComponentSpec):

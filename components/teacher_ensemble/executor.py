@@ -9,8 +9,8 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from trainer import ensemble
-from trainer.config import MAX_TEACHERS, AverageConfig
+from tfx_distill.trainer.config.training_config import MAX_TEACHERS, AverageConfig
+from tfx_distill.trainer.models import ensemble
 
 
 def input_key(number: int) -> str:

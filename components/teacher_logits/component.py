@@ -9,9 +9,10 @@ from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
-import distill_artifacts
-from components.teacher_logits import executor
-from trainer.config import AverageConfig, ViewsConfig
+from tfx_distill.components import artifact_types
+from tfx_distill.components.teacher_logits import executor
+from tfx_distill.trainer.config.data_config import ViewsConfig
+from tfx_distill.trainer.config.training_config import AverageConfig
 
 
 class TeacherLogitsSpec(component_spec.ComponentSpec):
@@ -28,7 +29,7 @@ class TeacherLogitsSpec(component_spec.ComponentSpec):
     }
     OUTPUTS = {
         "teacher_logits": component_spec.ChannelParameter(
-            type=distill_artifacts.TeacherLogits
+            type=artifact_types.TeacherLogits
         ),
     }
 
@@ -71,6 +72,6 @@ class TeacherLogits(base_component.BaseComponent):
             views=views.to_json(),
             average=(average or AverageConfig()).to_json(),
             feature_layers=json.dumps(list(feature_layers)),
-            teacher_logits=types.Channel(type=distill_artifacts.TeacherLogits),
+            teacher_logits=types.Channel(type=artifact_types.TeacherLogits),
         )
         super().__init__(spec=spec)

@@ -10,10 +10,12 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from trainer import data, teacher_logits
-from trainer.config import AverageConfig, ViewsConfig
-from trainer.data_spec import DataSpec
-from trainer.teachers import Teachers
+from tfx_distill.trainer.config.data_config import ViewsConfig
+from tfx_distill.trainer.config.training_config import AverageConfig
+from tfx_distill.trainer.data import example_reader
+from tfx_distill.trainer.data.data_spec import DataSpec
+from tfx_distill.trainer.distillation import teacher_logits
+from tfx_distill.trainer.models.teachers import Teachers
 
 
 class Executor(base_executor.BaseExecutor):
@@ -34,7 +36,7 @@ class Executor(base_executor.BaseExecutor):
         # Before the examples are read: a teacher that does not fit fails at once.
         teachers.require_fit(spec)
         artifact = artifact_utils.get_single_instance(output_dict["teacher_logits"])
-        splits = data.load_splits(examples_dir, spec)
+        splits = example_reader.load_splits(examples_dir, spec)
         answers = teacher_logits.ask(teachers, splits, views)
         teacher_logits.save(artifact.uri, answers, teachers, views, spec.fingerprint)
         artifact.set_string_custom_property("teacher", teachers.digest)

@@ -6,8 +6,8 @@ from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
-from components.tfds_example_gen import driver, executor
-from trainer.config import DataConfig
+from tfx_distill.components.tfds_example_gen import driver, executor
+from tfx_distill.trainer.config.data_config import DataConfig
 
 
 class TfdsExampleGenSpec(types.ComponentSpec):

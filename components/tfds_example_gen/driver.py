@@ -8,11 +8,11 @@ import uuid
 from tfx.orchestration.portable import data_types
 from tfx.proto.orchestration import driver_output_pb2
 
-from components import cache_driver
-from components.tfds_example_gen import contents, source
-from components.tfds_example_gen.executor import DATA_KEY, FINGERPRINT_KEY
-from trainer.config import DataConfig
-from trainer.errors import DataError
+from tfx_distill.components import cache_driver
+from tfx_distill.components.tfds_example_gen import dataset_contents, dataset_source
+from tfx_distill.components.tfds_example_gen.executor import DATA_KEY, FINGERPRINT_KEY
+from tfx_distill.trainer.config.data_config import DataConfig
+from tfx_distill.trainer.errors import DataError
 
 
 class Driver(cache_driver.CacheDriver):
@@ -29,7 +29,7 @@ class Driver(cache_driver.CacheDriver):
         properties = result.exec_properties
         data = DataConfig.from_json(execution_info.exec_properties[DATA_KEY])
         try:
-            fingerprint = contents.fingerprint(source.prepare(data))
+            fingerprint = dataset_contents.fingerprint(dataset_source.prepare(data))
         except DataError:
             # A driver that raises leaves its execution running for ever in ML
             # Metadata. So the executor is made to fail, and never a cache to hit.

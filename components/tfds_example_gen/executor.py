@@ -12,9 +12,13 @@ from tfx.components.util import examples_utils
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 
-from components.tfds_example_gen import contents, shards, source
-from trainer.config import DataConfig
-from trainer.data_spec import DataSpec
+from tfx_distill.components.tfds_example_gen import (
+    dataset_contents,
+    dataset_source,
+    shards,
+)
+from tfx_distill.trainer.config.data_config import DataConfig
+from tfx_distill.trainer.data.data_spec import DataSpec
 
 DATA_KEY = "data"
 FINGERPRINT_KEY = "data_fingerprint"
@@ -36,11 +40,11 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
     def Do(self, input_dict, output_dict, exec_properties) -> None:
         self._log_startup(input_dict, output_dict, exec_properties)
         data = DataConfig.from_json(exec_properties[DATA_KEY])
-        builder = source.prepare(data)
-        spec = contents.data_spec(
+        builder = dataset_source.prepare(data)
+        spec = dataset_contents.data_spec(
             builder, data, exec_properties.get(FINGERPRINT_KEY, "")
         )
-        work = contents.shards(builder, data)
+        work = dataset_contents.shards(builder, data)
         artifact = artifact_utils.get_single_instance(output_dict[EXAMPLES_KEY])
         artifact.split_names = artifact_utils.encode_split_names(
             list(spec.num_examples)

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 import apache_beam as beam
 import tensorflow as tf
 
-from components.tfds_example_gen import records
-from trainer.errors import DataError
+from tfx_distill.components.tfds_example_gen import tfds_records
+from tfx_distill.trainer.errors import DataError
 
 _ERROR_SUFFIX = ".error"
 
@@ -22,7 +22,7 @@ _ERROR_SUFFIX = ".error"
 class Examples:
     """A shard with its records, or with what is wrong with one of them."""
 
-    shard: records.Shard
+    shard: tfds_records.Shard
     records: tuple[bytes, ...] = ()
     error: str = ""
 
@@ -30,9 +30,9 @@ class Examples:
 class ReadShard(beam.DoFn):
     """Turns a `Shard` into `Examples`."""
 
-    def process(self, shard: records.Shard) -> Iterator[Examples]:
+    def process(self, shard: tfds_records.Shard) -> Iterator[Examples]:
         try:
-            yield Examples(shard, tuple(records.read(shard)))
+            yield Examples(shard, tuple(tfds_records.read(shard)))
         except DataError as error:
             # Beam would bring it back inside a traceback inside a RuntimeError.
             yield Examples(shard, error=str(error))
@@ -58,13 +58,13 @@ class WriteShard(beam.DoFn):
         tf.io.gfile.rename(temporary, path, overwrite=True)
 
 
-def file_path(examples_uri: str, shard: records.Shard) -> str:
+def file_path(examples_uri: str, shard: tfds_records.Shard) -> str:
     """The shard's file, named as TFX's own ExampleGens name theirs."""
     name = f"data_tfrecord-{shard.index:05d}-of-{shard.num_shards:05d}.gz"
     return os.path.join(examples_uri, f"Split-{shard.split}", name)
 
 
-def raise_first_error(examples_uri: str, shards: Iterable[records.Shard]) -> None:
+def raise_first_error(examples_uri: str, shards: Iterable[tfds_records.Shard]) -> None:
     """Raises the `DataError` of the first of `shards` that has one.
 
     The same one each time, whatever the order in which Beam did them.

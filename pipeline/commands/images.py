@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from pipeline.commands import options
-from pipeline.config import PipelineConfig, load_config
+from tfx_distill.pipeline.commands import options
+from tfx_distill.pipeline.config.loader import load_config
+from tfx_distill.pipeline.config.schema import PipelineConfig
 
 
 def _indices(
@@ -46,9 +47,9 @@ def _local_data(
     file: str | None, overrides: tuple[str, ...], terminal: Any
 ) -> PipelineConfig:
     """The configuration with data that is really there, announced if another's."""
-    from pipeline import display, substitution
+    from tfx_distill.pipeline.runners.local import dataset_fallback, display
 
-    config, notice = substitution.available(
+    config, notice = dataset_fallback.available(
         load_config(file, overrides), file, overrides
     )
     if notice:
@@ -87,10 +88,10 @@ def samples(
     Example: distill samples --split train --count 16 --png samples.png
     """
     load_config(file, overrides)
-    from pipeline import console
+    from tfx_distill.pipeline import console
 
     with console.quiet(None) as terminal:
-        from pipeline import samples as samples_command
+        from tfx_distill.pipeline.prediction import samples as samples_command
 
         config = _local_data(file, overrides, terminal)
         samples_command.show(
@@ -150,10 +151,10 @@ def predict(
     if files and indices is not None:
         raise click.UsageError("Give image files or --index, not both.")
     config = load_config(file, overrides)
-    from pipeline import console
+    from tfx_distill.pipeline import console
 
     with console.quiet(None) as terminal:
-        from pipeline import predict as predict_command
+        from tfx_distill.pipeline.prediction import predict as predict_command
 
         if not files:
             config = _local_data(file, overrides, terminal)

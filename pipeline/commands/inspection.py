@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
-from pipeline.commands import options
-from pipeline.config import load_config
+from tfx_distill.pipeline.commands import options
+from tfx_distill.pipeline.config.loader import load_config
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _EXECUTION = "execution:"
@@ -30,16 +30,16 @@ def _store_options(command: Command) -> Command:
 
 def _open(file: str | None, overrides: tuple[str, ...], place: str | None) -> Any:
     config = load_config(file, overrides)
-    from pipeline.inspection import connection
+    from tfx_distill.pipeline.mlmd import read_only_store
 
-    return connection.open_store(config, place)
+    return read_only_store.open_store(config, place)
 
 
 def _print(result: Any, as_json: bool, drawn: Callable[[Any], Any]) -> None:
     if as_json:
         click.echo(json.dumps(result, indent=2, default=_plain, ensure_ascii=False))
         return
-    from pipeline import console
+    from tfx_distill.pipeline import console
 
     console.plain().out.print(drawn(result), highlight=False)
 
@@ -79,11 +79,11 @@ def runs(
       distill runs --metadata grpc://localhost:8080
     """
     store = _open(file, overrides, place)
-    from pipeline.inspection import summaries, view
+    from tfx_distill.pipeline.inspection import render, summaries
 
     found = store.runs(limit + 1)
     graph = store.graph_of_runs(found)
-    _print(summaries.summarize(graph, found, limit), as_json, view.runs)
+    _print(summaries.summarize(graph, found, limit), as_json, render.runs)
 
 
 @click.command()
@@ -116,7 +116,7 @@ def artifacts(
     Example: distill artifacts --type Model --limit 5
     """
     store = _open(file, overrides, place)
-    from pipeline.inspection import view
+    from tfx_distill.pipeline.inspection import render
 
     if run is None:
         graph = store.artifacts(type_name, limit)
@@ -126,7 +126,7 @@ def artifacts(
         made = (a for e in graph.executions for _, a in graph.outputs(e))
         found = [a for a in {a.id: a for a in made}.values() if a.is_of_type(type_name)]
     found = sorted(found, key=lambda artifact: artifact.id, reverse=True)[:limit]
-    _print(found, as_json, view.artifacts)
+    _print(found, as_json, render.artifacts)
 
 
 def _id(text: str) -> tuple[int, bool]:
@@ -166,7 +166,7 @@ def show(
     """
     number, is_execution = _id(id_)
     store = _open(file, overrides, place)
-    from pipeline.inspection import payloads, view
+    from tfx_distill.pipeline.inspection import payloads, render
 
     if is_execution:
         graph = store.lineage(execution_ids=[number], max_nodes=1)
@@ -176,7 +176,7 @@ def show(
             "inputs": [{"key": k, "artifact": a} for k, a in graph.inputs(number)],
             "outputs": [{"key": k, "artifact": a} for k, a in graph.outputs(number)],
         }
-        _print(content, as_json, lambda _: view.execution(graph, execution))
+        _print(content, as_json, lambda _: render.execution(graph, execution))
         return
     graph = store.around_artifact(number)
     artifact = graph.artifacts[number]
@@ -187,7 +187,7 @@ def show(
         "consumers": graph.consumers(number),
         "payload": payload,
     }
-    _print(content, as_json, lambda _: view.artifact(graph, artifact, payload))
+    _print(content, as_json, lambda _: render.artifact(graph, artifact, payload))
 
 
 @click.command()
@@ -219,7 +219,7 @@ def lineage(
     """
     number, is_execution = _id(id_)
     store = _open(file, overrides, place)
-    from pipeline.inspection import trees, view
+    from tfx_distill.pipeline.inspection import render, trees
 
     start = {"execution_ids" if is_execution else "artifact_ids": [number]}
     both = only_up == only_down
@@ -235,7 +235,7 @@ def lineage(
         "events": graph.events,
         "truncated": graph.truncated,
     }
-    _print(content, as_json, lambda _: view.lineage(graph, record, up=up, down=down))
+    _print(content, as_json, lambda _: render.lineage(graph, record, up=up, down=down))
 
 
 @click.command()
@@ -261,9 +261,9 @@ def explain(
       distill explain 1795559639
     """
     store = _open(file, overrides, place)
-    from pipeline.inspection import answers, explanation
+    from tfx_distill.pipeline.inspection import explanation, render_explanations
 
-    _print(explanation.explain(store, what), as_json, answers.explanation)
+    _print(explanation.explain(store, what), as_json, render_explanations.explanation)
 
 
 @click.command()
@@ -286,9 +286,9 @@ def diff(
     Example: distill diff 20261124-211744 20261124-212249
     """
     store = _open(file, overrides, place)
-    from pipeline.inspection import answers, difference
+    from tfx_distill.pipeline.inspection import diff, render_explanations
 
-    _print(difference.compare(store, before, after), as_json, answers.difference)
+    _print(diff.compare(store, before, after), as_json, render_explanations.difference)
 
 
 @click.command()
@@ -319,7 +319,7 @@ def gc(
     Example: distill gc --keep 3 --delete
     """
     config = load_config(file, overrides)
-    from pipeline.inspection import answers, garbage
+    from tfx_distill.pipeline.inspection import gc, render_explanations
 
-    work = garbage.delete if really else garbage.find
-    _print(work(config, keep), as_json, answers.garbage)
+    work = gc.delete if really else gc.find
+    _print(work(config, keep), as_json, render_explanations.garbage)

@@ -6,8 +6,8 @@ import pathlib
 
 import click
 
-from pipeline.commands import kubeflow_client, options
-from pipeline.config import load_config
+from tfx_distill.pipeline.commands import kubeflow_client, options
+from tfx_distill.pipeline.config.loader import load_config
 
 
 @click.group()
@@ -60,12 +60,14 @@ def compile_command(
         )
     if target == "vertex" and not output.endswith(".json"):
         raise click.UsageError(f"-o {output}: Vertex AI takes .json.")
-    from pipeline import console
-    from pipeline.runners.kubeflow import plan
+    from tfx_distill.pipeline import console
+    from tfx_distill.pipeline.runners.kubeflow.compiler import plan
 
     planned = plan.make(config, image, target)
     with console.quiet(None) as terminal:
-        from pipeline.runners.kubeflow import compile as compiler
+        from tfx_distill.pipeline.runners.kubeflow.compiler import (
+            compilation as compiler,
+        )
 
         package = compiler.compile_plan(planned)
         package.write(output, as_job=target == plan.VERTEX)
@@ -142,8 +144,12 @@ def rehearse(
     \b
     Example: distill kubeflow rehearse pipeline.yaml --param student_epochs=3
     """
-    from pipeline import console
-    from pipeline.runners.kubeflow import package, rehearsal, rehearsal_display
+    from tfx_distill.pipeline import console
+    from tfx_distill.pipeline.runners.kubeflow.compiler import package
+    from tfx_distill.pipeline.runners.kubeflow.rehearsal import (
+        rehearsal,
+        rehearsal_display,
+    )
 
     terminal = console.plain()
     compiled = package.read(file)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pipeline.commands import options, server_options
+from tfx_distill.pipeline.commands import options, server_options
 
 _NUM_MOMENTS = 5
 _MAX_CONCURRENCY = 10  # the server's own limit
@@ -42,7 +42,7 @@ def submit(
       KF_PIPELINES_TOKEN=$(kubectl create token distill-submit \\
         --audience pipelines.kubeflow.org) distill kubeflow submit pipeline.yaml
     """
-    from pipeline.runners.kubeflow import compiled
+    from tfx_distill.pipeline.runners.kubeflow.client import compiled
 
     package = compiled.read(file)
     arguments = package.arguments(params)
@@ -77,14 +77,14 @@ def _echo_made(package: Any, made: Any) -> None:
 
 def _followed(client: Any, run_id: str, nodes: tuple[str, ...]) -> Any:
     """Waits for the end of a run, and says what happens meanwhile."""
-    from pipeline.runners.kubeflow import progress
+    from tfx_distill.pipeline.runners.kubeflow.client import run_progress
 
     before: Any = None
     waiting: dict[str, datetime.datetime] = {}
 
     def seen(state: Any) -> None:
         nonlocal before
-        for text in progress.changes(before, state):
+        for text in run_progress.changes(before, state):
             click.echo(text, err=True)
         before = state
         now = datetime.datetime.now(datetime.timezone.utc)
@@ -164,7 +164,7 @@ def schedule(
     \b
     Example: distill kubeflow schedule pipeline.yaml --cron "0 0 2 * * *"
     """
-    from pipeline.runners.kubeflow import compiled, cron, times
+    from tfx_distill.pipeline.runners.kubeflow.client import compiled, cron, times
 
     parsed = cron.parse(expression)
     window = times.window(start, end)
@@ -218,7 +218,7 @@ def _cached_warning(package: Any) -> str:
 @options.json_option("Print the schedules as JSON.")
 def schedules(access: Any, as_json: bool) -> None:
     """List the schedules on a server."""
-    from pipeline.runners.kubeflow import times
+    from tfx_distill.pipeline.runners.kubeflow.client import times
 
     client = server_options.client(access)
     now = datetime.datetime.now(datetime.timezone.utc)
@@ -279,7 +279,7 @@ def status(run_id: str, access: Any, as_json: bool, wait: bool) -> int:
     """
     import dataclasses
 
-    from pipeline.runners.kubeflow import progress
+    from tfx_distill.pipeline.runners.kubeflow.client import run_progress
 
     client = server_options.client(access)
     nodes = client.nodes_of(run_id)
@@ -291,7 +291,7 @@ def status(run_id: str, access: Any, as_json: bool, wait: bool) -> int:
         if state.error:
             click.echo(f"  {state.error}")
         for node in state.nodes:
-            click.echo(f"  {progress.line(node)}")
+            click.echo(f"  {run_progress.line(node)}")
     return 1 if state.ended and not state.succeeded else 0
 
 
@@ -314,7 +314,7 @@ def logs(run_id: str, access: Any, node: str | None) -> int:
 
 
 def _all_logs(client: Any, run_id: str, nodes: Any) -> int:
-    from pipeline.runners.kubeflow.failures import NotFound
+    from tfx_distill.pipeline.runners.kubeflow.client.server_errors import NotFound
 
     found = 0
     for item in nodes:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from pipeline.config import shipped_names
+from tfx_distill.pipeline.config.loader import shipped_names
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from pipeline.commands import options
-from pipeline.config import load_config
+from tfx_distill.pipeline.commands import options
+from tfx_distill.pipeline.config.loader import load_config
 
 
 @click.command()
@@ -34,9 +34,9 @@ def report(
       distill report 20261124-2230 --output report.html
     """
     config = load_config(file, overrides)
-    from pipeline.report import document
+    from tfx_distill.pipeline.report import writer
 
-    click.echo(document.write_run(config, run, output))
+    click.echo(writer.write_run(config, run, output))
 
 
 @click.command()
@@ -66,6 +66,6 @@ def compare(
     Example: distill compare 20261124-2117 20261124-2122
     """
     config = load_config(file, overrides)
-    from pipeline.report import document
+    from tfx_distill.pipeline.report import writer
 
-    click.echo(document.write_comparison(config, runs, output))
+    click.echo(writer.write_comparison(config, runs, output))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from pipeline.commands import options
-from pipeline.config import load_config
+from tfx_distill.pipeline.commands import options
+from tfx_distill.pipeline.config.loader import load_config
 
 
 @click.command()
@@ -37,7 +37,7 @@ def run(
     if no_substitute:
         overrides = (*overrides, "data.substitute=false")
     config = load_config(file, overrides)
-    from pipeline import run as run_command
+    from tfx_distill.pipeline.runners.local import run as run_command
 
     return run_command.execute(config, file, overrides, as_json=as_json)
 
@@ -63,7 +63,7 @@ def tune(
     if config.tuning is None:
         overrides = (*overrides, "tuning={}")
         config = load_config(file, overrides)
-    from pipeline import tune as tune_command
+    from tfx_distill.pipeline.runners.local import tune as tune_command
 
     return tune_command.execute(config, file, overrides, as_json=as_json)
 

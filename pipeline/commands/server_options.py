@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from pipeline.commands import options
-from trainer.errors import DistillError
+from tfx_distill.pipeline.commands import options
+from tfx_distill.trainer.errors import DistillError
 
 
 def on_server(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -30,9 +30,11 @@ def on_server(command: Callable[..., Any]) -> Callable[..., Any]:
         debug: bool,
         **kwargs: Any,
     ) -> Any:
-        from pipeline.runners.kubeflow import auth
+        from tfx_distill.pipeline.runners.kubeflow.client import server_access
 
-        access = auth.access(host, namespace, token_file, cookies_file, ca_cert)
+        access = server_access.access(
+            host, namespace, token_file, cookies_file, ca_cert
+        )
         warning = access.warning()
         if warning:
             click.echo(f"Warning: {warning}", err=True)
@@ -91,7 +93,7 @@ def creating(command: Callable[..., Any]) -> Callable[..., Any]:
 def client(access: Any) -> Any:
     """Connects to the server."""
     try:
-        from pipeline.runners.kubeflow import client as client_
+        from tfx_distill.pipeline.runners.kubeflow.client import runs_client as client_
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("kfp", "kfp_server_api"):
             raise

@@ -6,8 +6,8 @@ import getpass
 
 import click
 
-from pipeline.commands import options
-from pipeline.config import load_config
+from tfx_distill.pipeline.commands import options
+from tfx_distill.pipeline.config.loader import load_config
 
 
 @click.command()
@@ -39,7 +39,7 @@ def rollback(
     if not reason.strip():
         raise click.UsageError("--reason: received nothing, expected a sentence.")
     config = load_config(file, overrides)
-    from pipeline import rollback as rollback_module
+    from tfx_distill.pipeline.serving import rollback as rollback_module
 
     done = rollback_module.roll_back(
         config, version, reason=reason.strip(), by=by or _login_name()

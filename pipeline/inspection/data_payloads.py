@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
-from pipeline.inspection.contents import MAX_ROWS, Payload, Table
+from tfx_distill.pipeline.inspection.payload_values import MAX_ROWS, Payload, Table
 
 
 def schema(folder: pathlib.Path) -> Payload:

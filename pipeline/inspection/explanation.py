@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.inspection import payloads, summaries
-from pipeline.inspection.records import (
+from tfx_distill.pipeline.inspection import payloads, summaries
+from tfx_distill.pipeline.inspection.summaries import RunSummary
+from tfx_distill.pipeline.mlmd.records import (
     FAILED,
     RUNNING,
     ArtifactRecord,
@@ -15,9 +16,8 @@ from pipeline.inspection.records import (
     Graph,
     RunRecord,
 )
-from pipeline.inspection.store import Store
-from pipeline.inspection.summaries import RunSummary
-from trainer.errors import DistillError
+from tfx_distill.pipeline.mlmd.store import Store
+from tfx_distill.trainer.errors import DistillError
 
 _ROLLBACK = "rolled_back_by"
 _RECENT_PUSHES = 10_000

@@ -11,10 +11,15 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
 
-from components.checks import VERDICT_FILE
-from pipeline.inspection import data_payloads
-from pipeline.inspection.contents import MAX_ROWS, Payload, Table, short
-from pipeline.inspection.records import DELETED, ArtifactRecord, clean
+from tfx_distill.components.checks import VERDICT_FILE
+from tfx_distill.pipeline.inspection import data_payloads
+from tfx_distill.pipeline.inspection.payload_values import (
+    MAX_ROWS,
+    Payload,
+    Table,
+    short,
+)
+from tfx_distill.pipeline.mlmd.records import DELETED, ArtifactRecord, clean
 
 _MAX_FILES = 20
 _LOCAL = "file://"

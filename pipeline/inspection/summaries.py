@@ -8,9 +8,9 @@ from typing import Any
 
 import yaml
 
-from components.checks import VERDICT_FILE
-from pipeline.inspection import payloads
-from pipeline.inspection.records import (
+from tfx_distill.components.checks import VERDICT_FILE
+from tfx_distill.pipeline.inspection import payloads
+from tfx_distill.pipeline.mlmd.records import (
     CACHED,
     COMPLETE,
     FAILED,

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from rich.text import Text
 from rich.tree import Tree
 
-from pipeline.inspection.records import ArtifactRecord, ExecutionRecord, Graph
+from tfx_distill.pipeline.mlmd.records import ArtifactRecord, ExecutionRecord, Graph
 
 MAX_LINES = 200
 _SHOWN = ("dataset", "num_parameters", "blessed", "pushed_version", "reason")

@@ -8,9 +8,9 @@ import example_data
 import pytest
 import tensorflow as tf
 
-from components.tfds_example_gen import source
-from trainer import training
-from trainer.data_spec import DataSpec
+from tfx_distill.components.tfds_example_gen import dataset_source
+from tfx_distill.trainer.data.data_spec import DataSpec
+from tfx_distill.trainer.distillation import training
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def damaged(digits, tmp_path):
         if not data_dir.exists():
             shutil.copytree(digits.data_dir, data_dir)
         data = dataclasses.replace(digits, data_dir=str(data_dir))
-        (path,) = map(str, source.prepare(data).info.splits[split].filepaths)
+        (path,) = map(str, dataset_source.prepare(data).info.splits[split].filepaths)
         records = example_data.raw_records(path)
         change(records)
         with tf.io.TFRecordWriter(path) as writer:

@@ -5,15 +5,15 @@ import numpy as np
 from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
-from trainer import data, export, models, teacher_logits, training
-from trainer.config import (
-    DistillationConfig,
-    StudentConfig,
-    TeacherConfig,
-    ViewsConfig,
-)
-from trainer.data_spec import DataSpec
-from trainer.teachers import Teachers
+from tfx_distill.trainer.config.data_config import ViewsConfig
+from tfx_distill.trainer.config.distillation_config import DistillationConfig
+from tfx_distill.trainer.config.training_config import StudentConfig, TeacherConfig
+from tfx_distill.trainer.data import example_reader
+from tfx_distill.trainer.data.data_spec import DataSpec
+from tfx_distill.trainer.distillation import teacher_logits, training
+from tfx_distill.trainer.export import saved_model
+from tfx_distill.trainer.models import architectures
+from tfx_distill.trainer.models.teachers import Teachers
 
 TEACHER = TeacherConfig(epochs=8, batch_size=64)
 STUDENT = StudentConfig(epochs=12, batch_size=64)
@@ -24,8 +24,10 @@ def splits(examples):
     """The specification and the splits `train` and `eval` of an Examples artifact."""
     spec = DataSpec.load(examples.uri)
     names = "train", "eval"
-    files = [data.split_files(examples.uri, name) for name in names]
-    loaded = [data.load_split(f, n, spec) for f, n in zip(files, names, strict=True)]
+    files = [example_reader.split_files(examples.uri, name) for name in names]
+    loaded = [
+        example_reader.load_split(f, n, spec) for f, n in zip(files, names, strict=True)
+    ]
     return spec, *loaded
 
 
@@ -34,7 +36,7 @@ def artifact(model, spec, role, folder):
     result = standard_artifacts.Model()
     result.uri = str(folder)
     serving_dir = path_utils.serving_model_dir(result.uri)
-    export.save(
+    saved_model.save(
         model, serving_dir, role=role, spec=spec, config={}, history={}, seconds=0.0
     )
     return result
@@ -50,7 +52,7 @@ def train_student(examples, teacher, *, shuffled_labels=False):
     distillation = DistillationConfig()
     if shuffled_labels:
         mixed = np.random.default_rng(0).permutation(train.labels)
-        train = data.Split(train.images, mixed)
+        train = example_reader.Split(train.images, mixed)
         distillation = DistillationConfig(student_loss_weight=1.0)
     views = ViewsConfig(count=2)
     both = {"train": train, "eval": evaluation}
@@ -85,4 +87,8 @@ def a_little_worse(weights):
 
 
 def untrained(spec):
-    return models.build("trainer.models.student", spec.image_shape, spec.num_classes)
+    return architectures.build(
+        "tfx_distill.trainer.models.architectures.student",
+        spec.image_shape,
+        spec.num_classes,
+    )

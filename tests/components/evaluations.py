@@ -7,10 +7,10 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
-from components.evaluator import config, executor
-from components.evaluator.answers import Answers
-from components.evaluator.verdict import Verdict
-from trainer.gate_config import GateConfig
+from tfx_distill.components.evaluator import eval_config, executor
+from tfx_distill.components.evaluator.predictions import Answers
+from tfx_distill.components.evaluator.verdict import Verdict
+from tfx_distill.trainer.config.gate_config import GateConfig
 
 BOUNDS = {"margin": 0.2, "class_margin": 0.6, "min_class_size": 20}
 GATE = GateConfig(
@@ -57,7 +57,7 @@ def evaluate(folder, examples, student, teachers, gate=GATE, **properties):
         {"examples": [examples], "model": [student], "baseline_model": teachers},
         {"evaluation": [evaluation], "blessing": [blessing]},
         {
-            "eval_config": proto_utils.proto_to_json(config.eval_config(gate)),
+            "eval_config": proto_utils.proto_to_json(eval_config.eval_config(gate)),
             "example_splits": json.dumps(["test"]),
             "gate": gate.to_json(),
             **properties,

@@ -12,8 +12,8 @@ from PIL import Image
 from tensorflow_datasets.core.download.checksums import UrlInfo
 from tfx.types import standard_artifacts
 
-from components.tfds_example_gen import executor
-from trainer.config import DataConfig, SplitsConfig
+from tfx_distill.components.tfds_example_gen import executor
+from tfx_distill.trainer.config.data_config import DataConfig, SplitsConfig
 
 _TINY_URL = "http://tiny.invalid/tiny-images.gz"
 SIDE = 4  # pixels of an image of the data set `tiny`

@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 import sys
 
-DISTILL = [sys.executable, "-c", "from pipeline.cli import main; main()"]
+DISTILL = [sys.executable, "-c", "from tfx_distill.pipeline.cli import main; main()"]
 
 
 class Place:

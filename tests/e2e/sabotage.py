@@ -13,12 +13,13 @@ from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
-from components.pusher import executor as pusher
-from components.servability import executor as servability
-from trainer import data, models
-from trainer.data_spec import DataSpec
-from trainer.gate_config import GateConfig
-from trainer.servability_config import ServabilityConfig
+from tfx_distill.components.pusher import executor as pusher
+from tfx_distill.components.servability_validator import executor as servability
+from tfx_distill.trainer.config.gate_config import GateConfig
+from tfx_distill.trainer.config.servability_config import ServabilityConfig
+from tfx_distill.trainer.data import example_reader
+from tfx_distill.trainer.data.data_spec import DataSpec
+from tfx_distill.trainer.models import architectures
 
 # Noise on a busy machine must not be the reason; who tests speed sets a bound.
 SERVABILITY = ServabilityConfig(examples=64, max_times_teacher=50.0)
@@ -156,7 +157,9 @@ class Signatures(tf.Module):
                 lambda images: renamed(predict(images)), input_signature=[images]
             ),
             "serving_default": tf.function(
-                lambda examples: renamed(serve(data.decode_examples(examples, spec))),
+                lambda examples: renamed(
+                    serve(example_reader.decode_examples(examples, spec))
+                ),
                 input_signature=[examples],
             ),
         }
@@ -213,8 +216,8 @@ def half_of_the_fives(world):
 
 
 def test_split(world):
-    files = data.split_files(world.examples.uri, "test")
-    split = data.load_split(files, "test", world.spec)
+    files = example_reader.split_files(world.examples.uri, "test")
+    split = example_reader.load_split(files, "test", world.spec)
     return split.images, split.labels
 
 
@@ -263,7 +266,9 @@ def cut(path):
 
 
 def colour_teacher(world):
-    model = models.build("trainer.models.student", (32, 32, 3), 10)
+    model = architectures.build(
+        "tfx_distill.trainer.models.architectures.student", (32, 32, 3), 10
+    )
     return world.save(model, "teacher", image_shape=(32, 32, 3))
 
 

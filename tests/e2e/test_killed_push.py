@@ -16,10 +16,10 @@ from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
-from components.pusher import executor, versions
-from distill_artifacts import LiteModels
-from trainer import saved_model_files
-from trainer.data_spec import DataSpec
+from tfx_distill.components.artifact_types import LiteModels
+from tfx_distill.components.pusher import executor, versions
+from tfx_distill.trainer.data.data_spec import DataSpec
+from tfx_distill.trainer.export import saved_model_files
 
 pytestmark = [
     pytest.mark.e2e,

@@ -60,7 +60,7 @@ def test_what_is_pushed_is_in_the_bucket_and_on_the_volume(cluster, first):
 
 def test_logs_are_readable_and_kept(cluster, first):
     log = pathlib.Path(first["run_dir"], "DistillationTrainer", "log.txt").read_text()
-    assert "INFO trainer.progress: training the student: epoch 12/12" in log
+    assert "INFO tfx_distill.trainer.progress: training the student: epoch 12/12" in log
     assert "FutureWarning" not in log
     assert "ended well after" in log.splitlines()[-1]
     assert list((cluster.work / "bucket").rglob("executor-logs"))

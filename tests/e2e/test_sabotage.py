@@ -25,9 +25,9 @@ from sabotage import (
     of_pixels,
 )
 
-from trainer import training
-from trainer.errors import ConfigError
-from trainer.gate_config import MUST_BE_BETTER
+from tfx_distill.trainer.config.gate_config import MUST_BE_BETTER
+from tfx_distill.trainer.distillation import training
+from tfx_distill.trainer.errors import ConfigError
 
 pytestmark = pytest.mark.e2e
 
@@ -323,7 +323,8 @@ def test_a_student_that_was_changed_after_its_blessing(world):
 
 def test_a_metric_that_was_renamed(world, monkeypatch):
     monkeypatch.setattr(
-        "components.evaluator.decision._METRICS", {"renamed": "accuracy"}
+        "tfx_distill.components.evaluator.gate_decision._METRICS",
+        {"renamed": "accuracy"},
     )
     blessings = world.judged(world.attempt())
     told = _refused(*world.push(world.student, blessings))

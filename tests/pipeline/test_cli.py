@@ -10,7 +10,9 @@ HEAVY = ("tensorflow", "tfx", "keras", "kfp", "apache_beam", "tensorflow_dataset
 COMMANDS = ("run", "tune", "samples", "predict", "config")
 
 
-def distill(*arguments, code="from pipeline.cli import main; main()", **options):
+def distill(
+    *arguments, code="from tfx_distill.pipeline.cli import main; main()", **options
+):
     command = [sys.executable, "-c", code, *arguments]
     return subprocess.run(command, capture_output=True, text=True, **options)
 
@@ -26,7 +28,7 @@ def test_help_loads_nothing_heavy(command):
         "import sys, atexit\n"
         f"heavy = {HEAVY!r}\n"
         "atexit.register(lambda: print('loaded', [m for m in heavy if m in sys.modules]))\n"
-        "from pipeline.cli import main; main()"
+        "from tfx_distill.pipeline.cli import main; main()"
     )
     start = time.monotonic()
     result = distill(*command, "--help", code=code)

@@ -8,9 +8,9 @@ from tfx.dsl.compiler import compiler
 from tfx.orchestration import data_types
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
-from pipeline import graph
-from pipeline.config import load_config
-from trainer.errors import ModelError
+from tfx_distill.pipeline import graph
+from tfx_distill.pipeline.config.loader import load_config
+from tfx_distill.trainer.errors import ModelError
 
 EVERYTHING = ("ensemble.size=2", "assistant={}", "control=true", "seeds=2")
 DATA = [
@@ -121,8 +121,11 @@ def test_nothing_trains_before_the_anomaly_gate():
 
 
 def test_an_unknown_architecture_is_refused_before_anything_runs():
-    with pytest.raises(ModelError, match="No model function trainer.models.studnet"):
-        _pipeline("student.model=trainer.models.studnet")
+    with pytest.raises(
+        ModelError,
+        match="No model function tfx_distill.trainer.models.architectures.studnet",
+    ):
+        _pipeline("student.model=tfx_distill.trainer.models.architectures.studnet")
 
 
 def _nodes(*overrides, **options):

@@ -4,8 +4,9 @@ import keras
 import pytest
 from small_data import squares
 
-from trainer import export, models
-from trainer.data_spec import DataSpec
+from tfx_distill.trainer.data.data_spec import DataSpec
+from tfx_distill.trainer.export import saved_model
+from tfx_distill.trainer.models import architectures
 
 
 @pytest.fixture(scope="session")
@@ -33,9 +34,9 @@ def evaluation():
 def exported(spec, tmp_path_factory):
     """An untrained model and the folder that it was saved to."""
     keras.utils.set_random_seed(3)
-    model = models.build("small_data.dense", spec.image_shape, 3)
+    model = architectures.build("small_data.dense", spec.image_shape, 3)
     folder = str(tmp_path_factory.mktemp("model") / "saved")
-    export.save(
+    saved_model.save(
         model, folder, role="teacher", spec=spec, config={}, history={}, seconds=0.0
     )
     return model, folder

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer.data import Split
+from tfx_distill.trainer.data.example_reader import Split
 
 
 def squares(size: int, seed: int) -> Split:

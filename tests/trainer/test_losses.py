@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer import losses
+from tfx_distill.trainer import losses
 
 # At T=2 these are the probabilities [1/4, 3/4] against [1/2, 1/2]:
 # KL = 1/4 ln(1/2) + 3/4 ln(3/2) = 0.1308121.

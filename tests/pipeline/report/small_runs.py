@@ -12,8 +12,8 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from PIL import Image
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from components.evaluator.answers import Answers
-from pipeline.config import load_config
+from tfx_distill.components.evaluator.predictions import Answers
+from tfx_distill.pipeline.config.loader import load_config
 
 RUN = "20260101-000000-000000"
 LABELS = np.array([0, 0, 0, 1, 1, 1, 2, 2])

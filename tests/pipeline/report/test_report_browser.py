@@ -8,7 +8,7 @@ import shutil
 import pytest
 from small_runs import SmallRun, write_json
 
-from pipeline.report import document
+from tfx_distill.pipeline.report import writer
 
 pytestmark = pytest.mark.browser
 
@@ -137,7 +137,7 @@ def small(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(small):
-    return document.write_run(small.config)
+    return writer.write_run(small.config)
 
 
 @pytest.fixture(scope="module")
@@ -247,7 +247,7 @@ def test_a_shown_image_is_drawn(browser, page):
 
 
 def test_hostile_markup_is_inert(browser, hostile, tmp_path):
-    path = document.write_run(hostile.config, output=tmp_path / "h.html")
+    path = writer.write_run(hostile.config, output=tmp_path / "h.html")
     browser.open(path)
     for node in browser.all("#graph .node"):
         browser.run("arguments[0].dispatchEvent(new Event('click'))", node)
@@ -268,7 +268,7 @@ def test_hostile_markup_is_inert(browser, hostile, tmp_path):
 
 
 def test_a_hostile_page_fits_a_narrow_screen(browser, hostile, tmp_path):
-    browser.open(document.write_run(hostile.config, output=tmp_path / "h.html"), 360)
+    browser.open(writer.write_run(hostile.config, output=tmp_path / "h.html"), 360)
     box = browser.run("return [document.documentElement.scrollWidth, innerWidth]")
     assert box[0] <= box[1]
 
@@ -291,7 +291,7 @@ def test_a_comparison_is_a_page_like_a_report(browser, tmp_path):
     first = SmallRun(tmp_path, HOSTILE).write()
     second = SmallRun(tmp_path, HOSTILE, name="20260102-000000-000000").write()
     output = pathlib.Path(tmp_path, "c.html")
-    document.write_comparison(first.config, [first.name, second.name], output)
+    writer.write_comparison(first.config, [first.name, second.name], output)
     browser.open(output, 360)
     assert browser.complaints() == []
     assert browser.requests() == [output.as_uri()]

@@ -9,17 +9,18 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 from small_runs import RUN, SmallRun, write_json
 
-from pipeline.inspection import connection
-from pipeline.report import collection, content, document, page, recorded
-from trainer.errors import DistillError
-from trainer.trials import Trial, Trials
+from tfx_distill.pipeline.mlmd import read_only_store
+from tfx_distill.pipeline.report import html, report_data, writer
+from tfx_distill.pipeline.report.collect import collector, run_graph
+from tfx_distill.trainer.errors import DistillError
+from tfx_distill.trainer.tuning.trials import Trial, Trials
 
 
 def collected(small):
-    store = connection.open_store(small.config)
+    store = read_only_store.open_store(small.config)
     run = store.run(small.name)
     graph = store.graph_of_runs([run])
-    return collection.collect(recorded.recorded(graph, run), "small", small.run_dir)
+    return collector.collect(run_graph.recorded(graph, run), "small", small.run_dir)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def test_nothing_is_missing_of_a_whole_run(whole):
 
 
 def test_the_outcome_is_what_was_pushed(whole):
-    assert whole.outcome.state == content.PUSHED
+    assert whole.outcome.state == report_data.PUSHED
     assert whole.outcome.pushed_to == "/s/1"
     assert [(gate.name, gate.blessed) for gate in whole.gates] == [("Quality", True)]
 
@@ -69,9 +70,9 @@ def test_classes_are_counted_from_the_records(whole):
 
 def test_a_refusal_says_why(tmp_path):
     report = collected(SmallRun(tmp_path).write(blessed=False))
-    assert report.outcome.state == content.REFUSED
+    assert report.outcome.state == report_data.REFUSED
     assert report.outcome.reasons == ("gate.min_accuracy: too low",)
-    assert "gate.min_accuracy: too low" in page.run_page(report)
+    assert "gate.min_accuracy: too low" in html.run_page(report)
 
 
 def test_what_the_pusher_refuses_by_itself_says_why(tmp_path):
@@ -80,27 +81,27 @@ def test_what_the_pusher_refuses_by_itself_says_why(tmp_path):
     pushed = small.artifact("PushedModel", pushed=0, reason=refusal)
     small.execution("Pusher", {}, {"pushed_model": pushed})
     outcome = collected(small).outcome
-    assert (outcome.state, outcome.reasons) == (content.BLESSED, (refusal,))
+    assert (outcome.state, outcome.reasons) == (report_data.BLESSED, (refusal,))
 
 
 def test_a_failed_run_names_the_node(tmp_path):
     small = SmallRun(tmp_path).write(blessed=False, state=pb.Execution.FAILED)
     report = collected(small)
-    assert report.outcome.state == content.FAILED
+    assert report.outcome.state == report_data.FAILED
     assert "failed at Pusher" in report.outcome.headline
 
 
 def test_a_run_that_has_not_begun_is_a_page_too(tmp_path):
     report = collected(SmallRun(tmp_path))
-    assert report.outcome.state == content.UNDECIDED
-    assert "The run recorded no configuration." in page.run_page(report)
+    assert report.outcome.state == report_data.UNDECIDED
+    assert "The run recorded no configuration." in html.run_page(report)
 
 
 def test_answers_that_are_not_there_are_said_to_be_missing(tmp_path):
     report = collected(SmallRun(tmp_path).write(answers=False))
     assert "answers.npz" in report.missing["answers"]
-    assert report.differences[0].interval == content.Interval(value=-0.125)
-    assert page.run_page(report).count("answers.npz") == 3
+    assert report.differences[0].interval == report_data.Interval(value=-0.125)
+    assert html.run_page(report).count("answers.npz") == 3
 
 
 @pytest.mark.parametrize(
@@ -111,9 +112,9 @@ def test_files_that_are_gone_leave_a_page_that_says_so(tmp_path, kind):
     shutil.rmtree(small.folder / "artifacts" / kind)
     report = collected(small)
     assert report.missing
-    assert "Not shown." in page.run_page(
+    assert "Not shown." in html.run_page(
         report
-    ) or "It could not be read" in page.run_page(report)
+    ) or "It could not be read" in html.run_page(report)
 
 
 @pytest.mark.parametrize("cut", [0, -9])
@@ -128,7 +129,7 @@ def test_damaged_files_leave_a_page(tmp_path, pattern, cut):
         path.write_bytes(path.read_bytes()[:cut] + b"\0{[")
     report = collected(small)
     assert report.missing
-    assert "<h1>" in page.run_page(report)
+    assert "<h1>" in html.run_page(report)
 
 
 def test_a_gate_without_its_verdict_counts_as_refused(tmp_path):
@@ -170,7 +171,7 @@ def test_a_verdict_with_a_value_of_a_wrong_kind_leaves_a_page(tmp_path, keys, wr
     report = collected(small)
     assert not report.gates[0].blessed
     assert f"{keys[0]}" in report.missing["gate"]
-    assert "It could not be read: " in page.run_page(report)
+    assert "It could not be read: " in html.run_page(report)
 
 
 def test_a_curve_that_is_not_finite_is_left_out_and_said(tmp_path):
@@ -181,7 +182,7 @@ def test_a_curve_that_is_not_finite_is_left_out_and_said(tmp_path):
         path.write_text(json.dumps(card))
     report = collected(small)
     assert set(report.models[0].history) == {"val_loss", "val_accuracy"}
-    assert "loss[1] is nan, expected a number" in page.run_page(report)
+    assert "loss[1] is nan, expected a number" in html.run_page(report)
 
 
 def test_records_that_are_not_the_answered_ones_are_not_shown(tmp_path):
@@ -212,7 +213,7 @@ def test_a_search_is_shown_ranked(tmp_path):
     report = collected(small)
     assert [trial.id for trial in report.search.trials] == ["2", "1"]
     assert report.search.trials[0].values == "x=0.1235"
-    assert "Trials by size and accuracy" in page.run_page(report)
+    assert "Trials by size and accuracy" in html.run_page(report)
 
 
 def test_the_second_gate_brings_latency(tmp_path):
@@ -239,7 +240,7 @@ def test_the_second_gate_brings_latency(tmp_path):
     small.execution("ServabilityValidator", {}, {"blessing": blessing})
     report = collected(small)
     assert report.costs[1].latency["1"]["p95_ms"] == 0.75
-    text = page.run_page(report)
+    text = html.run_page(report)
     assert "≤ 1,000" in text
     assert "Latency of a request of 1 image" in text
 
@@ -272,7 +273,7 @@ def test_controls_are_numbered_and_have_their_accuracy(tmp_path):
 def test_the_page_is_written_into_the_folder_of_the_newest_run(tmp_path):
     SmallRun(tmp_path).write()
     newest = SmallRun(tmp_path, name="20260102-000000-000000").write(blessed=False)
-    path = document.write_run(newest.config)
+    path = writer.write_run(newest.config)
     assert path == newest.run_dir / "report.html"
     assert "The student was refused." in path.read_text()
     assert [file.name for file in newest.run_dir.iterdir() if "part" in file.name] == []
@@ -281,14 +282,14 @@ def test_the_page_is_written_into_the_folder_of_the_newest_run(tmp_path):
 def test_a_run_is_found_by_the_beginning_of_its_name(tmp_path):
     small = SmallRun(tmp_path).write()
     output = tmp_path / "deep" / "x.html"
-    assert document.write_run(small.config, RUN[:8], output) == output
+    assert writer.write_run(small.config, RUN[:8], output) == output
 
 
 def test_a_file_that_cannot_be_written_is_one_line(tmp_path):
     small = SmallRun(tmp_path).write()
     (tmp_path / "file").write_text("")
     with pytest.raises(DistillError, match="cannot be written .*--output"):
-        document.write_run(small.config, None, tmp_path / "file" / "x.html")
+        writer.write_run(small.config, None, tmp_path / "file" / "x.html")
 
 
 def test_runs_are_compared_in_pairs_on_the_same_images(tmp_path):
@@ -296,7 +297,7 @@ def test_runs_are_compared_in_pairs_on_the_same_images(tmp_path):
     second = SmallRun(tmp_path, name="20260102-000000-000000").write()
     (second.run_dir / "config.yaml").write_text("data: {dataset: other}\nk: 1")
     output = tmp_path / "c.html"
-    document.write_comparison(first.config, [first.name, second.name], output)
+    writer.write_comparison(first.config, [first.name, second.name], output)
     text = output.read_text()
     assert "data.dataset" in text
     assert "<code>k</code>" not in text
@@ -306,7 +307,7 @@ def test_runs_are_compared_in_pairs_on_the_same_images(tmp_path):
 def test_a_run_is_not_compared_with_itself(tmp_path):
     small = SmallRun(tmp_path).write()
     with pytest.raises(DistillError, match="two or more different runs"):
-        document.write_comparison(small.config, [RUN, RUN], tmp_path / "c.html")
+        writer.write_comparison(small.config, [RUN, RUN], tmp_path / "c.html")
 
 
 def test_content_is_frozen(whole):
@@ -315,6 +316,6 @@ def test_content_is_frozen(whole):
 
 
 def test_no_picture_or_style_is_fetched(whole):
-    text = page.run_page(whole)
+    text = html.run_page(whole)
     assert "http:" not in text.replace("http://www.w3.org", "")
     assert "https:" not in text

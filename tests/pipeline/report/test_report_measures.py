@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from small_runs import LABELS, STUDENT, TEACHER, probabilities
 
-from components.evaluator.answers import Answers
-from pipeline.report import measures
+from tfx_distill.components.evaluator.predictions import Answers
+from tfx_distill.pipeline.report.collect import measures
 
 
 def _answers(**changes):

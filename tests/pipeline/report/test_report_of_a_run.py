@@ -9,9 +9,10 @@ import pytest
 from rich.console import Console
 from small_runs import SmallRun
 
-from pipeline import console, run
+from tfx_distill.pipeline import console
+from tfx_distill.pipeline.runners.local import run
 
-DISTILL = [sys.executable, "-c", "from pipeline.cli import main; main()"]
+DISTILL = [sys.executable, "-c", "from tfx_distill.pipeline.cli import main; main()"]
 
 
 def _terminal():

@@ -1,0 +1,38 @@
+"""The artifact types that TFX does not have.
+
+They are imported as `tfx_distill.TeacherLogits`, which is their name in ML Metadata as
+well: Kubeflow demands that both are one, and allows no more than `module.Class`. For the
+same reason they have no typed properties: an artifact describes itself by custom
+properties.
+"""
+
+from __future__ import annotations
+
+from tfx.types import artifact
+
+
+class TeacherLogits(artifact.Artifact):
+    """A teacher's answers to examples and their views.
+
+    Written and read by `tfx_distill.trainer.distillation.teacher_logits`.
+    """
+
+    TYPE_NAME = "tfx_distill.TeacherLogits"
+
+
+class ControlComparison(artifact.Artifact):
+    """`comparison.json`: what distillation gained.
+
+    Written and read by `tfx_distill.trainer.evaluation.comparison`.
+    """
+
+    TYPE_NAME = "tfx_distill.ControlComparison"
+
+
+class LiteModels(artifact.Artifact):
+    """`FLAVOUR.tflite` for each flavour, and `scores.json`.
+
+    Written and read by `tfx_distill.trainer.evaluation.lite_scores`.
+    """
+
+    TYPE_NAME = "tfx_distill.LiteModels"

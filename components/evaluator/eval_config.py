@@ -1,0 +1,120 @@
+"""The gate as TFMA's EvalConfig: candidate the student, baseline the teacher."""
+
+from __future__ import annotations
+
+import json
+
+from tensorflow_model_analysis.proto import config_pb2
+
+from tfx_distill.components.evaluator import metrics
+from tfx_distill.trainer.config.gate_config import GateConfig
+from tfx_distill.trainer.data.data_spec import LABEL_FEATURE
+
+STUDENT = "student"
+TEACHER = "teacher"
+ACCURACY = "sparse_categorical_accuracy"
+CROSS_ENTROPY = "sparse_categorical_crossentropy"
+
+# Bounds are inclusive, and TFMA's accuracies are float32: 0.95 is 0.94999999 there.
+# Far less than one image counts for in any split that fits a disk.
+TOLERANCE = 1e-6
+
+_OVERALL = config_pb2.SlicingSpec()
+_PER_CLASS = config_pb2.SlicingSpec(feature_keys=[LABEL_FEATURE])
+
+
+def eval_config(gate: GateConfig) -> config_pb2.EvalConfig:
+    """Metrics of both models, overall and per class, with the gate's bounds."""
+    accuracy = config_pb2.MetricConfig(
+        class_name="SparseCategoricalAccuracy",
+        # Not `threshold`: TFMA would hold every class to the overall bound.
+        per_slice_thresholds=[
+            *_point_bounds(_OVERALL, gate.min_accuracy, gate.max_accuracy_drop),
+            *_point_bounds(
+                _PER_CLASS, gate.min_class_accuracy, gate.max_class_accuracy_drop
+            ),
+        ],
+    )
+    paired = _own(metrics.PairedNoninferiority)
+    paired.per_slice_thresholds.append(_value_bound(_OVERALL, lowest=-gate.margin))
+    paired.per_slice_thresholds.append(
+        _value_bound(_PER_CLASS, lowest=-gate.class_margin)
+    )
+    agreement = _own(metrics.TeacherAgreement)
+    if gate.min_agreement is not None:
+        bound = _value_bound(_OVERALL, lowest=gate.min_agreement - TOLERANCE)
+        agreement.per_slice_thresholds.append(bound)
+    calibration = _own(metrics.ExpectedCalibrationError)
+    cross_entropy = config_pb2.MetricConfig(class_name="SparseCategoricalCrossentropy")
+    for metric, highest in (
+        (calibration, gate.max_calibration_error),
+        (cross_entropy, gate.max_cross_entropy),
+    ):
+        if highest is not None:
+            bound = _value_bound(_OVERALL, highest=highest + TOLERANCE)
+            metric.per_slice_thresholds.append(bound)
+    count = config_pb2.MetricConfig(class_name="ExampleCount")
+    return config_pb2.EvalConfig(
+        model_specs=[_model(STUDENT), _model(TEACHER, is_baseline=True)],
+        slicing_specs=[_OVERALL, _PER_CLASS],
+        metrics_specs=[
+            config_pb2.MetricsSpec(
+                metrics=[accuracy, cross_entropy, count, agreement, paired, calibration]
+            )
+        ],
+    )
+
+
+def _model(name: str, is_baseline: bool = False) -> config_pb2.ModelSpec:
+    return config_pb2.ModelSpec(
+        name=name,
+        is_baseline=is_baseline,
+        signature_name="serving_default",
+        label_key=LABEL_FEATURE,
+        prediction_key="probabilities",
+        model_type="tf_generic",
+    )
+
+
+def _own(metric: type) -> config_pb2.MetricConfig:
+    return config_pb2.MetricConfig(
+        class_name=metric.__name__,
+        module=metrics.__name__,
+        config=json.dumps({"baseline": TEACHER}),
+    )
+
+
+def _value_bound(
+    spec: config_pb2.SlicingSpec,
+    lowest: float | None = None,
+    highest: float | None = None,
+) -> config_pb2.PerSliceMetricThreshold:
+    value = config_pb2.GenericValueThreshold()
+    if lowest is not None:
+        value.lower_bound.value = lowest
+    if highest is not None:
+        value.upper_bound.value = highest
+    return config_pb2.PerSliceMetricThreshold(
+        slicing_specs=[spec],
+        threshold=config_pb2.MetricThreshold(value_threshold=value),
+    )
+
+
+def _point_bounds(
+    spec: config_pb2.SlicingSpec, lowest: float | None, max_drop: float | None
+) -> list[config_pb2.PerSliceMetricThreshold]:
+    bounds = []
+    if lowest is not None:
+        bounds.append(_value_bound(spec, lowest=lowest - TOLERANCE))
+    if max_drop is not None:
+        change = config_pb2.GenericChangeThreshold(
+            absolute={"value": -max_drop - TOLERANCE},
+            direction=config_pb2.MetricDirection.HIGHER_IS_BETTER,
+        )
+        threshold = config_pb2.MetricThreshold(change_threshold=change)
+        bounds.append(
+            config_pb2.PerSliceMetricThreshold(
+                slicing_specs=[spec], threshold=threshold
+            )
+        )
+    return bounds

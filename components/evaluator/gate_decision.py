@@ -1,0 +1,247 @@
+"""Makes the verdict from the metrics that TFMA wrote.
+
+TFMA writes which bounds failed; a person also asks by how much, and what held.
+The verdict is computed with the bounds of the same EvalConfig, and a student is
+blessed only when TFMA and the verdict both say so. Whatever is missing or not
+finite counts as failed.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import tensorflow_model_analysis as tfma
+
+from tfx_distill.components.checks import OVERALL, Check
+from tfx_distill.components.evaluator.eval_config import (
+    ACCURACY,
+    CROSS_ENTROPY,
+    STUDENT,
+    TEACHER,
+    TOLERANCE,
+)
+from tfx_distill.components.evaluator.metrics import (
+    AGREEMENT_NAME,
+    CALIBRATION_NAME,
+    PAIRED_LOW_NAME,
+    PAIRED_NAMES,
+)
+from tfx_distill.components.evaluator.predictions import Answers
+from tfx_distill.components.evaluator.verdict import Served, SliceMetrics, Verdict
+from tfx_distill.trainer.config.gate_config import MUST_BE_BETTER, REPORT, GateConfig
+from tfx_distill.trainer.data.data_spec import LABEL_FEATURE, DataSpec
+
+_METRICS = {
+    ACCURACY: "accuracy",
+    CROSS_ENTROPY: "cross_entropy",
+    CALIBRATION_NAME: "calibration_error",
+    "example_count": "num_examples",
+    AGREEMENT_NAME: "agreement",
+}
+_PAIRED = {
+    PAIRED_LOW_NAME: "low",
+    **{name: key for key, name in PAIRED_NAMES.items()},
+}
+_DIGITS = 6  # all that is exact in TFMA's float32
+# Answers on the edge between two classes may differ between batches of other sizes.
+_MAX_STRAY_ANSWERS = 2
+
+
+def decide(
+    evaluation_dir: str,
+    gate: GateConfig,
+    spec: DataSpec,
+    split: str,
+    answers: Answers,
+    served: Served | None,
+) -> Verdict:
+    """Reads TFMA's metrics and checks every bound.
+
+    Args:
+        evaluation_dir: A ModelEvaluation artifact's folder.
+        gate: The bounds.
+        spec: Says which classes there must be.
+        split: Name of the evaluated split.
+        answers: What the models answered to the pixels, without TFMA.
+        served: The comparison with what serves now; None: nothing does.
+    """
+    student = _read(evaluation_dir, STUDENT, spec, _METRICS, _DIGITS)
+    teacher = _read(evaluation_dir, TEACHER, spec, _METRICS, _DIGITS)
+    # Not rounded: what TFMA refuses by a hair must not pass here.
+    paired = _read(evaluation_dir, STUDENT, spec, _PAIRED, 15)
+    checks = [
+        *_overall_checks(gate, student, teacher, paired),
+        *_class_checks(gate, student, teacher, paired, spec),
+        *_served_checks(gate, served),
+    ]
+    reasons = [check.describe() for check in checks if not check.ok]
+    if served and served.problem and served.rule != REPORT:
+        reasons.append(f"gate.against_served: {served.problem}")
+    reasons += _foreign_counts(student, teacher, answers)
+    if not tfma.load_validation_result(evaluation_dir).validation_ok and not reasons:
+        reasons = ["TensorFlow Model Analysis refused the student; see its validation"]
+    overall = student.get(OVERALL, {})
+    return Verdict(
+        blessed=not reasons,
+        reasons=tuple(reasons),
+        checks=tuple(checks),
+        split=split,
+        num_examples=int(overall.get("num_examples", 0)),
+        agreement=overall.get("agreement"),
+        student=student,
+        teacher=teacher,
+        paired=paired,
+        served=served,
+    )
+
+
+def _overall_checks(
+    gate: GateConfig, student: SliceMetrics, teacher: SliceMetrics, paired: SliceMetrics
+) -> list[Check]:
+    values = student.get(OVERALL, {})
+    low = paired.get(OVERALL, {}).get("low")
+    checks = [
+        _check("gate.margin", OVERALL, -gate.margin, low, tolerance=0.0),
+        *_point_checks(
+            student,
+            teacher,
+            OVERALL,
+            "accuracy",
+            gate.min_accuracy,
+            gate.max_accuracy_drop,
+        ),
+    ]
+    for name, bound, at_most in (
+        ("agreement", gate.min_agreement, False),
+        ("calibration_error", gate.max_calibration_error, True),
+        ("cross_entropy", gate.max_cross_entropy, True),
+    ):
+        if bound is not None:
+            key = f"gate.{'max' if at_most else 'min'}_{name}"
+            value = values.get(name)
+            checks.append(_check(key, OVERALL, bound, value, at_most=at_most))
+    return checks
+
+
+def _class_checks(
+    gate: GateConfig,
+    student: SliceMetrics,
+    teacher: SliceMetrics,
+    paired: SliceMetrics,
+    spec: DataSpec,
+) -> list[Check]:
+    checks = []
+    for name in spec.class_names:
+        size = int(student.get(name, {}).get("num_examples", 0))
+        low = paired.get(name, {}).get("low")
+        checks += [
+            _check("gate.min_class_size", name, gate.min_class_size, size),
+            _check("gate.class_margin", name, -gate.class_margin, low, tolerance=0.0),
+            *_point_checks(
+                student,
+                teacher,
+                name,
+                "class_accuracy",
+                gate.min_class_accuracy,
+                gate.max_class_accuracy_drop,
+            ),
+        ]
+    return checks
+
+
+def _served_checks(gate: GateConfig, served: Served | None) -> list[Check]:
+    if served is None or served.problem or gate.against_served == REPORT:
+        return []
+    margin = gate.margin if gate.served_margin is None else gate.served_margin
+    bound = 0.0 if gate.against_served == MUST_BE_BETTER else -margin
+    return [_check("gate.against_served", OVERALL, bound, served.low, tolerance=0.0)]
+
+
+def _point_checks(
+    student: SliceMetrics,
+    teacher: SliceMetrics,
+    slice_name: str,
+    metric: str,
+    lowest: float | None,
+    max_drop: float | None,
+) -> list[Check]:
+    value = student.get(slice_name, {}).get("accuracy")
+    reference = teacher.get(slice_name, {}).get("accuracy")
+    change = None
+    if value is not None and reference is not None:
+        change = round(value - reference, _DIGITS)
+    checks = []
+    if lowest is not None:
+        checks.append(_check(f"gate.min_{metric}", slice_name, lowest, value))
+    if max_drop is not None:
+        name = f"gate.max_{metric}_drop"
+        checks.append(_check(name, slice_name, -max_drop, change))
+    return checks
+
+
+def _check(
+    name: str,
+    slice_name: str,
+    bound: float,
+    value: float | None,
+    *,
+    at_most: bool = False,
+    tolerance: float = TOLERANCE,
+) -> Check:
+    ok = value is not None and (
+        value <= bound + tolerance if at_most else value >= bound - tolerance
+    )
+    return Check(
+        name=name, slice=slice_name, bound=bound, value=value, ok=ok, at_most=at_most
+    )
+
+
+def _foreign_counts(
+    student: SliceMetrics, teacher: SliceMetrics, answers: Answers
+) -> list[str]:
+    """Where TFMA, which asks `serving_default`, counts other right answers."""
+    reasons = []
+    for role, slices, probabilities in (
+        (STUDENT, student, answers.student),
+        (TEACHER, teacher, answers.teacher),
+    ):
+        values = slices.get(OVERALL, {})
+        right = int(np.sum(probabilities.argmax(axis=1) == answers.labels))
+        size, count = len(answers.labels), values.get("num_examples", 0)
+        told = values.get("accuracy", math.nan) * count
+        if count != size or not abs(told - right) < _MAX_STRAY_ANSWERS + 0.5:
+            reasons.append(
+                f"the {role} answers {right:,} of {size:,} images rightly as pixels "
+                f"(predict_images), {told:,.0f} of {count:,.0f} as examples "
+                "(serving_default): its signatures do not agree"
+            )
+    return reasons
+
+
+def _read(
+    evaluation_dir: str,
+    model_name: str,
+    spec: DataSpec,
+    names: dict[str, str],
+    digits: int,
+) -> dict[str, dict[str, float]]:
+    result = tfma.load_eval_result(evaluation_dir, model_name=model_name)
+    slices: dict[str, dict[str, float]] = {}
+    for key, outputs in result.slicing_metrics:
+        values = {
+            names[name]: round(float(value["doubleValue"]), digits)
+            for name, value in outputs[""][""].items()
+            if name in names and "doubleValue" in value
+        }
+        finite = {name: value for name, value in values.items() if math.isfinite(value)}
+        slices[_slice_name(key, spec)] = finite
+    return slices
+
+
+def _slice_name(key: tuple[tuple[str, int], ...], spec: DataSpec) -> str:
+    if not key:
+        return OVERALL
+    label = int(dict(key)[LABEL_FEATURE])
+    known = 0 <= label < spec.num_classes
+    return spec.class_names[label] if known else f"label {label}"

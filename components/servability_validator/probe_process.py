@@ -1,0 +1,141 @@
+"""Asks the exported student in a process of its own, which may die of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+
+import numpy as np
+
+import tfx_distill
+from tfx_distill.trainer.config.servability_config import BATCH_SIZES
+from tfx_distill.trainer.errors import DistillError
+from tfx_distill.trainer.evaluation import serving_probe
+
+# What holds the package, in a checkout as when it is installed.
+_IMPORT_DIR = pathlib.Path(tfx_distill.__file__).parents[1]
+
+Latency = Mapping[str, Mapping[str, Mapping[str, float]]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Answered:
+    """What came back.
+
+    Attributes:
+        fault: What is wrong with a model; None when all went well.
+        answers: By `SIGNATURE/OUTPUT`, one row for each image; empty when the
+            student did not answer.
+        latency: By model, batch size, and `median_ms` or `p95_ms`.
+    """
+
+    fault: str | None
+    answers: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    latency: Latency = dataclasses.field(default_factory=dict)
+
+
+def ask(
+    student_dir: str,
+    teacher_dir: str,
+    records: list[bytes],
+    images: np.ndarray,
+    timeout_s: float,
+) -> Answered:
+    """Asks a student through each signature, and times it beside its teacher.
+
+    Args:
+        student_dir: SavedModel.
+        teacher_dir: SavedModel.
+        records: Serialized examples, at least one.
+        images: The same decoded, uint8 `(len(records), height, width, channels)`.
+        timeout_s: After so long the process is killed, which is a fault.
+
+    Raises:
+        DistillError: If the process cannot even start TensorFlow, is ended from
+            outside, or finds no memory or disk: that is no model's fault.
+    """
+    request = {
+        "student_dir": student_dir,
+        "teacher_dir": teacher_dir,
+        "batch_sizes": BATCH_SIZES,
+    }
+    with tempfile.TemporaryDirectory(prefix="distill-probe-") as folder:
+        serving_probe.write_request(folder, request, records, images)
+        try:
+            ended = _run(folder, timeout_s)
+        except _Stopped as stopped:
+            raise _environment(str(stopped), _stage(folder)) from None
+        if ended is not None:
+            stage = _stage(folder)
+            if stage == serving_probe.STARTING:
+                raise _environment(ended, stage)
+            return Answered(fault=f"the process that serves it {ended} while {stage}")
+        result = json.loads(_read(folder, serving_probe.RESULT))
+        return Answered(
+            fault=result["fault"], latency=result["latency"], answers=_answers(folder)
+        )
+
+
+class _Stopped(Exception):
+    """What ended the process was no model: a person, or a system without memory."""
+
+
+def _environment(ended: str, stage: str) -> DistillError:
+    return DistillError(
+        f"The process that serves the student {ended} while {stage}, which is this "
+        "machine's fault. The log has the rest; free memory or disk, or raise "
+        "servability.timeout_s, and run again."
+    )
+
+
+def _stage(folder: str) -> str:
+    return _read(folder, serving_probe.STAGE) or serving_probe.STARTING
+
+
+def _run(folder: str, timeout_s: float) -> str | None:
+    """How the process ended, if not well."""
+    path = os.pathsep.join([str(_IMPORT_DIR), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-m", serving_probe.__name__, folder]
+    try:
+        process = subprocess.run(
+            command,
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": path.rstrip(os.pathsep)},
+            timeout=timeout_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"was killed after {timeout_s:g} s (servability.timeout_s)"
+    if process.returncode == 0:
+        return None
+    if process.returncode == serving_probe.EXHAUSTED:
+        raise _Stopped("found no memory or disk left")
+    if process.returncode < 0:
+        name = signal.Signals(-process.returncode).name
+        if -process.returncode in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
+            raise _Stopped(f"was ended by {name}")
+        return f"died of {name}"
+    return f"ended with status {process.returncode}"
+
+
+def _read(folder: str, name: str) -> str:
+    path = os.path.join(folder, name)
+    if not os.path.exists(path):
+        return ""
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def _answers(folder: str) -> dict[str, np.ndarray]:
+    path = os.path.join(folder, serving_probe.ANSWERS)
+    if not os.path.exists(path):
+        return {}
+    with np.load(path, allow_pickle=False) as arrays:
+        return dict(arrays)

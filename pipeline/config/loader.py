@@ -1,0 +1,118 @@
+"""Reads and layers configurations: files, shipped presets, `--set key=value`."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from tfx_distill.pipeline.config.schema import MANUAL_DIR_VARIABLE, PipelineConfig
+from tfx_distill.trainer.config.section import build
+from tfx_distill.trainer.errors import ConfigError
+
+CONFIGS_DIR = pathlib.Path(__file__).parent / "presets"
+
+# Sections that null turns off, also above a layer that turned them on.
+_OPTIONAL = ("assistant", "tuning")
+
+
+def load_config(
+    file: str | os.PathLike[str] | None = None,
+    overrides: Sequence[str] = (),
+    *,
+    dataset: str | None = None,
+) -> PipelineConfig:
+    """Reads, layers and checks a configuration.
+
+    Args:
+        file: A YAML file, or the name of a shipped one (`article`, `smoke`).
+        overrides: `key=value` texts; the value is YAML.
+        dataset: Replaces `data.dataset` above every layer: how a local run
+            goes on with `digits`.
+
+    Raises:
+        ConfigError: In one line, for whatever does not fit.
+    """
+    layers = [read_file(file) if file is not None else {}]
+    layers += [_override(text) for text in overrides]
+    if dataset is not None:
+        # Where the files lie was said for the data set that is not there.
+        layers.append({"data": {"dataset": dataset, "manual_dir": None}})
+    values = _merged(layers)
+    # Checked twice: the first time to know the data set, whose layer lies below.
+    name = build(PipelineConfig, values).data.dataset
+    values = _merged([_dataset_layer(name), values])
+    config = build(PipelineConfig, values)
+    if config.data.manual_dir is None and os.environ.get(MANUAL_DIR_VARIABLE):
+        manual_dir = os.environ[MANUAL_DIR_VARIABLE]
+        data = dataclasses.replace(config.data, manual_dir=manual_dir)
+        config = dataclasses.replace(config, data=data)
+    return config
+
+
+def shipped_names() -> list[str]:
+    return sorted(path.stem for path in CONFIGS_DIR.glob("*.yaml"))
+
+
+def read_file(file: str | os.PathLike[str]) -> dict[str, Any]:
+    """Returns the mapping in a YAML file, or in a shipped one by its name."""
+    path = pathlib.Path(file)
+    if not path.exists() and str(file) in shipped_names():
+        path = CONFIGS_DIR / f"{file}.yaml"
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"Configuration file {file} cannot be read ({error.strerror}). Give a "
+            f"YAML file or one of {', '.join(shipped_names())}."
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        detail = " ".join(str(error).split())
+        raise ConfigError(f"Configuration file {file} is not YAML: {detail}") from None
+    if values is None:
+        return {}
+    if not isinstance(values, Mapping):
+        raise ConfigError(
+            f"Configuration file {file} must be a mapping of sections, "
+            f"received {type(values).__name__}."
+        )
+    return dict(values)
+
+
+def _dataset_layer(name: str) -> dict[str, Any]:
+    path = CONFIGS_DIR / "datasets" / f"{name.split('/')[0].split(':')[0]}.yaml"
+    return read_file(path) if path.is_file() else {}
+
+
+def _override(text: str) -> dict[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(
+            f"--set must be key=value, received {text!r}. "
+            "For example --set distillation.temperature=2."
+        )
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError:
+        parsed = value
+    for part in reversed(key.strip().split(".")):
+        parsed = {part: parsed}
+    return parsed
+
+
+def _merged(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            old = result.get(key)
+            if isinstance(old, Mapping) and isinstance(value, Mapping):
+                result[key] = _merged([old, value])
+            elif isinstance(old, Mapping) and value is None and key not in _OPTIONAL:
+                continue  # `section:` with nothing under it
+            else:
+                result[key] = value
+    return result

@@ -1,0 +1,202 @@
+"""What old runs left that nothing needs any more, and its deletion.
+
+Needed is: every model that was blessed, or of which a version is still in the serving
+folder; the newest runs; all that these come from, and whatever was made beside it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import shutil
+from collections.abc import Iterable
+
+import ml_metadata
+from ml_metadata.proto import metadata_store_pb2 as pb
+
+from tfx_distill.pipeline.config.schema import PipelineConfig
+from tfx_distill.pipeline.mlmd import metadata, read_only_store
+from tfx_distill.pipeline.mlmd.records import DELETED, RUNNING, ArtifactRecord, Graph
+from tfx_distill.pipeline.mlmd.store_errors import explained
+from tfx_distill.pipeline.runners.local import run_folders
+from tfx_distill.trainer.errors import DistillError
+
+_RUNS = "runs"
+_CHUNK = 500
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Garbage:
+    """What nothing needs.
+
+    Attributes:
+        artifacts: Those whose files may go.
+        run_dirs: Run folders that may go.
+        bytes: Of all of these.
+        kept: Number of artifacts that are needed.
+        deleted: Whether it has been done.
+    """
+
+    artifacts: tuple[ArtifactRecord, ...]
+    run_dirs: tuple[str, ...]
+    bytes: int
+    kept: int
+    deleted: bool = False
+
+
+def find(config: PipelineConfig, keep: int) -> Garbage:
+    """Finds what nothing needs; changes nothing.
+
+    Args:
+        config: Says which pipeline.
+        keep: Number of newest runs that stay whole.
+    """
+    graph = read_only_store.open_store(config).everything()
+    runs = sorted(graph.runs.values(), key=lambda r: (r.created_ms, r.id), reverse=True)
+    ours = [r for r in runs if _is_ours(graph, r.name, config.pipeline_name)]
+    newest = {run.name for run in ours[:keep]}
+    needed = _needed(graph, _seeds(graph, newest, config))
+    root = config.artifacts_dir.resolve()
+    places = _Places([graph.artifacts[id_].uri for id_ in needed])
+    artifacts = tuple(
+        artifact
+        for artifact in graph.artifacts.values()
+        if artifact.id not in needed
+        and _deletable(artifact.uri, root)
+        and not places.touch(artifact.uri)
+    )
+    stay = newest | {graph.artifacts[id_].run for id_ in needed}
+    runs_dir = config.pipeline_dir / _RUNS
+    run_dirs = tuple(
+        str(runs_dir / run.name)
+        for run in ours
+        if run.name not in stay
+        # A name with a path in it would lead to another run's folder.
+        and pathlib.PurePath(run.name).name == run.name
+        and _deletable(str(runs_dir / run.name), runs_dir.resolve())
+    )
+    return Garbage(
+        artifacts=artifacts,
+        run_dirs=run_dirs,
+        bytes=sum(_size(p) for p in {*(a.uri for a in artifacts), *run_dirs}),
+        kept=len(needed),
+    )
+
+
+def delete(config: PipelineConfig, keep: int) -> Garbage:
+    """Deletes what nothing needs.
+
+    An artifact is marked in ML Metadata before its files go: TFX's cache gives out
+    live ones only. What a kill leaves half done, the next call finishes.
+
+    Raises:
+        DistillError: If a run is active.
+    """
+    read_only_store.open_store(config)  # says what is wrong before the lock is made
+    with run_folders.only_run(config.pipeline_dir):
+        found = find(config, keep)
+        _mark(config, [a.id for a in found.artifacts if a.state != DELETED])
+        for path in (*(artifact.uri for artifact in found.artifacts), *found.run_dirs):
+            if not os.path.isdir(path):  # gone with one that has, or holds, the same
+                continue
+            try:
+                shutil.rmtree(path)
+            except OSError as error:
+                raise DistillError(
+                    f"{path} cannot be deleted: {error.strerror}. Make it writable and "
+                    "start again; what is done stays done."
+                ) from error
+    return dataclasses.replace(found, deleted=True)
+
+
+def _seeds(graph: Graph, newest: set[str], config: PipelineConfig) -> set[int]:
+    """What is needed for its own sake."""
+    seeds: set[int] = set()
+    served = _served(config)
+    for execution in graph.executions.values():
+        if execution.run in newest or execution.state == RUNNING:
+            linked = graph.inputs(execution.id) + graph.outputs(execution.id)
+            seeds |= {artifact.id for _, artifact in linked}
+    for artifact in graph.artifacts.values():
+        # InfraBlessing alone blesses no model: a weak one may be quick as well.
+        if artifact.type == "ModelBlessing" and artifact.properties.get("blessed"):
+            seeds.add(artifact.id)
+        version = str(artifact.properties.get("pushed_version", ""))
+        place = str(artifact.properties.get("pushed_destination", ""))
+        if version in served or (place and os.path.isdir(place)):
+            seeds.add(artifact.id)
+    return seeds
+
+
+def _served(config: PipelineConfig) -> set[str]:
+    folder = config.serving_dir
+    return {p.name for p in folder.iterdir()} if folder.is_dir() else set()
+
+
+def _needed(graph: Graph, seeds: Iterable[int]) -> set[int]:
+    """All that the seeds come from, and what the same executions made besides.
+
+    TFX's cache takes the outputs of an execution as a whole or not at all.
+    """
+    needed: set[int] = set()
+    waiting = list(seeds)
+    while waiting:
+        artifact_id = waiting.pop()
+        if artifact_id in needed:
+            continue
+        needed.add(artifact_id)
+        for execution in graph.producers(artifact_id):
+            waiting += [a.id for _, a in graph.inputs(execution.id)]
+            waiting += [a.id for _, a in graph.outputs(execution.id)]
+    return needed
+
+
+def _is_ours(graph: Graph, run: str, pipeline: str) -> bool:
+    executions = graph.of_run(run)
+    return bool(executions) and all(e.pipeline == pipeline for e in executions)
+
+
+class _Places:
+    """Where the files of needed artifacts are.
+
+    Several artifacts may have one folder, as a version and its rollback have, and
+    nothing keeps a uri from lying within another's.
+    """
+
+    def __init__(self, uris: Iterable[str]) -> None:
+        self._needed = {pathlib.Path(uri).resolve() for uri in uris if uri}
+        self._above = {parent for path in self._needed for parent in path.parents}
+
+    def touch(self, uri: str) -> bool:
+        """Whether a folder is one of them, lies within one, or has one within."""
+        path = pathlib.Path(uri).resolve()
+        if path in self._needed or path in self._above:
+            return True
+        return not self._needed.isdisjoint(path.parents)
+
+
+def _deletable(uri: str, root: pathlib.Path) -> bool:
+    """Whether it is a real folder below `root`, wherever a uri claims to be."""
+    path = pathlib.Path(uri)
+    if not uri or not path.is_absolute() or path.is_symlink() or not path.is_dir():
+        return False
+    return root in path.resolve().parents
+
+
+def _size(path: str) -> int:
+    files = (
+        p for p in pathlib.Path(path).rglob("*") if p.is_file() and not p.is_symlink()
+    )
+    return sum(file.stat().st_size for file in files)
+
+
+def _mark(config: PipelineConfig, ids: list[int]) -> None:
+    settings = metadata.connection_config(config)
+    with explained("ML Metadata"):
+        store = ml_metadata.MetadataStore(settings)
+        for start in range(0, len(ids), _CHUNK):
+            messages = store.get_artifacts_by_id(ids[start : start + _CHUNK])
+            for message in messages:
+                message.state = pb.Artifact.DELETED
+            store.put_artifacts(messages)

@@ -1,0 +1,49 @@
+"""What was read of an artifact's files, as plain values."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from tfx_distill.pipeline.mlmd.records import clean
+
+MAX_ROWS = 40  # of a table; the files have them all
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Table:
+    """Rows of plain values under column names."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Payload:
+    """What a person wants to see of an artifact's files.
+
+    Attributes:
+        kind: What was read, such as `verdict`; empty when nothing was.
+        facts: Single values by name.
+        tables: Everything else.
+        problem: Why nothing, or not all, could be read; empty otherwise.
+    """
+
+    kind: str = ""
+    facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    tables: tuple[Table, ...] = ()
+    problem: str = ""
+
+
+def short(value: Any) -> str:
+    """A value as a person reads it."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 else f"{value:.4g}"
+    if isinstance(value, (list, dict)):
+        return json.dumps(value, ensure_ascii=False)
+    return clean(str(value))

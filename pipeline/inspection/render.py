@@ -1,0 +1,215 @@
+"""What the inspecting commands print: rich renderables that fit a terminal.
+
+Everything that comes from a store is `Text`, never markup: properties are written by
+whoever writes artifacts.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from tfx_distill.pipeline.inspection import trees
+from tfx_distill.pipeline.inspection.payload_values import Payload, short
+from tfx_distill.pipeline.inspection.summaries import RunSummary
+from tfx_distill.pipeline.mlmd.records import ArtifactRecord, ExecutionRecord, Graph
+
+MAX_CHANGES = 4
+_MAX_VALUE = 300
+_MAX_LINKS = 10
+GOOD, BAD = "bold green", "bold red"
+
+
+def runs(summaries: Sequence[RunSummary]) -> Group:
+    """A block for each run: what came of it, and what was changed for it."""
+    lines: list[RenderableType] = []
+    for summary in summaries:
+        line = Text(summary.run, style="bold")
+        when = f"{time(summary.started_ms)}  {duration(summary.seconds)}"
+        lines.append(line.append(f"  {when}  {summary.pipeline}", style="not bold"))
+        lines.append(Text("    ").append_text(_outcome(summary)))
+        if summary.error:
+            lines.append(indented(summary.error, 4))
+        if summary.changed is not None:
+            lines += [
+                Text(f"    {line}", style="dim") for line in changes(summary.changed)
+            ]
+    return Group(*lines) if lines else Group(Text("There are no runs."))
+
+
+def _outcome(summary: RunSummary) -> Text:
+    if summary.state != "COMPLETE":
+        at = f" at {summary.failed_node}" if summary.failed_node else ""
+        return Text(f"{summary.state}{at}", style=BAD)
+    text = Text()
+    if summary.student_accuracy is not None:
+        teacher, student = (
+            share(summary.teacher_accuracy),
+            share(summary.student_accuracy),
+        )
+        text.append(f"teacher {teacher}, student {student}: ")
+    if summary.pushed_version:
+        text.append(f"pushed as {summary.pushed_version}", style=GOOD)
+    elif summary.blessed is None:
+        text.append("complete, without a verdict")
+    else:
+        text.append(*(("blessed", GOOD) if summary.blessed else ("NOT blessed", BAD)))
+    if summary.nodes and summary.cached == summary.nodes:
+        text.append(" (all from the cache)", style="dim")
+    return text
+
+
+def changes(
+    changed: Mapping[str, tuple[Any, Any]], limit: int = MAX_CHANGES
+) -> list[str]:
+    """`key: old → new`, at most `limit` of them."""
+    if not changed:
+        return ["same configuration"]
+    lines = [
+        f"{key}: {cut(short(old) or 'none')} → {cut(short(new) or 'none')}"
+        for key, (old, new) in list(changed.items())[:limit]
+    ]
+    hidden = len(changed) - len(lines)
+    return [*lines, f"… and {hidden} more; see `distill diff`"] if hidden else lines
+
+
+def artifacts(newest_first: Sequence[ArtifactRecord]) -> Table:
+    table = plain_table("id", "type", "made by", "run", "when")
+    for artifact in newest_first:
+        state = "" if artifact.state in ("LIVE", "") else f" {artifact.state}"
+        table.add_row(
+            str(artifact.id),
+            Text(artifact.type_name + state),
+            Text(artifact.node or "–"),
+            Text(artifact.run or "–"),
+            time(artifact.created_ms)[5:16],
+        )
+    return table
+
+
+def artifact(graph: Graph, record: ArtifactRecord, payload: Payload) -> Group:
+    """Everything about one artifact."""
+    parts: list[RenderableType] = [
+        Text(f"{record.type} {record.id}  {record.state}", style="bold"),
+        facts({"uri": record.uri, "made": time(record.created_ms), "run": record.run}),
+    ]
+    for title, linked in (
+        ("made by", graph.producers(record.id)),
+        ("read by", graph.consumers(record.id)),
+    ):
+        parts += [
+            Text(f"{title} ").append_text(trees.label(e)) for e in linked[:_MAX_LINKS]
+        ]
+        if len(linked) > _MAX_LINKS:
+            parts.append(Text(f"{title} {len(linked) - _MAX_LINKS} more"))
+    parts += [Text("\nProperties", style="bold"), facts(record.properties)]
+    return Group(*parts, *contents(payload))
+
+
+def contents(payload: Payload) -> list[RenderableType]:
+    parts: list[RenderableType] = []
+    heading = Text("\nContent", style="bold")
+    if payload.problem:
+        return [heading, Text(payload.problem, overflow="fold")]
+    if payload.facts:
+        parts += [heading, facts(payload.facts)]
+    for table in payload.tables:
+        drawn = plain_table(*table.columns)
+        for place, column in enumerate(drawn.columns):
+            if all(isinstance(row[place], int | float | None) for row in table.rows):
+                column.justify = "right"
+        for row in table.rows:
+            drawn.add_row(*(Text(cut(short(value))) for value in row))
+        parts += [Text(f"\n{table.title}", style="bold"), drawn]
+    return parts
+
+
+def execution(graph: Graph, record: ExecutionRecord) -> Group:
+    """Everything about one execution."""
+    heading = f"execution:{record.id} {record.node}  {record.state}"
+    made = {
+        "type": record.type,
+        "run": record.run,
+        "started": time(record.created_ms),
+        "took": duration(record.seconds),
+    }
+    parts: list[RenderableType] = [Text(heading, style="bold"), facts(made)]
+    for title, linked in (
+        ("reads", graph.inputs(record.id)),
+        ("writes", graph.outputs(record.id)),
+    ):
+        parts += [
+            Text(f"{title} ").append_text(trees.label(a, key)) for key, a in linked
+        ]
+    return Group(*parts, Text("\nProperties", style="bold"), facts(record.properties))
+
+
+def lineage(
+    graph: Graph, record: ArtifactRecord | ExecutionRecord, *, up: bool, down: bool
+) -> Group:
+    """A tree for each direction that was asked for."""
+    parts: list[RenderableType] = []
+    for title, wanted in (("Comes from", up), ("What came of it", down)):
+        if wanted:
+            tree = trees.tree(graph, record, up=title == "Comes from")
+            parts += [Text(title, style="bold"), tree]
+    if graph.truncated:
+        parts.append(Text("The lineage is larger than what is read of it."))
+    return Group(*parts)
+
+
+def facts(values: Mapping[str, Any]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in values.items():
+        if value not in (None, ""):
+            table.add_row(Text(f"  {name}", style="dim"), Text(cut(short(value))))
+    return table
+
+
+def plain_table(*columns: str) -> Table:
+    # Two columns of space between values, so that more of them fit.
+    table = Table(
+        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0)
+    )
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def indented(text: str, by: int = 2) -> Padding:
+    """A paragraph whose further lines are indented as well."""
+    return Padding(Text(text, overflow="fold"), (0, 0, 0, by), expand=False)
+
+
+def cut(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _MAX_VALUE else f"{text[:_MAX_VALUE]} …"
+
+
+def time(milliseconds: int) -> str:
+    """Local time, to the second."""
+    if not milliseconds:
+        return "–"
+    when = datetime.datetime.fromtimestamp(milliseconds / 1000)
+    return when.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def share(value: float | None) -> str:
+    return "?" if value is None else f"{value:.4f}"

@@ -1,0 +1,139 @@
+"""How ML Metadata's messages become records, whoever wrote them.
+
+A local TFX run and Kubeflow name and place the same things differently:
+
+| | local | Kubeflow |
+|---|---|---|
+| artifact type | `Model` | `tfx.Model` |
+| values | typed and custom properties | custom properties, numbers as doubles |
+| node | context `node`, named `PIPELINE.NODE` | custom property `task_name` |
+| run | context `pipeline_run` | context `system.PipelineRun` |
+| pipeline | context `pipeline` | context `system.Pipeline` |
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from google.protobuf import json_format
+from ml_metadata.proto import metadata_store_pb2 as pb
+
+from tfx_distill.pipeline.mlmd.records import (
+    ArtifactRecord,
+    EventRecord,
+    ExecutionRecord,
+    RunRecord,
+    clean,
+)
+
+PIPELINES = ("pipeline", "system.Pipeline")
+RUNS = ("pipeline_run", "system.PipelineRun")
+NODE = "node"
+# Kubeflow's execution of a whole run: its tasks are what a person asks for.
+DAG = "system.DAGExecution"
+
+_STANDARD = "tfx."
+_NODE_PROPERTIES = ("task_name", "display_name")
+_OUTPUTS = (pb.Event.OUTPUT, pb.Event.DECLARED_OUTPUT, pb.Event.PENDING_OUTPUT)
+_INPUTS = (pb.Event.INPUT, pb.Event.DECLARED_INPUT)
+# A value that protobuf's Struct cannot hold at the top stands under this name.
+_WRAPPED = "__value__"
+
+
+def artifact(message: Any, made_by: ExecutionRecord | None) -> ArtifactRecord:
+    return ArtifactRecord(
+        id=message.id,
+        type=clean(message.type).removeprefix(_STANDARD),
+        name=clean(message.name),
+        uri=clean(message.uri),
+        state=_state(pb.Artifact.State, message.state),
+        created_ms=message.create_time_since_epoch,
+        updated_ms=message.last_update_time_since_epoch,
+        properties=properties(message),
+        node=made_by.node if made_by else "",
+        run=made_by.run if made_by else "",
+        pipeline=made_by.pipeline if made_by else "",
+    )
+
+
+def execution(message: Any, places: Mapping[str, str]) -> ExecutionRecord:
+    """A record; `places` may name its `node`, `run` and `pipeline`."""
+    values = properties(message)
+    node = places.get("node") or next(
+        (str(values[name]) for name in _NODE_PROPERTIES if values.get(name)), ""
+    )
+    return ExecutionRecord(
+        id=message.id,
+        type=clean(message.type),
+        name=clean(message.name),
+        state=_state(pb.Execution.State, message.last_known_state),
+        created_ms=message.create_time_since_epoch,
+        updated_ms=message.last_update_time_since_epoch,
+        properties=values,
+        node=clean(node) or message.type.rpartition(".")[2],
+        run=places.get("run", ""),
+        pipeline=places.get("pipeline", ""),
+    )
+
+
+def run(message: Any) -> RunRecord:
+    return RunRecord(
+        id=message.id,
+        name=clean(message.name),
+        created_ms=message.create_time_since_epoch,
+        updated_ms=message.last_update_time_since_epoch,
+        properties=properties(message),
+    )
+
+
+def event(message: Any) -> EventRecord | None:
+    """A record; None for kinds that say neither read nor written."""
+    if message.type not in _OUTPUTS + _INPUTS:
+        return None
+    return EventRecord(
+        execution_id=message.execution_id,
+        artifact_id=message.artifact_id,
+        key=next((clean(step.key) for step in message.path.steps if step.key), ""),
+        is_output=message.type in _OUTPUTS,
+        created_ms=message.milliseconds_since_epoch,
+    )
+
+
+def properties(message: Any) -> dict[str, Any]:
+    """Typed and custom properties together, sorted by name."""
+    merged = {**message.properties, **message.custom_properties}
+    return {clean(name): _plain(value) for name, value in sorted(merged.items())}
+
+
+def _plain(value: Any) -> Any:
+    kind = value.WhichOneof("value")
+    if kind is None:
+        return None
+    if kind in ("struct_value", "proto_value"):
+        content = json_format.MessageToDict(getattr(value, kind))
+        return _unwrapped(content)
+    plain = getattr(value, kind)
+    # Kubeflow keeps every number as a double.
+    is_whole = kind == "double_value" and abs(plain) < 2**53 and plain == int(plain)
+    if isinstance(plain, str):
+        return clean(plain)
+    return int(plain) if is_whole else plain
+
+
+def _unwrapped(content: Any) -> Any:
+    if isinstance(content, dict) and set(content) == {_WRAPPED}:
+        try:
+            return json.loads(content[_WRAPPED])
+        except (TypeError, ValueError):
+            return content[_WRAPPED]
+    return content
+
+
+def _state(states: Any, number: int) -> str:
+    """Its name; as a number when it is newer than this library, empty when unset."""
+    if not number:
+        return ""
+    names = {value: name for name, value in states.items()}
+    return names.get(number, str(number))

@@ -1,0 +1,136 @@
+"""Opens a store to be looked at: nothing in it changes, and what fails says why."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import sqlite3
+from typing import Any
+
+import ml_metadata
+from ml_metadata.proto import metadata_store_pb2 as pb
+
+from tfx_distill.pipeline import console
+from tfx_distill.pipeline.config.schema import PipelineConfig
+from tfx_distill.pipeline.mlmd import metadata
+from tfx_distill.pipeline.mlmd.store import Store
+from tfx_distill.pipeline.mlmd.store_errors import explained
+from tfx_distill.trainer.errors import ConfigError, DistillError
+
+_GRPC = "grpc://"
+_SQLITE_MAGIC = b"SQLite format 3\x00"
+_TIMEOUT_S = 10.0
+_LOCK_S = 2.0
+_MAX_MESSAGE_BYTES = 2**30  # gRPC's own limit, 4 MB, is less than 100 executions
+
+
+def open_store(config: PipelineConfig, place: str | None = None) -> Store:
+    """Opens a store for reading.
+
+    Args:
+        config: Says where, unless `place` does.
+        place: A SQLite file, or `grpc://HOST:PORT`; None: as configured.
+
+    Raises:
+        DistillError: If it is not there, or nothing that this library reads.
+    """
+    if place is None:
+        connection = metadata.connection_config(config)
+        place = _name(connection)
+    elif place.startswith(_GRPC):
+        connection = _server(place)
+    elif "://" in place:
+        raise ConfigError(
+            f"--metadata {place}: expected a SQLite file or {_GRPC}HOST:PORT. For MySQL "
+            "set metadata.connection in a configuration and give that with --config."
+        )
+    else:
+        connection = pb.ConnectionConfig()
+        connection.sqlite.filename_uri = place
+    _read_only(connection)
+    # What goes wrong is said in a line of ours, and nothing else.
+    with explained(place), console.native_errors_discarded():
+        store = ml_metadata.MetadataStore(connection)
+        # A server is asked by the first question, not by the constructor.
+        store.get_context_types()
+    return Store(store, place)
+
+
+def _server(place: str) -> Any:
+    host, _, port = place.removeprefix(_GRPC).rstrip("/").rpartition(":")
+    if not host or not port.isdigit():
+        raise ConfigError(f"--metadata {place}: expected {_GRPC}HOST:PORT.")
+    return pb.MetadataStoreClientConfig(host=host, port=int(port))
+
+
+def _read_only(connection: Any) -> None:
+    """Forbids writing where the backend can, and bounds how long one waits."""
+    if isinstance(connection, pb.MetadataStoreClientConfig):
+        if not connection.HasField("client_timeout_sec"):
+            connection.client_timeout_sec = _TIMEOUT_S
+        arguments = connection.channel_arguments
+        if not arguments.HasField("max_receive_message_length"):
+            arguments.max_receive_message_length = _MAX_MESSAGE_BYTES
+        return
+    connection.retry_options.max_num_retries = 1
+    if connection.HasField("mysql"):
+        connection.mysql.skip_db_creation = True
+    if connection.HasField("sqlite"):
+        connection.sqlite.connection_mode = pb.SqliteMetadataSourceConfig.READONLY
+        _check_file(connection.sqlite.filename_uri)
+
+
+def _check_file(name: str) -> None:
+    """Refuses what SQLite would take for a damaged or an empty database."""
+    path = pathlib.Path(name)
+    if not path.exists():
+        raise DistillError(
+            f"There is no ML Metadata in {path}: no such file. Run `distill run` first, "
+            "or say where it is with --metadata, --config or --set pipeline.root=FOLDER."
+        )
+    if not path.is_file():
+        raise DistillError(f"{path} is no file. Give the SQLite file itself.")
+    if not os.access(path, os.R_OK):
+        raise DistillError(f"{path} cannot be read: no permission.")
+    with open(path, "rb") as file:
+        if file.read(len(_SQLITE_MAGIC)) != _SQLITE_MAGIC:
+            raise DistillError(
+                f"{path} is no SQLite database, so no ML Metadata. Give another file."
+            )
+    _check_lock(path)
+
+
+def _check_lock(path: pathlib.Path) -> None:
+    """Refuses what ml_metadata would wait for half a minute, or not explain."""
+    address = f"{path.absolute().as_uri()}?mode=ro"
+    try:
+        with contextlib.closing(
+            sqlite3.connect(address, uri=True, timeout=_LOCK_S)
+        ) as database:
+            database.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error):
+            raise DistillError(
+                f"{path} is locked: another process is writing in it. Wait for it, then "
+                "try again."
+            ) from None
+        if path.with_name(f"{path.name}-journal").exists():
+            raise DistillError(
+                f"{path} was left in the middle of a write by a process that was killed. "
+                "Start `distill run` once: opening it for writing mends it."
+            ) from None
+    except sqlite3.DatabaseError:
+        pass  # ml_metadata meets it as well, and is asked for more
+
+
+def _name(connection: Any) -> str:
+    """What messages call a store: never with its password."""
+    if isinstance(connection, pb.MetadataStoreClientConfig):
+        return f"{_GRPC}{connection.host}:{connection.port}"
+    if connection.HasField("sqlite"):
+        return connection.sqlite.filename_uri
+    if connection.HasField("mysql"):
+        mysql = connection.mysql
+        return f"mysql://{mysql.host or mysql.socket}/{mysql.database}"
+    return "the configured ML Metadata store"

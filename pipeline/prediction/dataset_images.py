@@ -1,0 +1,102 @@
+"""Single examples of a prepared data set, without reading a whole split."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tfx_distill.components.tfds_example_gen import (
+    dataset_contents,
+    dataset_source,
+    tfds_records,
+)
+from tfx_distill.components.tfds_example_gen.tfds_records import Piece, Shard
+from tfx_distill.trainer.config.data_config import DataConfig
+from tfx_distill.trainer.data.data_spec import LABEL_FEATURE, DataSpec
+from tfx_distill.trainer.data.example_reader import decode_examples
+from tfx_distill.trainer.errors import DataError
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Where the examples of one split lie.
+
+    Attributes:
+        spec: The data set, as a run would see it, but for its fingerprint.
+        name: `train`, `eval` or `test`.
+        shards: Its records, in order.
+    """
+
+    spec: DataSpec
+    name: str
+    shards: tuple[Shard, ...]
+
+    def __len__(self) -> int:
+        return self.spec.num_examples[self.name]
+
+    def read(self, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Reads the examples at some positions, and decodes no others.
+
+        Args:
+            indices: Positions in the split, from 0, in any order.
+
+        Returns:
+            Images, uint8 `(len(indices), height, width, channels)` in 0–255, and
+            labels, int64 `(len(indices),)`.
+
+        Raises:
+            DataError: If there is no such position, or its record is broken.
+        """
+        for index in indices:
+            if not 0 <= index < len(self):
+                raise DataError(
+                    f"--index {index}: split {self.name} of {self.spec.dataset} has "
+                    f"{len(self)} images. Give numbers from 0 to {len(self) - 1}."
+                )
+        serialized = [
+            next(tfds_records.read(self._shard_of(index))) for index in indices
+        ]
+        images = decode_examples(tf.constant(serialized, tf.string), self.spec).numpy()
+        return images, np.array([_label(record) for record in serialized], np.int64)
+
+    def _shard_of(self, index: int) -> Shard:
+        """A shard of one record, which keeps its position for error messages."""
+        shard = max(
+            (shard for shard in self.shards if shard.first_record <= index),
+            key=lambda shard: shard.first_record,
+        )
+        offset = index - shard.first_record
+        for piece in shard.pieces:
+            if offset < piece.take:
+                break
+            offset -= piece.take
+        only = Piece(piece.path, piece.skip + offset, 1)
+        return dataclasses.replace(shard, first_record=index, pieces=(only,))
+
+
+def _label(serialized: bytes) -> int:
+    features = tf.train.Example.FromString(serialized).features.feature
+    return features[LABEL_FEATURE].int64_list.value[0]
+
+
+def open_split(data: DataConfig, split: str) -> Split:
+    """Opens a split of the data set, which is prepared first if it is not yet.
+
+    Args:
+        data: Says data set, splits and image shape.
+        split: `train`, `eval` or `test`, as a run cuts them.
+
+    Raises:
+        DataError: If the data set cannot be had, or has no such split.
+    """
+    ours = [field.name for field in dataclasses.fields(data.splits)]
+    if split not in ours:
+        raise DataError(f"--split {split}: give one of {', '.join(ours)}.")
+    builder = dataset_source.prepare(data)
+    # The fingerprint would cost reading all files, and nobody sees it here.
+    spec = dataset_contents.data_spec(builder, data, data_fingerprint="not computed")
+    shards = [s for s in dataset_contents.shards(builder, data) if s.split == split]
+    return Split(spec, split, tuple(shards))

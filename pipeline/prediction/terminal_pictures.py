@@ -1,0 +1,266 @@
+"""Images and answers as text: rich renderables that fit 80 columns.
+
+With colours, an image is half blocks, two pixels in a character; without, it is
+shades; on a terminal that is not UTF-8, plain ASCII. No mark is a colour alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from PIL import Image
+from rich.color import Color
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
+from rich.segment import Segment
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+from tfx_distill.pipeline.prediction.answers import Answer, percent, shortened
+
+_MAX_WIDTH = 80
+_GAP = 2
+_PICTURE_WIDTH = 28  # beside bars
+_MIN_WIDTH_BESIDE = 64  # on a narrower terminal, bars stand below their image
+_MIN_CELL_WIDTH = 14  # of an image among samples
+_TOP = 5
+_PERCENT_WIDTH = 6
+_SHADES = " ░▒▓█"
+_ASCII_SHADES = " .:-=+*#%@"
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+# Of Okabe and Ito's palette, which colour-blind people can tell apart; these
+# stand out on black and on white.
+_TEACHER_STYLE = "#0a84d0"
+_STUDENT_STYLE = "#e69f00"
+_RIGHT_STYLE = "bold #009e73"
+_WRONG_STYLE = "bold #d55e00"
+
+
+class Picture:
+    """One image, in a square of `width` columns and half as many lines.
+
+    Args:
+        image: uint8 `(height, width, channels)` in 0–255; channels is 1 or 3.
+        width: Columns that it may take.
+    """
+
+    def __init__(self, image: np.ndarray, width: int = _PICTURE_WIDTH) -> None:
+        self._image = image
+        self._width = width
+
+    def __rich_measure__(
+        self, console: Console, options: ConsoleOptions
+    ) -> Measurement:
+        columns = _fitted(self._image, min(self._width, options.max_width)).shape[1]
+        return Measurement(columns, columns)
+
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> RenderResult:
+        pixels = _fitted(self._image, min(self._width, options.max_width))
+        if console.color_system is None or console.no_color or options.ascii_only:
+            shades = _ASCII_SHADES if options.ascii_only else _SHADES
+            lines = _shade_lines(pixels, shades)
+        else:
+            lines = _half_block_lines(pixels)
+        for line in lines:
+            yield from line
+            yield Segment.line()
+
+
+def _fitted(image: np.ndarray, side: int) -> np.ndarray:
+    """Scales an image into a square, by a whole factor if it has to grow.
+
+    Returns:
+        uint8 `(height, width, 3)` in 0–255, with neither above `side`.
+    """
+    height, width = image.shape[:2]
+    factor = side / max(height, width)
+    factor = math.floor(factor) if factor >= 1 else factor
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    resample = Image.Resampling.NEAREST if factor >= 1 else Image.Resampling.BOX
+    grey = image.shape[2] == 1
+    picture = Image.fromarray(image[:, :, 0] if grey else image).convert("RGB")
+    return np.asarray(picture.resize(size, resample))
+
+
+def _half_block_lines(pixels: np.ndarray) -> Iterator[list[Segment]]:
+    for top in range(0, len(pixels), 2):
+        line = []
+        for column, upper in enumerate(pixels[top]):
+            lower = pixels[top + 1][column] if top + 1 < len(pixels) else None
+            line.append(Segment("▀", _cell_style(tuple(upper), _as_tuple(lower))))
+        yield list(Segment.simplify(line))
+
+
+def _as_tuple(pixel: np.ndarray | None) -> tuple[int, ...] | None:
+    return None if pixel is None else tuple(pixel)
+
+
+@functools.lru_cache(maxsize=4096)
+def _cell_style(upper: tuple[int, ...], lower: tuple[int, ...] | None) -> Style:
+    background = None if lower is None else Color.from_rgb(*lower)
+    return Style(color=Color.from_rgb(*upper), bgcolor=background)
+
+
+def _shade_lines(pixels: np.ndarray, shades: str) -> Iterator[list[Segment]]:
+    grey = np.asarray(Image.fromarray(pixels).convert("L"), np.float64)
+    grey = np.pad(grey, ((0, len(grey) % 2), (0, 0)), mode="edge")
+    grey = (grey[0::2] + grey[1::2]) / 2
+    steps = np.minimum(grey / 256 * len(shades), len(shades) - 1).astype(int)
+    for row in steps:
+        yield [Segment("".join(shades[step] for step in row))]
+
+
+def samples(
+    images: np.ndarray, labels: np.ndarray, class_names: Sequence[str]
+) -> RenderableType:
+    """Lays images out in a grid as square as 80 columns allow, labels below.
+
+    Args:
+        images: uint8 `(count, height, width, channels)` in 0–255.
+        labels: int `(count,)`, class indices.
+        class_names: One for each class, in label order.
+    """
+    most = (_MAX_WIDTH + _GAP) // (_MIN_CELL_WIDTH + _GAP)
+    columns = min(math.ceil(math.sqrt(len(images))), most)
+    width = min(_PICTURE_WIDTH, (_MAX_WIDTH + _GAP) // columns - _GAP)
+    grid = Table.grid(padding=(0, _GAP, 0, 0))
+    for _ in range(columns):
+        grid.add_column(justify="center", width=width)
+    cells = [
+        Group(
+            Picture(image, width),
+            _Line(shortened(class_names[label], width), "bold", justify="center"),
+            "",
+        )
+        for image, label in zip(images, labels, strict=True)
+    ]
+    for first in range(0, len(cells), columns):
+        grid.add_row(*cells[first : first + columns])
+    return grid
+
+
+class AnswerView:
+    """One image beside the likeliest classes, with a bar for each model."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> RenderResult:
+        width = min(options.max_width, _MAX_WIDTH)
+        yield _Line(_heading(self._answer, width), "bold")
+        beside = width >= _MIN_WIDTH_BESIDE
+        right = width - _PICTURE_WIDTH - _GAP if beside else width
+        text = Group(_bars(self._answer, right), "", *_verdict(self._answer, right))
+        picture = Picture(self._answer.image)
+        if beside:
+            grid = Table.grid(padding=(0, _GAP, 0, 0))
+            grid.add_column(width=_PICTURE_WIDTH)
+            grid.add_column(width=right)
+            grid.add_row(picture, text)
+            yield grid
+        else:
+            yield picture
+            yield text
+        yield ""
+
+
+def _heading(answer: Answer, width: int) -> str:
+    if answer.label is None:
+        return shortened(answer.name, width)
+    label = f"label {shortened(answer.class_names[answer.label], width // 3)}"
+    name = shortened(answer.name, width - len(label) - _GAP)
+    return f"{name}{' ' * _GAP}{label}"
+
+
+def _bars(answer: Answer, width: int) -> Table:
+    classes = answer.top(_TOP)
+    longest = max(len("class"), *(len(answer.class_names[c]) for c in classes))
+    name_width = min(longest, width // 3)
+    bar_width = max(2, (width - name_width - 2 * _PERCENT_WIDTH - 4) // 2)
+    table = Table.grid(padding=(0, 1, 0, 0))
+    for column_width in (
+        name_width, bar_width, _PERCENT_WIDTH, bar_width, _PERCENT_WIDTH
+    ):  # fmt: skip
+        table.add_column(width=column_width, no_wrap=True)
+    table.add_row(*(Text(t, "dim") for t in ("class", "teacher", "", "student", "")))
+    for class_ in classes:
+        row: list[RenderableType] = [
+            _Line(shortened(answer.class_names[class_], name_width))
+        ]
+        for probs, best, style in (
+            (answer.teacher, answer.teacher_class, _TEACHER_STYLE),
+            (answer.student, answer.student_class, _STUDENT_STYLE),
+        ):
+            row.append(_Bar(float(probs[class_]), bar_width, style))
+            emphasis = "bold" if class_ == best else ""
+            text = percent(float(probs[class_]))
+            row.append(Text(text, emphasis, justify="right"))
+        table.add_row(*row)
+    return table
+
+
+def _verdict(answer: Answer, width: int) -> list[RenderableType]:
+    """Both answers in words; `right` and `WRONG` where the label is known."""
+    lines: list[RenderableType] = []
+    for role, class_ in (
+        ("teacher", answer.teacher_class), ("student", answer.student_class),
+    ):  # fmt: skip
+        name = shortened(answer.class_names[class_], width - 18)
+        right = answer.is_right(class_)
+        mark, style = {
+            None: ("", ""),
+            True: ("  ✓ right", _RIGHT_STYLE),
+            False: ("  ✗ WRONG", _WRONG_STYLE),
+        }[right]
+        lines.append(_Line(f"{role}  {name}", "", mark, style))
+    if not answer.agree:
+        lines.append(_Line("", "", "≠ they disagree", _WRONG_STYLE))
+    return lines
+
+
+class _Bar:
+    """A horizontal bar for a share in [0, 1]."""
+
+    def __init__(self, share: float, width: int, style: str) -> None:
+        self._share, self._width, self._style = share, width, style
+
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> RenderResult:
+        width = min(self._width, options.max_width)
+        if options.ascii_only:
+            bar = "#" * round(self._share * width)
+        else:
+            whole, eighths = divmod(round(self._share * width * 8), 8)
+            bar = "█" * whole + (_EIGHTHS[eighths] if eighths else "")
+        yield Text(bar, self._style)
+
+
+class _Line:
+    """A line of text whose marks an ASCII terminal gets in ASCII."""
+
+    def __init__(
+        self, text: str, style: str = "", mark: str = "", mark_style: str = "",
+        justify: str = "left",
+    ) -> None:  # fmt: skip
+        self._parts = ((text, style), (mark, mark_style))
+        self._justify = justify
+
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> RenderResult:
+        line = Text(justify=self._justify, no_wrap=True)  # type: ignore[arg-type]
+        for text, style in self._parts:
+            if options.ascii_only:
+                text = text.replace("✓ ", "").replace("✗ ", "").replace("≠ ", "")
+                text = text.encode("ascii", "replace").decode()
+            line.append(text, style)
+        yield line

@@ -1,0 +1,137 @@
+"""The data set of a run: its specification, and what StatisticsGen counted."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import math
+import pathlib
+from typing import Any
+
+from tensorflow_metadata.proto.v0 import statistics_pb2
+
+from tfx_distill.pipeline.report.collect import example_images
+from tfx_distill.pipeline.report.report_data import Balance, Data
+from tfx_distill.trainer.data.data_spec import LABEL_FEATURE, DataSpec
+
+_ORDER = ("train", "eval", "test")
+# Labels are counted from the records up to this size of a split's files, about 3 s.
+_MAX_COUNTED_BYTES = 100_000_000
+
+
+def described(examples_dir: str) -> Data:
+    """The data set, without counts; errors as `DataSpec.load`."""
+    spec = DataSpec.load(examples_dir)
+    return Data(
+        dataset=spec.dataset,
+        version=spec.version,
+        fingerprint=spec.fingerprint,
+        image_shape=spec.image_shape,
+        class_names=spec.class_names,
+    )
+
+
+def counted(data: Data, statistics_dir: str, examples_dir: str) -> Data:
+    """The same with class balance and features of each split.
+
+    TFDV counts labels in ten buckets, from a sketch of their quantiles: near the
+    truth, not true. Where the records are few enough, they are counted instead.
+
+    Raises:
+        ValueError: If a file holds no statistics, or a record no label.
+        OSError: If they are gone.
+    """
+    folders = sorted(pathlib.Path(statistics_dir).glob("Split-*"), key=_place)
+    if not folders:
+        raise FileNotFoundError(f"{statistics_dir} holds no statistics")
+    balances, features = [], []
+    for folder in folders:
+        split = folder.name.partition("-")[2]
+        dataset = _read(folder)
+        for feature in dataset.features:
+            name = feature.name or "/".join(feature.path.step)
+            features.append(_row(split, name, feature, int(dataset.num_examples)))
+            if name == LABEL_FEATURE:
+                exact = _exact(examples_dir, split, data.class_names)
+                balances.append(
+                    Balance(
+                        split=split,
+                        num_examples=int(dataset.num_examples),
+                        counts=exact or _counts(feature, data.class_names),
+                        exact=exact is not None,
+                    )
+                )
+    return dataclasses.replace(data, balances=tuple(balances), features=tuple(features))
+
+
+def _place(folder: pathlib.Path) -> tuple[int, str]:
+    split = folder.name.partition("-")[2]
+    return _ORDER.index(split) if split in _ORDER else len(_ORDER), split
+
+
+def _read(folder: pathlib.Path) -> Any:
+    """Statistics of a split.
+
+    Raises:
+        ValueError: Of whatever protobuf finds wrong.
+    """
+    content = (folder / "FeatureStats.pb").read_bytes()
+    try:
+        found = statistics_pb2.DatasetFeatureStatisticsList.FromString(content)
+    except Exception as error:  # protobuf's DecodeError is no ValueError everywhere
+        raise ValueError(f"{folder} holds no statistics: {error}") from None
+    if not found.datasets:
+        raise ValueError(f"{folder} holds no statistics")
+    return found.datasets[0]
+
+
+def _row(split: str, name: str, feature: Any, total: int) -> tuple[str, ...]:
+    """Split, feature, type, present, missing, and what its values are like."""
+    kind = statistics_pb2.FeatureNameStatistics.Type.Name(feature.type)
+    stats = getattr(feature, feature.WhichOneof("stats") or "num_stats")
+    common = stats.common_stats
+    if kind == "STRING" or kind == "BYTES":
+        values = f"{stats.avg_length:,.0f} bytes on average, {stats.unique:,} different"
+    else:
+        values = f"{stats.min:g} to {stats.max:g}, mean {stats.mean:.3f}"
+    present = int(common.num_non_missing)
+    missing = max(total - present, int(common.num_missing))
+    return split, name, kind, f"{present:,}", f"{missing:,}", values
+
+
+def _exact(
+    examples_dir: str, split: str, class_names: tuple[str, ...]
+) -> tuple[tuple[str, int], ...] | None:
+    """Examples by class, counted; None where that would take too long."""
+    files = pathlib.Path(examples_dir, f"Split-{split}").glob("*.gz")
+    if sum(path.stat().st_size for path in files) > _MAX_COUNTED_BYTES:
+        return None
+    counts = collections.Counter(example_images.labels(examples_dir, split))
+    return tuple((name, counts[label]) for label, name in enumerate(class_names))
+
+
+def _counts(feature: Any, class_names: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
+    """Examples by class, about, or by range of labels where classes share a bucket."""
+    histograms = [
+        histogram
+        for histogram in feature.num_stats.histograms
+        if histogram.type == statistics_pb2.Histogram.STANDARD
+    ]
+    if not histograms:
+        return ()
+    counts = []
+    buckets = histograms[0].buckets
+    for place, bucket in enumerate(buckets):
+        is_last = place == len(buckets) - 1
+        first = math.ceil(bucket.low_value - 1e-9)
+        last = math.floor(bucket.high_value + (1e-9 if is_last else -1e-9))
+        labels = [label for label in range(first, last + 1) if label < len(class_names)]
+        number = round(bucket.sample_count)
+        if labels:
+            name = class_names[labels[0]]
+            if len(labels) > 1:
+                name = f"{name} … {class_names[labels[-1]]}"
+            counts.append((name, number))
+        elif number:
+            counts.append((f"{bucket.low_value:g} to {bucket.high_value:g}", number))
+    return tuple(counts)

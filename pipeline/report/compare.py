@@ -1,0 +1,227 @@
+"""What tells several runs apart: settings, results, and students on the same images."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfx_distill.pipeline.report.charts import figures, svg_charts
+from tfx_distill.pipeline.report.charts.svg_charts import Bar, Chart, Series
+from tfx_distill.pipeline.report.collect.measures import Interval
+from tfx_distill.pipeline.report.report_data import Difference, Report
+from tfx_distill.trainer.evaluation import comparison
+
+# One look for each run; from the fifth on they come again, with dashes.
+_LOOKS = ("teacher", "student", "control", "other")
+_ABSENT = "not set"
+
+
+def settings(reports: Sequence[Report]) -> list[tuple[str, list[str]]]:
+    """The configuration's keys that are not the same in all runs, with their values."""
+    keys = dict.fromkeys(key for report in reports for key in report.config)
+    found = []
+    for key in keys:
+        values = [_written(report.config, key) for report in reports]
+        if len(set(values)) > 1:
+            found.append((key, values))
+    return found
+
+
+def _written(config: Any, key: str) -> str:
+    if key not in config:
+        return _ABSENT
+    value = config[key]
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def names(reports: Sequence[Report]) -> list[str]:
+    """Short names: what the runs' ids do not have in common, with a letter."""
+    return [
+        f"{chr(ord('A') + place % 26)} {report.run.id}"
+        for place, report in enumerate(reports)
+    ]
+
+
+def accuracies(reports: Sequence[Report], role: str) -> Chart | None:
+    bars = []
+    for place, (name, report) in enumerate(zip(names(reports), reports, strict=True)):
+        model = report.model(role)
+        if model is not None and model.accuracy is not None:
+            look = _LOOKS[place % len(_LOOKS)]
+            bars.append(Bar(name=name, style=look, value=model.accuracy))
+    if not bars:
+        return None
+    return svg_charts.intervals(
+        f"Accuracy of the {role} on test",
+        "Point: share of right answers; line: its 95 % interval (Wilson).",
+        bars,
+        "accuracy",
+    )
+
+
+def differences(reports: Sequence[Report]) -> list[Difference]:
+    """Each student against the first run's, on the same images.
+
+    Only where both runs asked the same images: equal data, equal labels.
+    """
+    first, *others = reports
+    found = []
+    for name, report in zip(names(reports)[1:], others, strict=True):
+        if not _same_images(first, report):
+            continue
+        assert first.answers is not None and report.answers is not None
+        result = comparison.paired(_right(report), _right(first))
+        interval = Interval(value=result.difference, low=result.low, high=result.high)
+        found.append(
+            Difference(
+                name=f"{name} − A",
+                interval=interval,
+                only_first=result.only_first,
+                only_second=result.only_second,
+                p_value=result.p_value,
+            )
+        )
+    return found
+
+
+def _same_images(first: Report, second: Report) -> bool:
+    if first.answers is None or second.answers is None:
+        return False
+    if first.data is None or second.data is None:
+        return False
+    return first.data.fingerprint == second.data.fingerprint and np.array_equal(
+        first.answers.labels, second.answers.labels
+    )
+
+
+def _right(report: Report) -> np.ndarray:
+    assert report.answers is not None
+    return report.answers.student.argmax(axis=1) == report.answers.labels
+
+
+def difference_chart(found: Sequence[Difference]) -> Chart | None:
+    if not found:
+        return None
+    return svg_charts.intervals(
+        "Students against the first run’s",
+        "Right of 0 a student is better than that of A, on the same images.",
+        [Bar(name=one.name, style="student", value=one.interval) for one in found],
+        "difference in accuracy",
+        zero=True,
+    )
+
+
+def curves(reports: Sequence[Report], role: str) -> Chart | None:
+    """Accuracy on eval by epoch of one model of each run."""
+    series = []
+    for place, (name, report) in enumerate(zip(names(reports), reports, strict=True)):
+        model = report.model(role)
+        values = model.history.get("val_accuracy") if model else None
+        if values:
+            series.append(
+                Series(
+                    name=name,
+                    style=_LOOKS[place % len(_LOOKS)],
+                    points=figures.epochs(values),
+                    dashed=place // len(_LOOKS) % 2 == 1,
+                )
+            )
+    if not series:
+        return None
+    return figures.accuracy_by_epoch(f"Accuracy of the {role} on eval by epoch", series)
+
+
+def rows(reports: Sequence[Report]) -> list[tuple[str, list[Any]]]:
+    """What is told of each run, a line a fact."""
+    facts: list[tuple[str, Callable[[Report], Any]]] = [
+        ("Started", lambda report: report.run.started),
+        ("Data", _data),
+        ("Test images", lambda report: f"{report.num_examples:,}"),
+        *(
+            (f"Accuracy of the {role}", _accuracy_of(role))
+            for role in ("student", "teacher", "control")
+        ),
+        ("Student − teacher", _difference_to_teacher),
+        ("Same answer as teacher", lambda report: _share(report.agreement)),
+        ("Calibration error of the student", _calibration),
+        ("Parameters of the student", _fact("parameters", "{:,}")),
+        ("Bytes of the student", _fact("bytes", "{:,}")),
+        ("Seconds of the student’s training", _fact("seconds", "{:.1f}")),
+        ("LiteRT", _lite),
+        ("Median ms, 1 image", _latency("1")),
+        ("Median ms, 64 images", _latency("64")),
+        ("What distillation gained", lambda report: report.conclusion or "–"),
+    ]
+    table = [(name, [fact(report) for report in reports]) for name, fact in facts]
+    return [(name, cells) for name, cells in table if set(cells) != {"–"}]
+
+
+def _data(report: Report) -> str:
+    if report.data is None:
+        return "–"
+    data = report.data
+    return f"{data.dataset} {data.version}, {data.fingerprint[:12]}"
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+def _accuracy_of(role: str) -> Callable[[Report], str]:
+    def fact(report: Report) -> str:
+        model = report.model(role)
+        if model is None or model.accuracy is None:
+            return "–"
+        return _with_ends(model.accuracy, "{:.4f}")
+
+    return fact
+
+
+def _difference_to_teacher(report: Report) -> str:
+    for one in report.differences:
+        if one.name == "student − teacher":
+            return _with_ends(one.interval, "{:+.4f}")
+    return "–"
+
+
+def _with_ends(interval: Interval, form: str) -> str:
+    text = form.format(interval.value)
+    if interval.low is None or interval.high is None:
+        return text
+    return f"{text} ({form.format(interval.low)} to {form.format(interval.high)})"
+
+
+def _calibration(report: Report) -> str:
+    for one in report.calibrations:
+        if one.role == "student":
+            return f"{one.error:.4f}"
+    return "–"
+
+
+def _fact(name: str, form: str) -> Callable[[Report], str]:
+    def fact(report: Report) -> str:
+        model = report.model("student")
+        value = getattr(model, name) if model else None
+        return "–" if value is None else form.format(value)
+
+    return fact
+
+
+def _lite(report: Report) -> str:
+    files = [f"{f.flavour} {f.accuracy.value:.4f}, {f.bytes:,} B" for f in report.lite]
+    return "; ".join(files) or "–"
+
+
+def _latency(size: str) -> Callable[[Report], str]:
+    def fact(report: Report) -> str:
+        for cost in report.costs:
+            if cost.role == "student" and "median_ms" in cost.latency.get(size, {}):
+                return f"{cost.latency[size]['median_ms']:.3f}"
+        return "–"
+
+    return fact

@@ -1,0 +1,140 @@
+"""A report as one HTML file that needs nothing else and asks nobody for anything.
+
+Jinja escapes every value. Should a value get through all the same, the content
+security policy allows no script and no style but those whose hash it names, and
+no request at all.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from tfx_distill.pipeline.report import compare
+from tfx_distill.pipeline.report.charts import figures, lineage_drawing
+from tfx_distill.pipeline.report.report_data import Report
+
+
+def run_page(report: Report) -> str:
+    """The page of one run."""
+    return _render(
+        "run.html.j2",
+        title=f"{report.pipeline}, run {report.run.id}",
+        report=report,
+        lineage=lineage_drawing.drawn(report.run),
+        figures=figures,
+    )
+
+
+def comparison_page(reports: Sequence[Report]) -> str:
+    """The page of several runs, side by side."""
+    return _render(
+        "comparison.html.j2",
+        title=f"{len(reports)} runs of {reports[0].pipeline}",
+        reports=reports,
+        side_by_side=compare,
+    )
+
+
+def _render(template: str, **values: Any) -> str:
+    environment = _environment()
+    style = _file(environment, "style.css")
+    script = _file(environment, "script.js")
+    policy = (
+        f"default-src 'none'; img-src data:; style-src {_hash(style)}; "
+        f"script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
+    )
+    return environment.get_template(template).render(
+        # Our own files, and not a person's: they go in as they are.
+        style=Markup(style),
+        script=Markup(script),
+        policy=policy,
+        **values,
+    )
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("tfx_distill.pipeline.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        count=_count,
+        share=_share,
+        signed=_signed,
+        ends=_ends,
+        bytes=_bytes,
+        number=_number,
+        plain=_plain,
+        heat=_heat,
+    )
+    return environment
+
+
+def _file(environment: jinja2.Environment, name: str) -> str:
+    assert environment.loader is not None
+    return environment.loader.get_source(environment, name)[0]
+
+
+def _hash(content: str) -> str:
+    """What a policy calls an inline script or style by."""
+    digest = hashlib.sha256(content.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _count(value: Any) -> str:
+    return "–" if value is None else f"{value:,}"
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+def _signed(value: float | None) -> str:
+    # The sum makes -0.0 of a rounding error 0.0.
+    return "–" if value is None else f"{round(value, 4) + 0.0:+.4f}"
+
+
+def _ends(interval: Any, signed: bool = False) -> str:
+    if interval is None or interval.low is None or interval.high is None:
+        return "–"
+    write = _signed if signed else _share
+    return f"{write(interval.low)} to {write(interval.high)}"
+
+
+def _bytes(value: int | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,} B" if value < 1000 else f"{value / 1000:,.1f} kB"
+
+
+def _number(value: Any) -> str:
+    """A bound or a value: a whole number as it is, a share with four decimals."""
+    if value is None:
+        return "missing"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+
+
+def _plain(value: Any) -> str:
+    """A value of a configuration as it is written."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _heat(count: int, most: int) -> int:
+    """How strongly a cell of a confusion matrix is coloured, in [0, 9]."""
+    if not count or not most:
+        return 0
+    return max(1, min(9, round(9 * count / most)))

@@ -1,0 +1,110 @@
+"""Writes reports: from the store and the run folders to one HTML file."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Sequence
+
+from tfx_distill.pipeline.config.schema import PipelineConfig
+from tfx_distill.pipeline.mlmd import read_only_store
+from tfx_distill.pipeline.mlmd.records import Graph, RunRecord
+from tfx_distill.pipeline.mlmd.store import Store
+from tfx_distill.pipeline.report import html
+from tfx_distill.pipeline.report.collect import collector, run_graph
+from tfx_distill.pipeline.report.report_data import Report
+from tfx_distill.trainer.errors import DistillError
+
+FILE_NAME = "report.html"
+
+
+def write_run(
+    config: PipelineConfig,
+    run: str | None = None,
+    output: str | os.PathLike[str] | None = None,
+    place: str | None = None,
+) -> pathlib.Path:
+    """Writes the report of a run.
+
+    Args:
+        config: Says where the store and the run folders are.
+        run: Name of the run, or its beginning; None: the newest of the pipeline.
+        output: File; None: `report.html` in the run's folder.
+        place: Another store, see `connection.open_store`.
+
+    Returns:
+        The file.
+
+    Raises:
+        DistillError: If there is no such run, or the file cannot be written.
+    """
+    store = read_only_store.open_store(config, place)
+    report = _report(config, *_found(store, config, run))
+    if output is None:
+        folder = _run_dir(config, report.run.id)
+        # A run of another machine has no folder here.
+        output = (folder if folder.is_dir() else pathlib.Path.cwd()) / FILE_NAME
+    return _write(html.run_page(report), pathlib.Path(output))
+
+
+def write_comparison(
+    config: PipelineConfig,
+    runs: Sequence[str],
+    output: str | os.PathLike[str],
+    place: str | None = None,
+) -> pathlib.Path:
+    """Writes several runs side by side; see `write_run`."""
+    store = read_only_store.open_store(config, place)
+    reports = [_report(config, *_found(store, config, run)) for run in runs]
+    names = [report.run.id for report in reports]
+    if len(set(names)) < max(2, len(names)):
+        raise DistillError(
+            f"Give two or more different runs to compare, received {', '.join(names)}."
+        )
+    return _write(html.comparison_page(reports), pathlib.Path(output))
+
+
+def _found(
+    store: Store, config: PipelineConfig, name: str | None
+) -> tuple[Graph, RunRecord]:
+    """A run with its graph: the one that is named, or the pipeline's newest."""
+    if name is not None:
+        run = store.run(name)
+        return store.graph_of_runs([run]), run
+    for run in store.runs():
+        graph = store.graph_of_runs([run])
+        pipelines = {execution.pipeline for execution in graph.of_run(run.name)}
+        if config.pipeline_name in pipelines:
+            return graph, run
+    raise DistillError(
+        f"ML Metadata knows no run of the pipeline {config.pipeline_name}. Run "
+        "`distill run` first, or name a run; `distill runs` lists them."
+    )
+
+
+def _report(config: PipelineConfig, graph: Graph, run: RunRecord) -> Report:
+    executions = graph.of_run(run.name)
+    name = executions[0].pipeline if executions else config.pipeline_name
+    return collector.collect(
+        run_graph.recorded(graph, run), name, _run_dir(config, run.name)
+    )
+
+
+def _run_dir(config: PipelineConfig, run: str) -> pathlib.Path:
+    # A run of another pipeline may be named with what is no part of a path.
+    return config.pipeline_dir / "runs" / run.replace(os.sep, "_")
+
+
+def _write(content: str, path: pathlib.Path) -> pathlib.Path:
+    """Writes a file whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(content, encoding="utf-8", errors="replace")
+        part.replace(path)
+    except OSError as error:
+        raise DistillError(
+            f"Report {path} cannot be written ({error.strerror}). Give another file "
+            "with --output."
+        ) from error
+    return path.absolute()

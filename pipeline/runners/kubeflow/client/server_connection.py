@@ -1,0 +1,189 @@
+"""The connection to a Kubeflow Pipelines server.
+
+The KFP client does the talking. Added here: it fails within seconds when nobody
+answers, and it knows a server that is too old and a sign-in page. Imports `kfp`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # Google's libraries on Python 3.10
+    import kfp_server_api
+    import urllib3
+    from kfp import client as kfp_client
+
+from tfx_distill.pipeline.runners.kubeflow.client.server_access import Access
+from tfx_distill.pipeline.runners.kubeflow.client.server_errors import (
+    ServerError,
+    WebPage,
+    calling,
+    is_page,
+)
+from tfx_distill.trainer.errors import ConfigError
+
+CONNECT_TIMEOUT_S = 5
+READ_TIMEOUT_S = 60
+_PAGE_SIZE = 100
+OLDEST = (2, 5)
+
+
+class Server(kfp_client.Client):
+    """The KFP client, with limits of time and a check of who answers."""
+
+    def __init__(self, access: Access) -> None:
+        self.access = access
+        self._healthz: Any = None
+        # The namespace is not handed on: to the base class it is also the place of a
+        # server in the same cluster.
+        super().__init__(**access.client_arguments())
+        several = self.get_kfp_healthz().multi_user
+        self.namespace = access.namespace or self.get_user_namespace() or None
+        if several and self.namespace is None:
+            raise ConfigError(
+                f"{self.place} is shared by several users. Give --namespace, that of "
+                "your own."
+            )
+
+    @property
+    def place(self) -> str:
+        """The server's URL."""
+        return str(self._existing_config.host)
+
+    def set_user_namespace(self, namespace: str) -> None:
+        """Keeps it for this process; the base class writes into the home folder."""
+        self._context_setting["namespace"] = namespace
+
+    def get_kfp_healthz(self, sleep_duration: int = 5) -> Any:
+        """Asks once who is there; the base class, in its constructor, retries.
+
+        Raises:
+            ServerError: If it is no server of Kubeflow Pipelines 2.5 or later.
+        """
+        if self._healthz is None:
+            _limit_time(self._healthz_api.api_client)
+            self._healthz = self._checked_version()
+        return self._healthz
+
+    def _checked_version(self) -> Any:
+        try:
+            health = self.get("/apis/v2beta1/healthz")
+        except kfp_server_api.ApiException as error:
+            if error.status != 404:
+                raise
+            self._refuse_old()
+        if not isinstance(health, dict):
+            raise ServerError(f"{self.place} is no server of Kubeflow Pipelines.")
+        # The web interface, which may stand before the API server, renames it.
+        tag = str(health.get("tag_name") or health.get("apiServerTagName") or "")
+        version = re.match(r"v?(\d+)\.(\d+)", tag)
+        if version and (int(version[1]), int(version[2])) < OLDEST:
+            raise ServerError(_too_old(self.place, tag))
+        answer = kfp_server_api.V2beta1GetHealthzResponse()
+        answer.multi_user = health.get("multi_user")
+        return answer
+
+    def _refuse_old(self) -> None:
+        try:
+            health = self.get("/apis/v1beta1/healthz")
+        except kfp_server_api.ApiException:
+            health = None
+        if isinstance(health, dict):
+            tag = str(health.get("tag_name") or "unknown")
+            raise ServerError(_too_old(self.place, f"{tag} with the v1 API alone"))
+        raise ServerError(
+            f"{self.place} is no server of Kubeflow Pipelines: it has no "
+            "/apis/v2beta1. Is a path missing, such as /pipeline?"
+        )
+
+    def get(self, path: str, **options: Any) -> Any:
+        """Requests something that the client has no method for."""
+        api: Any = self._healthz_api.api_client
+        return api.call_api(
+            path,
+            "GET",
+            header_params={"Accept": "*/*"},
+            response_type="object",
+            auth_settings=["Bearer"],
+            _return_http_data_only=True,
+            **options,
+        )
+
+    def text(self, path: str, query: dict[str, str]) -> str | None:
+        """A text that may not be there, or not at this path; None then."""
+        try:
+            # As it is: the client would read a text that looks like JSON.
+            response = self.get(
+                path, query_params=list(query.items()), _preload_content=False
+            )
+            return str(response.data.decode("utf-8", "replace"))
+        except WebPage:
+            return None
+        except kfp_server_api.ApiException as error:
+            if error.status in (400, 404, 405, 422, 500, 502):
+                return None
+            raise
+
+    def calling(self, what: str) -> contextlib.AbstractContextManager[None]:
+        """See `failures.calling`."""
+        return calling(self.access, what)
+
+    def pages(self, what: str, key: str, ask: Callable[..., Any]) -> Iterator[Any]:
+        """Yields what a list has under `key`, page by page."""
+        token = ""
+        while True:
+            with self.calling(what):
+                answer = ask(page_token=token, page_size=_PAGE_SIZE)
+            yield from getattr(answer, key) or ()
+            token = answer.next_page_token
+            if not token:
+                return
+
+
+def _too_old(place: str, what: str) -> str:
+    oldest = ".".join(map(str, OLDEST))
+    return (
+        f"{place} runs Kubeflow Pipelines {what}; this needs {oldest} or later. "
+        "Upgrade the server."
+    )
+
+
+def _limit_time(api: Any) -> None:
+    """Gives every request a time limit and no silent retries."""
+    rest = api.rest_client
+    rest.pool_manager.connection_pool_kw["retries"] = urllib3.Retry(
+        total=None, connect=0, read=0, redirect=3, status=0, other=0
+    )
+    request = rest.request
+
+    def limited(*args: Any, **kwargs: Any) -> Any:
+        if not kwargs.get("_request_timeout"):
+            kwargs["_request_timeout"] = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
+        response = request(*args, **kwargs)
+        if is_page(getattr(response, "data", "")):
+            raise WebPage
+        return response
+
+    rest.request = limited
+
+
+def connect(access: Access) -> Server:
+    """Returns a checked connection.
+
+    Raises:
+        ServerError: If the server cannot be used, and why.
+    """
+    with calling(access, "connect"):
+        return Server(access)
+
+
+def named(name: str) -> str:
+    """The filter of a list for one name."""
+    predicate = {"operation": 1, "key": "display_name", "stringValue": name}  # EQUALS
+    return json.dumps({"predicates": [predicate]})

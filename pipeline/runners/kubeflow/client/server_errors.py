@@ -1,0 +1,165 @@
+"""What the refusals of a Kubeflow server mean, each in one line. Imports `kfp`."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import re
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # Google's libraries on Python 3.10
+    import kfp_server_api
+    import urllib3
+
+from tfx_distill.pipeline.runners.kubeflow.client.server_access import Access
+from tfx_distill.trainer.errors import DistillError
+
+_MAX_MESSAGE = 400
+
+
+class ServerError(DistillError):
+    """A server that refused, or did not answer."""
+
+
+class Unavailable(ServerError):
+    """A failure that may pass by itself."""
+
+
+class NotFound(ServerError):
+    """The server does not have it."""
+
+
+class WebPage(Exception):
+    """An answer that is a page for people."""
+
+
+def is_page(data: Any) -> bool:
+    text = data.decode("utf-8", "replace") if isinstance(data, bytes) else str(data)
+    return text.lstrip()[:15].lower().startswith(("<!doctype html", "<html"))
+
+
+@contextlib.contextmanager
+def calling(access: Access, what: str) -> Iterator[None]:
+    """Keeps the client's prints away, and makes one line of what goes wrong.
+
+    Args:
+        access: Whose secrets no message may hold.
+        what: That was tried, as `create the run`.
+    """
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            with _no_logging():
+                yield
+    except DistillError:
+        raise
+    except kfp_server_api.ApiException as error:
+        raise _refusal(access, what, error) from error
+    except WebPage as error:
+        raise ServerError(
+            f"{_place(access)} answered with a web page, usually one to sign in on. "
+            "Give the proxy's cookie (--cookies-file) or a token (--token-file)."
+        ) from error
+    except urllib3.exceptions.HTTPError as error:
+        raise Unavailable(_unreachable(access, error)) from error
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        # The client's own checks, and what it makes of an answer that is no API's.
+        reason = access.redacted(_short(str(error)))
+        raise ServerError(f"Could not {what} at {_place(access)}: {reason}") from error
+
+
+@contextlib.contextmanager
+def _no_logging() -> Iterator[None]:
+    # The root logger's lines of the client, and urllib3's of every retry.
+    previous = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(previous)
+
+
+def _place(access: Access) -> str:
+    return access.host or "the cluster's server"
+
+
+def _unreachable(access: Access, error: Exception) -> str:
+    reason = str(getattr(error, "reason", None) or error)
+    if "CERTIFICATE_VERIFY_FAILED" in reason or "SSL" in type(error).__name__:
+        return (
+            f"{_place(access)} has a certificate that is not trusted here. Give its "
+            f"authority's with --ca-cert FILE. ({_short(_plain(reason))})"
+        )
+    return (
+        f"Cannot reach {_place(access)}: {_short(_plain(reason))}. Check --host, the "
+        "network, and whether a port is still forwarded."
+    )
+
+
+def _plain(reason: str) -> str:
+    """A cause without the names of Python objects before it."""
+    known = {
+        "Connection refused": "connection refused",
+        "timed out": "no answer in time",
+        "Name or service not known": "no such host name",
+        "Temporary failure in name resolution": "no such host name",
+        "nodename nor servname": "no such host name",
+        "Failed to resolve": "no such host name",
+    }
+    for part, words in known.items():
+        if part in reason:
+            return words
+    return re.sub(r"^<[^>]*>:?\s*|\(Caused by.*", "", reason)
+
+
+def _refusal(access: Access, what: str, error: Any) -> ServerError:
+    place, status = _place(access), error.status
+    message = access.redacted(_message(error))
+    said = f" It says: {message}" if message else ""
+    if not status:
+        return Unavailable(_unreachable(access, Exception(error.reason)))
+    if status == 401:
+        return ServerError(
+            f"{place} does not know who this is (401). Give a token (--token-file) or "
+            f"cookies (--cookies-file), or renew them.{said}"
+        )
+    if status == 403:
+        where = f" in the namespace {access.namespace}" if access.namespace else ""
+        return ServerError(
+            f"{place} forbids to {what}{where} (403). Ask for the role in "
+            f"kubeflow/manifests/rbac.yaml.{said}"
+        )
+    if status == 404:
+        return NotFound(f"Could not {what}: {place} does not have it (404).{said}")
+    if status == 429 or status >= 500:
+        return Unavailable(f"Could not {what}: {place} failed ({status}).{said}")
+    return ServerError(f"Could not {what}: {place} refused ({status}).{said}")
+
+
+def _message(error: Any) -> str:
+    """The sentence in an answer of the API server; nothing of a page for people."""
+    body = (
+        error.body.decode("utf-8", "replace")
+        if isinstance(error.body, bytes)
+        else str(error.body or "")
+    )
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return "" if is_page(body) or "<" in body[:1] else _short(body)
+    if not isinstance(answer, dict):
+        return ""
+    for key in ("error_message", "message", "error"):
+        if isinstance(answer.get(key), str) and answer[key]:
+            return _short(answer[key])
+    return ""
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _MAX_MESSAGE else f"{text[: _MAX_MESSAGE - 1]}…"

@@ -1,0 +1,144 @@
+"""The command of every container, run by `python -m`.
+
+Runs one TFX executor between the launcher of Kubeflow Pipelines and TFX's own entry
+point; see `executor_input`. Exits with 0 only if the executor did its work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from tfx_distill.pipeline.runners.kubeflow.container import executor_input
+from tfx_distill.pipeline.runners.kubeflow.container.mounts import (
+    SERVING_VARIABLE,
+    Mounts,
+)
+from tfx_distill.trainer.errors import DistillError, causes
+
+EXIT_FAILED = 1
+
+logger = logging.getLogger("distill")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Runs the executor and ends the process."""
+    status = EXIT_FAILED
+    try:
+        status = run(sys.argv[1:] if argv is None else argv)
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else EXIT_FAILED
+        if end.code is None:
+            status = 0
+        elif not isinstance(end.code, int):
+            logger.error("%s", end.code)
+    except BaseException as error:  # also KeyboardInterrupt: the pod is asked to end
+        expected = [e for e in causes(error) if isinstance(e, DistillError)]
+        if expected:
+            logger.error("%s", expected[0])
+        else:
+            traceback.print_exc()
+            logger.error("The executor failed; the traceback above says where.")
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Threads of TensorFlow or Beam may abort a shutdown after all work is done.
+    os._exit(status)
+
+
+def run(argv: Sequence[str]) -> int:
+    """Runs the executor.
+
+    Args:
+        argv: As TFX compiles them: the executor's class, the launcher's input, the
+            component's inputs; the rest are Beam's options.
+
+    Returns:
+        Exit status.
+    """
+    _set_up_logs()
+    args, beam_args = _parser().parse_known_args(list(argv))
+    given = executor_input.read(args.json_serialized_invocation_args)
+    spec = executor_input.read(args.json_serialized_inputs_spec_args)
+    task = executor_input.ExecutorInput(
+        given, spec, Mounts.from_environment(), os.environ.get(SERVING_VARIABLE)
+    )
+    task.make_folders()
+    args.json_serialized_invocation_args = json.dumps(task.for_tfx())
+    name = args.executor_class_path
+    _describe(name, given)
+    start = time.monotonic()
+
+    # Loads TensorFlow; whatever is wrong with the arguments has been said by now.
+    from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
+
+    kubeflow_v2_run_executor.main((args, beam_args))
+    _rewrite_output(task)
+    logger.info("%s ended well after %.0f s", name, time.monotonic() - start)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="entrypoint", allow_abbrev=False)
+    parser.add_argument("--executor_class_path", required=True)
+    parser.add_argument("--json_serialized_invocation_args", required=True)
+    parser.add_argument("--json_serialized_inputs_spec_args", default="{}")
+    return parser
+
+
+def _set_up_logs() -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Google's libraries on the age of Python, some 15 times.
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    # Each line at once: a pod that is killed has said what it could.
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(line_buffering=True)
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        datefmt="%H:%M:%S",
+        stream=sys.stderr,
+        force=True,
+    )
+    logging.getLogger().handlers[0].addFilter(_is_worth_reading)
+
+
+def _is_worth_reading(record: logging.LogRecord) -> bool:
+    """TFX and Beam describe every step; of theirs, what goes wrong is enough."""
+    ours = ("distill", "tfx_distill")
+    return record.levelno >= logging.WARNING or record.name.split(".")[0] in ours
+
+
+def _describe(name: str, given: dict[str, Any]) -> None:
+    logger.info("%s begins", name)
+    for part in ("inputs", "outputs"):
+        for key, value in sorted(given.get(part, {}).get("artifacts", {}).items()):
+            for artifact in value.get("artifacts", []):
+                logger.info("  %s %s: %s", part[:-1], key, artifact.get("uri"))
+
+
+def _rewrite_output(task: executor_input.ExecutorInput) -> None:
+    path = task.output_file
+    with open(path, encoding="utf-8") as file:
+        written = json.load(file)
+    # A whole file or the old one: the launcher reads whatever is there.
+    with open(f"{path}.new", "w", encoding="utf-8") as file:
+        json.dump(task.for_launcher(written), file, sort_keys=True)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(f"{path}.new", path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""What a rehearsal records in the place of ML Metadata: artifacts and executions."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import Any
+
+from tfx_distill.pipeline.runners.kubeflow.compiler.package import RehearsalError
+
+
+class Ledger:
+    """Artifacts by id, and what the cache may use again; kept in a file."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self._path = path
+        self._artifacts: list[dict[str, Any]] = []
+        self._cache: dict[str, dict[str, int]] = {}
+        if path.exists():
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            self._artifacts, self._cache = kept["artifacts"], kept["cache"]
+
+    def record(
+        self, task: str, key: str, uri: str, kind: str, metadata: dict[str, Any]
+    ) -> int:
+        """Records an artifact as the launcher does; returns its id.
+
+        Raises:
+            RehearsalError: For metadata that the launcher cannot record.
+        """
+        self._artifacts.append(
+            {
+                "task": task,
+                "key": key,
+                "uri": uri,
+                "type": kind,
+                "metadata": {
+                    name: _kept(task, name, value) for name, value in metadata.items()
+                },
+            }
+        )
+        return len(self._artifacts)
+
+    def artifact(self, number: int) -> dict[str, Any]:
+        return self._artifacts[number - 1]
+
+    def runtime_artifact(self, number: int) -> dict[str, Any]:
+        """An input as the driver gives it: no type, and metadata of its own added."""
+        artifact = self.artifact(number)
+        return {
+            "name": str(number),
+            "uri": artifact["uri"],
+            "type": {"instanceSchema": ""},
+            "metadata": {
+                **artifact["metadata"],
+                "display_name": artifact["key"],
+                "store_session_info": "{}",
+            },
+        }
+
+    def cached(self, fingerprint: str) -> dict[str, int] | None:
+        """Ids of the outputs of an equal task that ended well."""
+        return self._cache.get(fingerprint)
+
+    def remember(self, fingerprint: str, outputs: dict[str, int]) -> None:
+        self._cache[fingerprint] = outputs
+
+    def save(self) -> None:
+        kept = {"artifacts": self._artifacts, "cache": self._cache}
+        self._path.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+
+
+def _kept(task: str, name: str, value: Any) -> Any:
+    """A value as ML Metadata gives it back."""
+    if value is None:
+        raise RehearsalError(
+            f"{task} wrote {name}: null. The launcher cannot record that and fails."
+        )
+    if isinstance(value, list):
+        return {"list": value}
+    if isinstance(value, dict):
+        return {"struct": value}
+    if isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return value

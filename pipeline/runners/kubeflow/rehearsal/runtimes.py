@@ -1,0 +1,193 @@
+"""What runs a rehearsal's containers: processes of this machine, or a container tool."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import BinaryIO, Protocol
+
+import tfx_distill
+from tfx_distill.pipeline.runners.kubeflow.compiler.package import RehearsalError
+from tfx_distill.pipeline.runners.kubeflow.container import mounts
+
+# What holds the package, in a checkout as when it is installed.
+_IMPORT_DIR = pathlib.Path(tfx_distill.__file__).parents[1]
+# What a process has of this machine's environment: nothing that decides anything.
+_KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
+# The folders that the launcher's pods have, and their own /tmp.
+_POD_FOLDERS = ("minio", "s3", "gcs", "tmp")
+_TOOLS = ("docker", "podman", "buildah")
+
+
+@dataclasses.dataclass(frozen=True)
+class Pod:
+    """What a task's container finds.
+
+    Attributes:
+        root: Fresh folder that stands for `/`.
+        image: Of the container.
+        environment: Its own variables.
+        volumes: Folders by the path they are mounted at.
+    """
+
+    root: pathlib.Path
+    image: str
+    environment: Mapping[str, str]
+    volumes: Mapping[str, pathlib.Path]
+
+    def prepare(self) -> None:
+        for name in _POD_FOLDERS:
+            (self.root / name).mkdir(parents=True, exist_ok=True)
+        for folder in self.volumes.values():
+            folder.mkdir(parents=True, exist_ok=True)
+
+
+class Runtime(Protocol):
+    """Runs containers."""
+
+    def root_inside(self, root: pathlib.Path) -> str:
+        """What the container's `/` is called inside."""
+
+    def run(self, pod: Pod, words: list[str], log: BinaryIO) -> int:
+        """Runs a command; returns its exit status."""
+
+    def close(self) -> None:
+        """Removes what is left."""
+
+
+class Processes:
+    """Processes with this machine's Python; paths lie under the pod's root."""
+
+    def root_inside(self, root: pathlib.Path) -> str:
+        return str(root)
+
+    def run(self, pod: Pod, words: list[str], log: BinaryIO) -> int:
+        for path, folder in pod.volumes.items():
+            target = pod.root / path.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.symlink_to(folder, target_is_directory=True)
+        temporary = str(pod.root / "tmp")
+        # A person's own models: an image has them installed.
+        search = [str(_IMPORT_DIR), os.getcwd(), os.environ.get("PYTHONPATH", "")]
+        environment = {
+            **{
+                name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ
+            },
+            **pod.environment,
+            "PYTHONPATH": os.pathsep.join(filter(None, search)),
+            "HOME": temporary,
+            "TMPDIR": temporary,
+            mounts.ROOT_VARIABLE: str(pod.root),
+        }
+        if words[0] in ("python", "python3"):
+            words = [sys.executable, *words[1:]]
+        return _run(words, log, environment, temporary)
+
+    def close(self) -> None:
+        pass
+
+
+class Containers:
+    """Containers of a tool that is there and has the image: nothing is pulled."""
+
+    def __init__(self, tool: str) -> None:
+        """Takes a tool: docker, podman or buildah."""
+        self._tool = tool
+        self._working: dict[str, str] = {}  # buildah's containers by image
+
+    def root_inside(self, root: pathlib.Path) -> str:
+        return "/"
+
+    def run(self, pod: Pod, words: list[str], log: BinaryIO) -> int:
+        binds = {f"/{name}": pod.root / name for name in _POD_FOLDERS}
+        binds.update(pod.volumes)
+        for folder in binds.values():
+            _open_to_all(folder)
+        options = [
+            word
+            for path, folder in binds.items()
+            for word in ("--volume", f"{folder}:{path}")
+        ]
+        for name, value in pod.environment.items():
+            options += ["--env", f"{name}={value}"]
+        options += ["--workingdir" if self._tool == "buildah" else "--workdir", "/tmp"]
+        if self._tool == "buildah":
+            command = ["buildah", "run", "--isolation", "chroot", *options]
+            command += [self._container(pod.image), "--", *words]
+        else:
+            command = [self._tool, "run", "--rm", "--read-only", "--pull=never"]
+            # Files must be this user's afterwards.
+            user = f"{os.getuid()}:{os.getgid()}"
+            own = ["--userns=keep-id"] if self._tool == "podman" else [f"--user={user}"]
+            command += [
+                *(own if os.getuid() else []),
+                *options,
+                "--entrypoint",
+                words[0],
+            ]
+            command += [pod.image, *words[1:]]
+        return _run(command, log)
+
+    def _container(self, image: str) -> str:
+        if image not in self._working:
+            command = ["buildah", "from", "--pull-never", image]
+            made = subprocess.run(command, capture_output=True, text=True)
+            if made.returncode != 0:
+                raise RehearsalError(f"buildah: {made.stderr.strip()}")
+            self._working[image] = made.stdout.strip()
+        return self._working[image]
+
+    def close(self) -> None:
+        for name in self._working.values():
+            subprocess.run(["buildah", "rm", name], capture_output=True)
+        self._working.clear()
+
+
+def containers(images: set[str]) -> Containers:
+    """A tool that has all of these images.
+
+    Raises:
+        RehearsalError: If there is none.
+    """
+    tools = [tool for tool in _TOOLS if shutil.which(tool)]
+    for tool in tools:
+        if all(_has(tool, image) for image in images):
+            return Containers(tool)
+    asked = f"asked {', '.join(tools)}" if tools else f"found no {' or '.join(_TOOLS)}"
+    raise RehearsalError(
+        f"No container tool here has the image {', '.join(sorted(images))} ({asked}). "
+        "Build it with `make image`, or rehearse without --image."
+    )
+
+
+def _has(tool: str, image: str) -> bool:
+    kind = ["inspect", "--type", "image"] if tool == "buildah" else ["image", "inspect"]
+    return subprocess.run([tool, *kind, image], capture_output=True).returncode == 0
+
+
+def _open_to_all(folder: pathlib.Path) -> None:
+    # The image's user is another, as on a cluster, whose empty volumes are all's.
+    for path in [folder, *folder.rglob("*")]:
+        if path.is_dir() and not path.is_symlink():
+            path.chmod(0o777)
+
+
+def _run(
+    words: list[str],
+    log: BinaryIO,
+    environment: Mapping[str, str] | None = None,
+    folder: str | None = None,
+) -> int:
+    return subprocess.run(
+        words,
+        env=None if environment is None else dict(environment),
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+    ).returncode

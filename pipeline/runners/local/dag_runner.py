@@ -1,0 +1,264 @@
+"""Runs the DAG on this machine, one node after the other, and says what happens."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import logging
+import pathlib
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+from tfx.dsl.compiler import compiler, constants
+from tfx.orchestration import metadata as tfx_metadata
+from tfx.orchestration.local import local_dag_runner, runner_utils
+from tfx.orchestration.portable import launcher, runtime_parameter_utils
+from tfx.proto.orchestration import pipeline_pb2
+
+from tfx_distill.pipeline import graph
+from tfx_distill.pipeline.config.schema import PipelineConfig
+from tfx_distill.pipeline.inspection import summaries
+from tfx_distill.pipeline.mlmd import metadata
+from tfx_distill.pipeline.runners.local import (
+    fixed_hyperparameters,
+    results,
+    run_folders,
+)
+from tfx_distill.pipeline.version import VERSION
+from tfx_distill.trainer.errors import DistillError, Interrupted, causes
+
+logger = logging.getLogger(__name__)
+
+_PUSHER = "Pusher"
+_UNCLEAR = (
+    "It did not end: look into the serving folder for a version that ML Metadata does "
+    "not know, and remove it or run again."
+)
+
+
+class NodeFailed(DistillError):
+    """A node did not finish; the message says which, where and why."""
+
+
+class Watcher(Protocol):
+    """Who is told what a run does."""
+
+    def node_started(self, node_id: str, index: int, total: int) -> None: ...
+
+    def node_finished(self, node_id: str, result: results.NodeResult) -> None: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Ran:
+    """What ran: execution id and result by node id, in order."""
+
+    executions: dict[str, int]
+    results: dict[str, results.NodeResult]
+
+
+def run(
+    config: PipelineConfig, watcher: Watcher, run_dir: pathlib.Path
+) -> results.RunResult:
+    """Runs the whole pipeline and reads its result; see `run_nodes`."""
+    ran = run_nodes(config, watcher, run_dir)
+    with tfx_metadata.Metadata(metadata.connection_config(config)) as handle:
+        return results.collect(
+            handle.store, ran.executions, ran.results, run_dir.name, str(run_dir)
+        )
+
+
+def run_nodes(
+    config: PipelineConfig,
+    watcher: Watcher,
+    run_dir: pathlib.Path,
+    until: str | None = None,
+) -> Ran:
+    """Runs the pipeline, or its first part.
+
+    Args:
+        config: What to run.
+        watcher: Told of every node.
+        run_dir: Folder of this run, already made; its name is the run's id.
+        until: Id of the last node to run; None: all.
+
+    Raises:
+        DistillError: For a failure that its text explains; nothing was pushed,
+            unless it says so.
+    """
+    with run_folders.only_run(config.pipeline_dir):
+        connection = metadata.connection_config(config)
+        ir = compiler.Compiler().compile(
+            graph.create_pipeline(
+                config,
+                until=until,
+                hyperparameters_dir=fixed_hyperparameters.folder(config),
+                metadata_connection_config=connection,
+            )
+        )
+        with tfx_metadata.Metadata(connection) as handle:
+            stale = metadata.fail_unfinished(handle.store, config.pipeline_name)
+            if stale:
+                logger.warning(
+                    "%d executions of a killed run are now marked failed", stale
+                )
+        runner = _LocalDagRunner(run_dir.name, watcher)
+        try:
+            with _signals_as_errors():
+                runner.run_with_ir(ir)
+        except BaseException as error:
+            failure = {
+                summaries.FAILED_NODE: runner.at,
+                summaries.ERROR: str(error) or type(error).__name__,
+            }
+            try:
+                _finish(config, connection, run_dir, failure)
+            except Exception:  # on a full disk, say; the first failure is what counts
+                logger.exception("The end of the run could not be recorded")
+            raise
+        _finish(config, connection, run_dir)
+    return Ran(runner.executions, runner.results)
+
+
+class _LocalDagRunner(local_dag_runner.LocalDagRunner):
+    """TFX's LocalDagRunner, watched: who runs, for how long, from the cache or not."""
+
+    def __init__(self, run_id: str, watcher: Watcher) -> None:
+        super().__init__()
+        self._run_id, self._watcher = run_id, watcher
+        self.at = ""  # the node that runs
+        self.executions: dict[str, int] = {}
+        self.results: dict[str, results.NodeResult] = {}
+
+    def run_with_ir(
+        self,
+        pipeline: pipeline_pb2.Pipeline,
+        run_options: pipeline_pb2.RunOptions | None = None,
+    ) -> None:
+        if run_options is not None:
+            raise NotImplementedError("Partial runs are not supported.")
+        runtime_parameter_utils.substitute_runtime_parameter(
+            pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: self._run_id}
+        )
+        for index, node in enumerate(pipeline.nodes):
+            self.at = node_id = node.pipeline_node.node_info.id
+            self._watcher.node_started(node_id, index, len(pipeline.nodes))
+            start = time.monotonic()
+            try:
+                cached = self._launch(pipeline, node.pipeline_node)
+            except Exception as error:
+                logger.exception("%s failed", node_id)
+                raise _explained(node_id, error) from error
+            seconds = time.monotonic() - start
+            self.results[node_id] = results.NodeResult(
+                seconds=round(seconds, 3), cached=cached
+            )
+            self._watcher.node_finished(node_id, self.results[node_id])
+
+    def _launch(
+        self, pipeline: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode
+    ) -> bool:
+        """Runs one node; returns whether its result came from the cache."""
+        node_id = node.node_info.id
+        deployment = runner_utils.extract_local_deployment_config(pipeline)
+        connection = getattr(
+            deployment.metadata_connection_config,
+            deployment.metadata_connection_config.WhichOneof("connection_config"),
+        )
+        info = launcher.Launcher(
+            pipeline_node=node,
+            mlmd_connection=tfx_metadata.Metadata(connection),
+            pipeline_info=pipeline.pipeline_info,
+            pipeline_runtime_spec=pipeline.runtime_spec,
+            executor_spec=runner_utils.extract_executor_spec(deployment, node_id),
+            custom_driver_spec=runner_utils.extract_custom_driver_spec(
+                deployment, node_id
+            ),
+        ).launch()
+        if info is None or info.execution_id is None:
+            raise DistillError(
+                "its inputs are not there. Run again with --set pipeline.cache=false."
+            )
+        self.executions[node_id] = info.execution_id
+        with tfx_metadata.Metadata(connection) as handle:
+            return metadata.was_cached(handle.store, info.execution_id)
+
+
+def _explained(node_id: str, error: BaseException) -> DistillError:
+    """The failure of a node in a sentence."""
+    chain = list(causes(error))
+    outcome = _UNCLEAR if node_id == _PUSHER else "Nothing was pushed."
+    for cause in chain:
+        if isinstance(cause, Interrupted):
+            return (
+                Interrupted(f"{node_id}: {_UNCLEAR}") if node_id == _PUSHER else cause
+            )
+    for cause in chain:
+        if isinstance(cause, DistillError):
+            return NodeFailed(f"{node_id}: {cause}")
+    for cause in chain:
+        is_full = isinstance(cause, OSError) and cause.errno in (
+            errno.ENOSPC,
+            errno.EDQUOT,
+        )
+        if is_full or "No space left on device" in str(cause):
+            return NodeFailed(
+                f"{node_id}: no space left on the disk. Free some, or set pipeline.root "
+                f"to a folder on another disk. {outcome}"
+            )
+    text = str(error).strip().split("\n")[0] or "no message"
+    return NodeFailed(
+        f"{node_id} failed: {type(error).__name__}: {text}. Its log has the rest. "
+        f"{outcome}"
+    )
+
+
+@contextlib.contextmanager
+def _signals_as_errors() -> Iterator[None]:
+    """Turns Ctrl-C and termination into an error that TFX cleans up after.
+
+    TFX removes a node's half-written output for every `Exception`;
+    `KeyboardInterrupt` is none.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(signum: int, frame: Any) -> None:
+        # A second signal ends the process at once.
+        signal.signal(signum, signal.SIG_DFL)
+        raise Interrupted(
+            f"Stopped by {signal.Signals(signum).name}. Nothing was pushed; the same "
+            "command goes on after the last finished step."
+        )
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, interrupt) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _finish(
+    config: PipelineConfig,
+    connection: Any,
+    run_dir: pathlib.Path,
+    failure: Mapping[str, str] | None = None,
+) -> None:
+    """Leaves no execution running and the run described, however it ended."""
+    with tfx_metadata.Metadata(connection) as handle:
+        metadata.fail_unfinished(handle.store, config.pipeline_name)
+        metadata.describe_run(
+            handle.store,
+            run_dir.name,
+            {
+                "config": config.to_yaml(),
+                "tfx_distill_version": VERSION,
+                **(failure or {}),
+            },
+        )

@@ -1,0 +1,236 @@
+"""What a person sees of a run: the step, how far it is, and the result."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.panel import Panel
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from tfx_distill.pipeline.inspection import render
+from tfx_distill.pipeline.runners.local.results import (
+    ModelResult,
+    NodeResult,
+    RunResult,
+)
+from tfx_distill.trainer import progress as training_progress
+from tfx_distill.trainer.config.servability_config import BATCH_SIZES
+
+
+class RunDisplay:
+    """Shows nodes as they run: a live bar in a terminal, lines elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = console.is_terminal
+        self._bars = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[detail]}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+        self._bar: TaskID | None = None
+        self._label = ""
+        self._shown_detail = ""
+        self._started = time.monotonic()
+
+    def __enter__(self) -> RunDisplay:
+        if self._live:
+            self._bars.start()
+        training_progress.listen(self.progressed)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        training_progress.listen(None)
+        self._remove_bar()
+        if self._live:
+            self._bars.stop()
+
+    def doing(self, what: str) -> None:
+        """Says what is done outside of any node."""
+        self._remove_bar()
+        if self._live:
+            self._bar = self._bars.add_task(escape(what), total=None, detail="")
+        else:
+            self._print(what)
+
+    def node_started(self, node_id: str, index: int, total: int) -> None:
+        self._label = f"[{index + 1:>{len(str(total))}}/{total}] {node_id}"
+        self._shown_detail = ""
+        self._remove_bar()
+        if self._live:
+            self._bar = self._bars.add_task(escape(self._label), total=None, detail="")
+        else:
+            self._print(f"{self._label} ...")
+
+    def node_finished(self, node_id: str, result: NodeResult) -> None:
+        self._remove_bar()
+        how = "from cache" if result.cached else f"{result.seconds:.1f} s"
+        self._print(f"{self._label:<30} {how:>10}")
+
+    def progressed(self, progress: training_progress.Progress) -> None:
+        values = "  ".join(
+            f"{name} {value:.4f}" for name, value in progress.metrics.items()
+        )
+        if self._live and self._bar is not None:
+            detail = f"{progress.detail}  {values}".strip()
+            self._bars.update(
+                self._bar,
+                completed=progress.done,
+                total=progress.total,
+                detail=escape(detail),
+            )
+        elif (
+            progress.milestone or "val_accuracy" in progress.metrics
+        ) and progress.detail != self._shown_detail:
+            self._shown_detail = progress.detail
+            self._print(f"    {progress.task}: {progress.detail}  {values}")
+
+    def _remove_bar(self) -> None:
+        if self._bar is not None:
+            self._bars.remove_task(self._bar)
+            self._bar = None
+
+    def _print(self, line: str) -> None:
+        self._console.print(Text(line), soft_wrap=True, highlight=False)
+
+
+def notice(text: str) -> Panel:
+    """A panel that nobody can miss."""
+    return Panel(Text(text), title="NOTICE", border_style="bold yellow", box=box.HEAVY)
+
+
+def result_table(result: RunResult) -> Group:
+    """The end of a run: both models, the verdict, and where the student is."""
+    table = Table(
+        title=f"{escape(result.dataset)} {escape(result.dataset_version)}, "
+        f"{result.num_test_examples:,} test images",
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+    )
+    table.add_column("")
+    table.add_column("teacher", justify="right")
+    table.add_column("student", justify="right")
+    models = result.teacher, result.student
+    table.add_row("accuracy on test", *map(_accuracy, models))
+    table.add_row("parameters", *(_count(model.parameters) for model in models))
+    table.add_row("size on disk", *(_size(model.bytes) for model in models))
+    for size in BATCH_SIZES:
+        images = "1 image" if size == 1 else f"{size} images"
+        latencies = [_latency(model, size) for model in models]
+        if any(latencies):
+            table.add_row(f"latency of {images}", *latencies)
+    agreement = "?" if result.agreement is None else f"{result.agreement:.4f}"
+    table.add_row("agreement with the teacher", "", agreement)
+    if "low" in result.paired:
+        table.add_row(
+            "difference to the teacher", "", _signed(result.paired["difference"])
+        )
+        table.add_row("  surely above (95 %)", "", f"{result.paired['low']:+.4f}")
+    tables = [table, _lite_table(result)] if result.lite else [table]
+    return Group(*tables, *_verdict_lines(result))
+
+
+def _lite_table(result: RunResult) -> Table:
+    """The student's LiteRT files beside the student."""
+    table = Table(title="LiteRT", box=box.SIMPLE_HEAD, title_justify="left")
+    table.add_column("")
+    for column in (
+        "accuracy on test",
+        "difference\nto the student",
+        "size",
+        "ms per image\n(1 thread)",
+    ):
+        table.add_column(column, justify="right")
+    for lite in result.lite:
+        student = result.student.accuracy
+        difference = "?"
+        if student is not None:
+            difference = _signed(lite.accuracy - student)
+        accuracy, latency = f"{lite.accuracy:.4f}", f"{lite.latency_ms:.3g}"
+        table.add_row(lite.flavour, accuracy, difference, _size(lite.bytes), latency)
+    return table
+
+
+def _verdict_lines(result: RunResult) -> list[RenderableType]:
+    lines: list[RenderableType] = []
+    if result.blessed:
+        lines.append(Text("Student blessed.", style="bold green"))
+    else:
+        lines.append(Text("Student NOT blessed. Nothing was pushed.", style="bold red"))
+        lines += [render.indented(reason) for reason in result.reasons]
+    if result.comparison:
+        lines.append(Text(result.comparison["conclusion"], overflow="fold"))
+    if result.served:
+        lines.append(Text(_served(result.served), overflow="fold"))
+    if result.pushed:
+        lines.append(Text(f"Pushed to {result.pushed}", overflow="fold"))
+        if result.newest != result.pushed:
+            lines.append(
+                Text(
+                    f"That was before; servers take the newest version, {result.newest}. "
+                    "To bring this one back: distill rollback "
+                    f"{os.path.basename(result.pushed)} --reason TEXT",
+                    style="bold yellow",
+                    overflow="fold",
+                )
+            )
+    lines.append(Text(f"Run {result.run_dir}", style="dim", overflow="fold"))
+    return lines
+
+
+def _accuracy(model: ModelResult) -> str:
+    return "?" if model.accuracy is None else f"{model.accuracy:.4f}"
+
+
+def _signed(value: float) -> str:
+    # The sum makes -0.0 of a rounding error 0.0.
+    return f"{round(value, 4) + 0.0:+.4f}"
+
+
+def _served(served: Mapping[str, Any]) -> str:
+    """The comparison with what serves now, in a line."""
+    model = f"version {served['version']}" if served["version"] else served["uri"]
+    if served["problem"]:
+        return f"Not compared with what served before ({model}): {served['problem']}"
+    return (
+        f"Against what served before ({model}): {_signed(served['difference'])}, "
+        f"surely above {served['low']:+.4f}"
+    )
+
+
+def _count(number: int | None) -> str:
+    return "?" if number is None else f"{number:,}"
+
+
+def _latency(model: ModelResult, size: int) -> str:
+    median = model.latency.get(str(size), {}).get("median_ms")
+    return "" if median is None else f"{median:.3g} ms"
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes / 1000:,.0f} kB"

@@ -1,0 +1,128 @@
+"""Hyperparameters that a run takes from an earlier search, or from a file.
+
+Needs no TensorFlow: a wrong file is refused before anything heavy loads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from tfx_distill.pipeline.config.schema import PipelineConfig
+from tfx_distill.pipeline.mlmd import metadata
+from tfx_distill.trainer.errors import ConfigError, DistillError
+from tfx_distill.trainer.tuning import hyperparameters
+
+# As TFX's Tuner, and ours, name it.
+FILE_NAME = "best_hyperparameters.txt"
+_TYPE_NAME = "HyperParameters"
+_SECTIONS = ("student", "distillation")
+
+
+def check(config: PipelineConfig) -> None:
+    """Refuses a file that cannot be used; an artifact is looked at by `folder`.
+
+    Raises:
+        ConfigError: In one line.
+    """
+    if isinstance(config.hyperparameters, str):
+        _values(config, config.hyperparameters)
+
+
+def folder(config: PipelineConfig) -> str | None:
+    """The folder that holds `config.hyperparameters` alone, as TFX's Tuner writes it.
+
+    A file is copied into a folder named by its content, in the pipeline's own
+    folder: equal values are the same artifact, and later steps come from the cache.
+
+    Raises:
+        DistillError: If the artifact is not there or is another one.
+    """
+    given = config.hyperparameters
+    if given is None:
+        return None
+    if isinstance(given, int):
+        return _artifact_folder(config, given)
+    text = json.dumps({"space": [], "values": _values(config, given)}, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    target = config.pipeline_dir / "hyperparameters" / digest
+    target.mkdir(parents=True, exist_ok=True)
+    (target / FILE_NAME).write_text(text, encoding="utf-8")
+    return str(target)
+
+
+def _artifact_folder(config: PipelineConfig, artifact_id: int) -> str:
+    where = f"hyperparameters: {artifact_id}"
+    store = metadata.open_store(config)
+    found = store.get_artifacts_by_id([artifact_id])
+    if not found:
+        raise DistillError(
+            f"{where} is no artifact of the pipeline {config.pipeline_name}. "
+            "`distill tune` prints the id of its result; a result of another pipeline "
+            "can be given by its file."
+        )
+    (kind,) = store.get_artifact_types_by_id([found[0].type_id])
+    if kind.name != _TYPE_NAME:
+        raise DistillError(
+            f"{where} is an artifact of type {kind.name}, expected {_TYPE_NAME}. "
+            "`distill tune` prints the id of its result."
+        )
+    file = pathlib.Path(found[0].uri, FILE_NAME)
+    if not file.is_file():
+        raise DistillError(
+            f"{where} has lost its file {file}. Run `distill tune` again."
+        )
+    _values(config, str(file))
+    return str(found[0].uri)
+
+
+def _values(config: PipelineConfig, file: str) -> dict[str, Any]:
+    """The values in a file, which must fit the configuration.
+
+    Args:
+        config: What they are laid over.
+        file: What a tuner wrote, or a YAML mapping of configuration keys.
+    """
+    try:
+        content = yaml.safe_load(pathlib.Path(file).expanduser().read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"hyperparameters: file {file} cannot be read ({error.strerror}). Give a "
+            f"file, or the id of an artifact of type {_TYPE_NAME}."
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        detail = " ".join(str(error).split())
+        raise ConfigError(f"hyperparameters: {file} is not YAML: {detail}") from None
+    if isinstance(content, Mapping) and set(content) == {"space", "values"}:
+        content = content["values"]
+    if not isinstance(content, Mapping) or not content:
+        raise ConfigError(
+            f"hyperparameters: {file} must be a mapping of configuration keys to values, "
+            "such as distillation.temperature: 2."
+        )
+    values = _flat(content)
+    try:
+        student, _ = hyperparameters.apply(values, config.student, config.distillation)
+        hyperparameters.require_views(student, config.views)
+    except ConfigError as error:
+        raise ConfigError(
+            f"hyperparameters: {os.path.basename(file)}: {error}"
+        ) from None
+    return values
+
+
+def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
+    """`{student: {batch_size: 64}}` means `student.batch_size: 64`."""
+    values: dict[str, Any] = {}
+    for key, value in content.items():
+        if key in _SECTIONS and isinstance(value, Mapping):
+            values |= {f"{key}.{name}": item for name, item in value.items()}
+        else:
+            values[str(key)] = value
+    return values

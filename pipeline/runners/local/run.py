@@ -1,0 +1,170 @@
+"""The command `distill run`: prepares the data, runs the DAG, shows the result."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from tfx_distill.pipeline import console
+from tfx_distill.pipeline.config.schema import PipelineConfig
+from tfx_distill.pipeline.mlmd import metadata
+from tfx_distill.pipeline.runners.local import fixed_hyperparameters, run_folders
+from tfx_distill.trainer.errors import DistillError, Interrupted
+
+logger = logging.getLogger(__name__)
+
+PUSHED = 0
+NOT_BLESSED = 3
+
+
+class Result(Protocol):
+    """What a command achieved."""
+
+    def to_json(self) -> str: ...
+
+
+R = TypeVar("R", bound=Result)
+
+
+def execute(
+    config: PipelineConfig,
+    file: str | os.PathLike[str] | None,
+    overrides: Sequence[str],
+    *,
+    as_json: bool,
+) -> int:
+    """Runs the pipeline on this machine.
+
+    Args:
+        config: What to run.
+        file: What `config` was loaded from; read again for a substitute.
+        overrides: As `file`.
+        as_json: Print the result as one JSON object instead of a table.
+
+    Returns:
+        Exit status: 0 pushed, 3 not blessed.
+
+    Raises:
+        DistillError: If the run fails.
+    """
+
+    def work(config: PipelineConfig, shown: Any, run_dir: pathlib.Path) -> Any:
+        from tfx_distill.components.evaluator import margin_check
+        from tfx_distill.components.tfds_example_gen import (
+            dataset_contents,
+            dataset_source,
+        )
+        from tfx_distill.pipeline.runners.local import dag_runner
+
+        # The gate itself asks again, of what it reads; here nothing is trained yet.
+        builder = dataset_source.prepare(config.data)
+        num_examples = dataset_contents.num_test_examples(builder, config.data)
+        margin_check.require_resolvable(config.gate, num_examples)
+        return dag_runner.run(config, shown, run_dir)
+
+    def table(result: Any) -> Any:
+        from tfx_distill.pipeline.runners.local import display
+
+        return display.result_table(result)
+
+    result = perform(
+        config, file, overrides, work, None if as_json else table, "result.json"
+    )
+    return PUSHED if result.pushed else NOT_BLESSED
+
+
+def perform(
+    config: PipelineConfig,
+    file: str | os.PathLike[str] | None,
+    overrides: Sequence[str],
+    work: Callable[[PipelineConfig, Any, pathlib.Path], R],
+    table: Callable[[R], Any] | None,
+    result_name: str,
+) -> R:
+    """Prepares the data, does the work in a run folder, keeps and prints the result.
+
+    Args:
+        config: As in `execute`.
+        file: As in `execute`.
+        overrides: As in `execute`.
+        work: Takes the configuration to run, who is told of nodes, and the folder.
+        table: What is printed of the result; None: its JSON.
+        result_name: File in the run folder that keeps the result.
+
+    Raises:
+        DistillError: If the work fails.
+    """
+    metadata.connection_config(config)
+    fixed_hyperparameters.check(config)
+    log = run_folders.new_log(config)
+    with console.quiet(log) as terminal:
+        terminal.err.print(f"Loading TensorFlow Extended (log: {log})", soft_wrap=True)
+        from tfx_distill.pipeline.runners.local import dataset_fallback, display
+
+        with display.RunDisplay(terminal.err) as shown:
+            shown.doing(f"Preparing {config.data.dataset}")
+            config, notice = dataset_fallback.available(config, file, overrides)
+            if notice:
+                terminal.err.print(display.notice(notice))
+            run_dir = run_folders.make_run_dir(config)
+            try:
+                result = work(config, shown, run_dir)
+            except Interrupted:
+                raise
+            except Exception:
+                _report_failure(config, run_dir, terminal)
+                raise
+        (run_dir / result_name).write_text(result.to_json(), encoding="utf-8")
+        if table is None:
+            terminal.out.print_json(result.to_json(), indent=2)
+        else:
+            terminal.out.print(table(result))
+        _report(config, run_dir, terminal)
+    return result
+
+
+def _report(
+    config: PipelineConfig, run_dir: pathlib.Path, terminal: console.Terminal
+) -> None:
+    """Writes the report of a run that has ended well.
+
+    What was pushed stays pushed: a report that cannot be written is said loudly, and
+    changes nothing else.
+    """
+    from tfx_distill.pipeline.runners.local import display
+
+    try:
+        _tell_report(config, run_dir, terminal)
+    except Exception as error:
+        logger.exception("The report could not be written")
+        text = str(error) or type(error).__name__
+        terminal.err.print(
+            display.notice(
+                f"The run's report could not be written: {text} The run itself is as "
+                "it is said here; `distill report` tries again."
+            )
+        )
+
+
+def _report_failure(
+    config: PipelineConfig, run_dir: pathlib.Path, terminal: console.Terminal
+) -> None:
+    """Writes what there is of a failed run; what it failed of is said in any case."""
+    try:
+        _tell_report(config, run_dir, terminal)
+    except DistillError:  # a run that never began
+        pass
+    except Exception:
+        logger.exception("The report of the failed run could not be written")
+
+
+def _tell_report(
+    config: PipelineConfig, run_dir: pathlib.Path, terminal: console.Terminal
+) -> None:
+    from tfx_distill.pipeline.report import writer
+
+    path = writer.write_run(config, run_dir.name)
+    terminal.err.print(f"Report {path}", soft_wrap=True, highlight=False, markup=False)

@@ -1,0 +1,166 @@
+"""The command `distill tune`: runs the DAG up to the search, ranks its trials."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from tfx_distill.pipeline.config.loader import load_config
+from tfx_distill.pipeline.config.schema import PipelineConfig
+from tfx_distill.pipeline.mlmd import metadata
+from tfx_distill.pipeline.runners.local import run
+from tfx_distill.pipeline.runners.local.fixed_hyperparameters import FILE_NAME
+from tfx_distill.trainer.tuning import trials
+from tfx_distill.trainer.tuning.trials import Trial, Trials
+
+NODE_ID = "DistillationTuner"
+# Of those over the budget; the file has them all.
+_MAX_SHOWN = 3
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TuningResult:
+    """What a person wants to know at the end of a search.
+
+    Attributes:
+        dataset: TFDS name of the data that the search really used.
+        hyperparameters: Id of the artifact that holds the best values.
+        file: The file in it.
+        trials_file: The file with all trials.
+        cached: Whether the search comes from the cache.
+        freeze: The command that runs the pipeline with the best values.
+        ranking: All trials, the best first.
+        run_dir: Folder with the resolved configuration and this result.
+    """
+
+    dataset: str
+    hyperparameters: int
+    file: str
+    trials_file: str
+    cached: bool
+    freeze: str
+    ranking: tuple[Trial, ...]
+    run_dir: str
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=2)
+
+
+def execute(
+    config: PipelineConfig,
+    file: str | os.PathLike[str] | None,
+    overrides: Sequence[str],
+    *,
+    as_json: bool,
+) -> int:
+    """Searches hyperparameters on this machine; see `run.execute`.
+
+    Raises:
+        DistillError: If the search, or what comes before it, fails.
+    """
+
+    def work(config: PipelineConfig, shown: Any, run_dir: pathlib.Path) -> TuningResult:
+        from tfx_distill.pipeline.runners.local import dag_runner
+
+        ran = dag_runner.run_nodes(config, shown, run_dir, until=NODE_ID)
+        command = _freeze_command(file, overrides)
+        return _collect(config, ran, command, run_dir)
+
+    shown = None if as_json else _report
+    run.perform(config, file, overrides, work, shown, "tuning.json")
+    return 0
+
+
+def _collect(
+    config: PipelineConfig, ran: Any, freeze: str, run_dir: pathlib.Path
+) -> TuningResult:
+    store = metadata.open_store(config)
+    outputs = metadata.outputs(store, ran.executions[NODE_ID])
+    (best,), (results,) = outputs["best_hyperparameters"], outputs["tuner_results"]
+    return TuningResult(
+        dataset=config.data.dataset,
+        hyperparameters=best.id,
+        file=os.path.join(best.uri, FILE_NAME),
+        trials_file=os.path.join(results.uri, trials.FILE_NAME),
+        cached=ran.results[NODE_ID].cached,
+        freeze=f"{freeze} --set hyperparameters={best.id}",
+        ranking=tuple(Trials.load(results.uri).ranking()),
+        run_dir=str(run_dir),
+    )
+
+
+def _freeze_command(
+    file: str | os.PathLike[str] | None, overrides: Sequence[str]
+) -> str:
+    """`distill run` with all that was given, but without the search."""
+    kept = [text for text in overrides if not text.strip().startswith("tuning")]
+    if load_config(file, kept).tuning is not None:
+        kept.append("tuning=null")
+    words = ["distill", "run"]
+    if file is not None:
+        words += ["--config", str(file)]
+    for text in kept:
+        words += ["--set", text]
+    return shlex.join(words)
+
+
+def _report(result: TuningResult) -> Group:
+    table = Table(
+        title=f"Trials on {result.dataset}, by accuracy on its eval split",
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        # Narrow gaps: the values need the room.
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    for name in ("rank", "trial", "accuracy", "parameters", "epochs", "seconds"):
+        table.add_column(name, justify="right")
+    table.add_column("values", overflow="fold")
+    hidden = 0
+    for rank, trial in enumerate(result.ranking, 1):
+        hidden += trial.status == trials.OVER_BUDGET
+        if hidden <= _MAX_SHOWN:
+            table.add_row(*map(Text, _row(rank, trial)))
+    lines = [
+        f"Run with the best: {result.freeze}",
+        f"In another pipeline: --set hyperparameters={shlex.quote(result.file)}",
+        f"All trials: {result.trials_file}",
+    ]
+    if hidden > _MAX_SHOWN:
+        lines.insert(0, f"{hidden - _MAX_SHOWN} more students were over the budget.")
+    if result.cached:
+        lines.insert(0, "This search comes from the cache.")
+    return Group(table, *(Text(line, overflow="fold") for line in lines))
+
+
+def _row(rank: int, trial: Trial) -> list[str]:
+    values = " ".join(
+        f"{_short_key(key)}={_short(value)}" for key, value in trial.values.items()
+    )
+    size = "?" if trial.parameters is None else f"{trial.parameters:,}"
+    if trial.objective is None:
+        return ["", trial.id, trial.status, size, "", "", f"{trial.reason}: {values}"]
+    accuracy, seconds = f"{trial.objective:.4f}", f"{trial.seconds:.1f}"
+    return [str(rank), trial.id, accuracy, size, str(trial.epochs), seconds, values]
+
+
+def _short_key(key: str) -> str:
+    """Without its section, which leaves room for the value."""
+    for prefix in ("student.options.", "student.", "distillation."):
+        if key.startswith(prefix):
+            return key[len(prefix) :]
+    return key
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

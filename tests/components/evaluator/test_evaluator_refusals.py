@@ -1,0 +1,179 @@
+"""What makes an evaluation impossible: refused with the reason, or the node fails."""
+
+import dataclasses
+import errno
+import json
+import os
+import pathlib
+import shutil
+
+import digit_models
+import evaluations
+import numpy as np
+import pytest
+import tensorflow as tf
+from evaluations import GATE, PAIRED
+from tfx.components.evaluator import executor as tfx_executor
+from tfx.types import standard_artifacts
+
+from tfx_distill.components.evaluator.verdict import Verdict
+from tfx_distill.trainer.data.data_spec import DataSpec
+from tfx_distill.trainer.errors import ConfigError, Interrupted
+from tfx_distill.trainer.models import architectures
+
+
+@pytest.fixture
+def refusal(examples, student, teacher, tmp_path):
+    """A function that evaluates what is not as it should be; returns the one reason."""
+
+    def run(**changed):
+        given = {"examples": examples, "student": student, "teachers": [teacher]}
+        evaluated = evaluations.evaluate(tmp_path, **{**given, **changed})
+        assert evaluated.files == ["NOT_BLESSED"]
+        assert evaluated.blessing.get_int_custom_property("blessed") == 0
+        (reason,) = evaluated.verdict.reasons
+        assert evaluated.blessing.get_string_custom_property("reason") == reason[:1000]
+        return reason
+
+    return run
+
+
+@pytest.fixture
+def damaged(tmp_path):
+    """A function that copies a Model artifact; returns it and its SavedModel."""
+
+    def copy(model):
+        artifact = standard_artifacts.Model()
+        artifact.uri = str(tmp_path / "damaged")
+        shutil.copytree(model.uri, artifact.uri)
+        return artifact, pathlib.Path(digit_models.serving_path(artifact))
+
+    return copy
+
+
+def _as_model(model, examples, folder, **changed):
+    spec = dataclasses.replace(DataSpec.load(examples.uri), **changed)
+    return digit_models.artifact(model, spec, "teacher", folder)
+
+
+def test_no_teacher(refusal):
+    reason = refusal(teachers=[])
+    assert reason == "there is no teacher to compare the student with"
+
+
+@pytest.mark.parametrize("role", ["student", "teacher"])
+def test_weights_that_are_not_finite(refusal, student_model, examples, tmp_path, role):
+    broken = digit_models.with_last_layer(student_model, lambda w: w * np.nan)
+    model = _as_model(broken, examples, tmp_path / "broken")
+    reason = refusal(**({role: model} if role == "student" else {"teachers": [model]}))
+    assert f"the {role}'s answers to 360 of 360 images are not finite" in reason
+
+
+def test_a_teacher_of_other_classes(refusal, student_model, examples, tmp_path):
+    names = tuple("abcdefghij")
+    model = _as_model(student_model, examples, tmp_path / "t", class_names=names)
+    assert "the teacher has the classes ('a'," in refusal(teachers=[model])
+
+
+def test_a_teacher_of_other_images(refusal, examples, tmp_path):
+    model = architectures.build(
+        "tfx_distill.trainer.models.architectures.student", (32, 32, 3), 10
+    )
+    other = _as_model(model, examples, tmp_path / "t", image_shape=(32, 32, 3))
+    reason = refusal(teachers=[other])
+    assert (
+        "the teacher takes images of shape (32, 32, 3), data set digits has" in reason
+    )
+
+
+def test_a_truncated_saved_model(refusal, student, damaged):
+    broken, folder = damaged(student)
+    graph = folder / "saved_model.pb"
+    graph.write_bytes(graph.read_bytes()[:1000])
+    assert "No loadable model in" in refusal(student=broken)
+
+
+def test_a_model_without_its_signature(refusal, damaged, teacher):
+    broken, folder = damaged(teacher)
+    shutil.rmtree(folder)
+    tf.saved_model.save(tf.Module(), str(folder))
+    assert "expected predict_images from images to logits" in refusal(teachers=[broken])
+
+
+def test_signatures_that_do_not_agree(refusal, student_model, examples, tmp_path):
+    from tfx_distill.trainer.export import saved_model
+
+    model = _as_model(student_model, examples, tmp_path / "swapped")
+    serving = saved_model._Serving(student_model, DataSpec.load(examples.uri))
+    bad = digit_models.with_last_layer(student_model, digit_models.never_five)
+    other = saved_model._Serving(bad, DataSpec.load(examples.uri))
+    holder = tf.Module()
+    holder.parts = [serving, other]
+    signatures = {"serving_default": serving.serve, "predict_images": other.predict}
+    folder = digit_models.serving_path(model)
+    tf.saved_model.save(holder, folder, signatures=signatures)
+    reason = refusal(student=model)
+    assert "its signatures do not agree" in reason
+
+
+def test_an_empty_split(refusal, examples, tmp_path):
+    artifact = standard_artifacts.Examples()
+    artifact.copy_from(examples)
+    artifact.uri = str(tmp_path / "empty")
+    os.makedirs(artifact.uri)
+    spec = DataSpec.load(examples.uri)
+    sizes = {**spec.num_examples, "test": 0}
+    dataclasses.replace(spec, num_examples=sizes).save(artifact.uri)
+    assert refusal(examples=artifact) == "the split test is empty"
+
+
+def test_a_metric_that_is_missing(refusal, monkeypatch):
+    names = {"sparse_categorical_accuracy": "accuracy", "example_count": "num_examples"}
+    monkeypatch.setattr(
+        "tfx_distill.components.evaluator.gate_decision._METRICS", names
+    )
+    gate = dataclasses.replace(PAIRED, min_agreement=0.0)
+    reason = refusal(gate=gate)
+    assert reason == "gate.min_agreement: no value overall, must be at least 0.0000"
+
+
+def test_an_evaluation_that_a_model_crashes(refusal, monkeypatch):
+    def crash(*_):
+        raise RuntimeError(
+            "Traceback (most recent call last):\nKeyError: 'probabilities'"
+        )
+
+    monkeypatch.setattr(tfx_executor.Executor, "Do", crash)
+    reason = refusal()
+    assert reason.startswith("the evaluation failed: RuntimeError: KeyError: 'probab")
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "full"), Interrupted("stop"), MemoryError()]
+)
+def test_the_machines_failures_fail_the_node(
+    examples, student, teacher, tmp_path, monkeypatch, error
+):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(tfx_executor.Executor, "Do", fail)
+    with pytest.raises(type(error)):
+        evaluations.evaluate(tmp_path, examples, student, [teacher])
+    assert os.listdir(tmp_path / "blessing") == []
+
+
+def test_a_margin_that_cannot_be_resolved_fails_before_anything_is_evaluated(
+    examples, student, teacher, tmp_path
+):
+    gate = dataclasses.replace(GATE, margin=0.005)
+    with pytest.raises(ConfigError, match="It needs 725 images"):
+        evaluations.evaluate(tmp_path, examples, student, [teacher], gate)
+    assert os.listdir(tmp_path / "evaluation") == []
+
+
+def test_a_verdict_without_newer_fields_is_still_read(tmp_path):
+    old = {"blessed": False, "reasons": ["no"], "checks": [], "split": "test"}
+    (tmp_path / "verdict.json").write_text(json.dumps(old))
+    verdict = Verdict.load(str(tmp_path))
+    assert (verdict.paired, verdict.served) == ({}, None)

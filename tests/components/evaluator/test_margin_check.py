@@ -1,0 +1,44 @@
+"""Margins that the test split can never resolve."""
+
+import dataclasses
+
+import pytest
+
+from tfx_distill.components.evaluator import margin_check
+from tfx_distill.trainer.config.gate_config import GateConfig
+from tfx_distill.trainer.errors import ConfigError
+
+GATE = GateConfig()
+
+
+def test_a_margin_that_the_split_resolves_is_taken():
+    margin_check.require_resolvable(GATE, 10_000, {"3": 892, "4": 1135})
+
+
+def test_a_margin_that_it_cannot_resolve_is_refused_with_the_images_it_needs():
+    with pytest.raises(ConfigError) as error:
+        margin_check.require_resolvable(GATE, 360)
+    assert str(error.value).startswith(
+        "gate.margin is 0.005, and the test split has 360"
+    )
+    assert "It needs 725 images; take more, or 0.011 or wider." in str(error.value)
+
+
+def test_a_margin_of_classes_is_held_against_each_class():
+    with pytest.raises(
+        ConfigError, match=r"gate.class_margin .* 100 images of class b"
+    ):
+        margin_check.require_resolvable(GATE, 10_000, {"a": 150, "b": 100})
+
+
+@pytest.mark.parametrize("sizes", [{"a": 150, "b": 99}, {"a": 150, "b": 0}])
+def test_a_class_below_its_minimum_is_left_to_the_verdict(sizes):
+    margin_check.require_resolvable(GATE, 10_000, sizes)
+
+
+def test_an_empty_split_is_left_to_the_verdict():
+    margin_check.require_resolvable(GATE, 0)
+
+
+def test_the_margin_it_proposes_is_taken():
+    margin_check.require_resolvable(dataclasses.replace(GATE, margin=0.011), 360)

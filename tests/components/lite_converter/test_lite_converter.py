@@ -1,0 +1,71 @@
+"""The component's executor: opens the files that it wrote, and what it says of them."""
+
+import os
+
+import digit_models
+import numpy as np
+import pytest
+
+from tfx_distill.components.artifact_types import LiteModels
+from tfx_distill.components.lite_converter.executor import Executor
+from tfx_distill.trainer.config.lite_config import LiteConfig
+from tfx_distill.trainer.data import example_reader
+from tfx_distill.trainer.data.data_spec import DataSpec
+from tfx_distill.trainer.evaluation import lite_scores
+from tfx_distill.trainer.export import lite, saved_model
+
+
+@pytest.fixture(scope="module")
+def convert(examples, teacher, tmp_path_factory):
+    """A function that converts a model with the real executor."""
+
+    def run(config=LiteConfig()):  # noqa: B008, sections are frozen
+        artifact = LiteModels()
+        artifact.uri = str(tmp_path_factory.mktemp("lite") / "models")
+        inputs = {"model": [teacher], "examples": [examples]}
+        outputs = {"lite_models": [artifact]}
+        Executor().Do(inputs, outputs, {"lite": config.to_json()})
+        return artifact
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def converted(convert):
+    return convert()
+
+
+@pytest.fixture(scope="module")
+def test_split(examples):
+    spec = DataSpec.load(examples.uri)
+    return example_reader.load_split(
+        example_reader.split_files(examples.uri, "test"), "test", spec
+    )
+
+
+@pytest.mark.parametrize("flavour", ["float32", "int8"])
+def test_a_file_has_the_accuracy_that_its_score_says(flavour, converted, test_split):
+    path = lite_scores.file_path(converted.uri, flavour)
+    with open(path, "rb") as file:
+        classes = lite.LitePredictor(file.read()).predict(test_split.images)["class"]
+    score = lite_scores.load(converted.uri)[flavour]
+    assert score.accuracy == np.mean(classes == test_split.labels)
+    assert score.bytes == os.path.getsize(path)
+    assert score.latency_ms > 0
+    accuracy = converted.get_float_custom_property(f"{flavour}_accuracy")
+    assert accuracy == score.accuracy
+
+
+def test_the_files_agree_with_the_saved_model(converted, teacher, test_split):
+    scores = lite_scores.load(converted.uri)
+    assert (scores["float32"].agreement, scores["int8"].input.dtype) == (1.0, "uint8")
+    assert scores["int8"].agreement > 0.98
+    predictor = saved_model.Predictor(digit_models.serving_path(teacher))
+    classes = predictor.predict(test_split.images)["class"]
+    assert scores["float32"].accuracy == np.mean(classes == test_split.labels)
+
+
+def test_only_the_flavours_that_are_asked_for_are_made(convert):
+    folder = convert(LiteConfig(flavours=("int8",), calibration_examples=16)).uri
+    assert sorted(os.listdir(folder)) == ["int8.tflite", "scores.json"]
+    assert list(lite_scores.load(folder)) == ["int8"]

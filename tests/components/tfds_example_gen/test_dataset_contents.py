@@ -1,0 +1,128 @@
+"""What a data set holds: its features, splits and fingerprint."""
+
+import dataclasses
+import json
+import shutil
+
+import pytest
+import tensorflow_datasets as tfds
+
+from tfx_distill.components.tfds_example_gen import dataset_contents, dataset_source
+from tfx_distill.trainer.config.data_config import DataConfig, SplitsConfig
+from tfx_distill.trainer.errors import DataError
+
+
+@pytest.fixture(scope="module")
+def builder(digits):
+    return dataset_source.prepare(digits)
+
+
+def _unprepared(name, tmp_path):
+    return dataset_source.open_builder(DataConfig(dataset=name, data_dir=str(tmp_path)))
+
+
+def test_spec_of_digits(builder, digits):
+    spec = dataset_contents.data_spec(builder, digits, "abc")
+    assert json.loads(spec.to_json()) == {
+        "dataset": "digits",
+        "version": "1.0.0",
+        "image_shape": [28, 28, 1],
+        "class_names": [str(digit) for digit in range(10)],
+        "num_examples": {"train": 1293, "eval": 144, "test": 360},
+        "resize": False,
+        "fingerprint": "abc",
+    }
+
+
+def test_configuration_is_part_of_the_name(tmp_path):
+    builder = _unprepared("emnist/letters", tmp_path)
+    assert dataset_contents.full_name(builder) == "emnist/letters"
+
+
+@pytest.mark.parametrize("side", [28, 32])
+def test_another_shape_than_the_data_sets_asks_for_resizing(builder, digits, side):
+    data = dataclasses.replace(digits, image_shape=(side, side, 1))
+    spec = dataset_contents.data_spec(builder, data)
+    assert (spec.image_shape, spec.resize) == ((side, side, 1), side != 28)
+
+
+def test_other_channels_are_refused(builder, digits):
+    data = dataclasses.replace(digits, image_shape=(28, 28, 3))
+    with pytest.raises(DataError, match=r"image_shape has 3 channels, .* have 1"):
+        dataset_contents.data_spec(builder, data)
+
+
+def test_images_of_various_sizes_need_a_shape(tmp_path):
+    data = DataConfig(dataset="tf_flowers", data_dir=str(tmp_path))
+    with pytest.raises(DataError, match=r"various sizes. Set data.image_shape, as \["):
+        dataset_contents.data_spec(dataset_source.open_builder(data), data)
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("iris", r"its features features \(Tensor\), label \(ClassLabel\)"),
+        ("coco_captions", "supervised keys are None"),
+        ("ag_news_subset", r"description \(Text\), label \(ClassLabel\)"),
+    ],
+)
+def test_data_set_without_image_and_label_is_refused(name, complaint, tmp_path):
+    with pytest.raises(DataError, match=complaint):
+        dataset_contents.record_format(_unprepared(name, tmp_path))
+
+
+def test_features_may_have_other_names(tmp_path):
+    found = dataset_contents.record_format(_unprepared("tiny", tmp_path))
+    assert (found.image_key, found.label_key) == ("picture", "kind")
+
+
+@pytest.mark.parametrize("expression", ["trian", "train[:", "train[:200%]", "[5]"])
+def test_wrong_split_expression_lists_the_splits(builder, digits, expression):
+    data = dataclasses.replace(digits, splits=SplitsConfig(eval=expression))
+    with pytest.raises(DataError) as caught:
+        dataset_contents.data_spec(builder, data)
+    assert str(caught.value) == (
+        f"data.splits.eval: {expression!r} is no TFDS split expression, or "
+        "reaches beyond the split. Data set digits has train (1437 records), "
+        "test (360 records); write as train[:90%]."
+    )
+
+
+def test_empty_split_is_refused(builder, digits):
+    data = dataclasses.replace(digits, splits=SplitsConfig(test="test[5:5]"))
+    with pytest.raises(DataError, match=r"test: 'test\[5:5\]' selects no record"):
+        dataset_contents.data_spec(builder, data)
+
+
+def test_split_may_come_from_several_parts(builder, digits):
+    splits = SplitsConfig(train="train[-3:]+test[:2]")
+    data = dataclasses.replace(digits, splits=splits)
+    (shard,) = (s for s in dataset_contents.shards(builder, data) if s.split == "train")
+    assert [(piece.skip, piece.take) for piece in shard.pieces] == [(1434, 3), (0, 2)]
+
+
+def test_fingerprint_is_the_same_elsewhere(builder, digits, tmp_path):
+    shutil.copytree(digits.data_dir, tmp_path / "moved")
+    moved = dataclasses.replace(digits, data_dir=str(tmp_path / "moved"))
+    assert dataset_contents.fingerprint(
+        dataset_source.prepare(moved)
+    ) == dataset_contents.fingerprint(builder)
+
+
+def test_fingerprint_changes_with_one_record(builder, damaged):
+    data = damaged("train", lambda records: records.__setitem__(0, records[1]))
+    changed = dataset_contents.fingerprint(dataset_source.prepare(data))
+    assert changed != dataset_contents.fingerprint(builder)
+
+
+def test_fingerprint_of_a_broken_file_is_a_fingerprint(digits, damaged):
+    data = damaged("train", lambda records: records.__setitem__(0, b"\xff"))
+    assert len(dataset_contents.fingerprint(dataset_source.prepare(data))) == 64
+
+
+def test_files_of_another_format_are_refused(digits, tmp_path):
+    data = dataclasses.replace(digits, data_dir=str(tmp_path))
+    builder = dataset_source.open_builder(data)
+    builder.info.set_file_format(tfds.core.FileFormat.ARRAY_RECORD, override=True)
+    with pytest.raises(DataError, match="array_record files, expected tfrecord"):
+        dataset_contents.record_format(builder)

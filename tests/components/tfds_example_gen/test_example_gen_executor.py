@@ -1,0 +1,156 @@
+"""ExampleGen's executor, by what it writes."""
+
+import json
+import pathlib
+
+import example_data
+import pytest
+import tensorflow as tf
+
+from tfx_distill.components.tfds_example_gen import dataset_contents, dataset_source
+from tfx_distill.trainer.data import example_reader as trainer_data
+from tfx_distill.trainer.data.data_spec import DataSpec
+from tfx_distill.trainer.errors import DataError
+
+TWO_WORKERS = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
+
+
+def _written(artifact, split):
+    return example_data.raw_records(*trainer_data.split_files(artifact.uri, split))
+
+
+def _parsed(records):
+    return [tf.train.Example.FromString(record) for record in records]
+
+
+def _bytes_by_name(folder):
+    root = pathlib.Path(folder)
+    return {
+        str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()
+    }
+
+
+@pytest.mark.parametrize(
+    ("split", "tfds_split", "part"),
+    [
+        ("train", "train", slice(0, 1293)),
+        ("eval", "train", slice(1293, None)),
+        ("test", "test", slice(None)),
+    ],
+)
+def test_records_are_the_data_sets_in_its_order(
+    digits, examples, split, tfds_split, part
+):
+    paths = dataset_source.prepare(digits).info.splits[tfds_split].filepaths
+    expected = _parsed(example_data.raw_records(*paths))[part]
+    assert _parsed(_written(examples, split)) == expected
+
+
+def test_features_are_exactly_image_and_label(tmp_path):
+    data = example_data.tiny_config(tmp_path)
+    written = _parsed(_written(example_data.generate(data, tmp_path / "out"), "test"))
+    assert {tuple(sorted(e.features.feature)) for e in written} == {("image", "label")}
+
+
+def test_files_lie_as_those_of_tfx(examples):
+    assert set(_bytes_by_name(examples.uri)) == {
+        "Split-train/data_tfrecord-00000-of-00001.gz",
+        "Split-eval/data_tfrecord-00000-of-00001.gz",
+        "Split-test/data_tfrecord-00000-of-00001.gz",
+        "data_spec.json",
+    }
+
+
+def test_large_splits_become_several_files_in_order(
+    digits, examples, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(dataset_contents, "_MAX_SHARD_RECORDS", 500)
+    artifact = example_data.generate(digits, tmp_path)
+    assert len(trainer_data.split_files(artifact.uri, "train")) == 3
+    assert _written(artifact, "train") == _written(examples, "train")
+
+
+def test_two_runs_write_the_same_bytes(digits, examples, tmp_path):
+    again = example_data.generate(digits, tmp_path)
+    assert _bytes_by_name(again.uri) == _bytes_by_name(examples.uri)
+
+
+def test_metadata_say_what_the_examples_are(digits, examples):
+    custom = examples.mlmd_artifact.custom_properties
+    assert json.loads(examples.split_names) == ["train", "eval", "test"]
+    assert {key: value.string_value for key, value in custom.items()} == {
+        "dataset": "digits",
+        "dataset_version": "1.0.0",
+        "image_shape": "28x28x1",
+        "class_names": json.dumps([str(digit) for digit in range(10)]),
+        "num_examples": '{"train": 1293, "eval": 144, "test": 360}',
+        "data_fingerprint": dataset_contents.fingerprint(
+            dataset_source.prepare(digits)
+        ),
+        "payload_format": "FORMAT_TF_EXAMPLE",
+        "file_format": "tfrecords_gzip",
+    }
+
+
+def test_data_spec_lies_beside_the_splits(digits, examples):
+    expected = dataset_contents.data_spec(dataset_source.prepare(digits), digits)
+    assert DataSpec.load(examples.uri) == expected
+
+
+def test_trainer_reads_what_was_written(examples):
+    files = trainer_data.split_files(examples.uri, "test")
+    split = trainer_data.load_split(files, "test", DataSpec.load(examples.uri))
+    assert split.images.shape == (360, 28, 28, 1)
+
+
+def test_broken_image_is_named_by_data_set_split_and_record(damaged, tmp_path):
+    def break_17(records):
+        records[17] = example_data.example(b"\x89PNG broken", 3)
+
+    with pytest.raises(DataError) as caught:
+        example_data.generate(damaged("test", break_17), tmp_path / "out")
+    assert str(caught.value) == (
+        "Data set digits, split test, record 17: image does not decode (neither PNG "
+        "nor JPEG). Repair or remove it in the data set, then run again."
+    )
+
+
+def test_records_count_from_the_start_of_our_split(damaged, tmp_path):
+    def break_1300(records):
+        records[1300] = example_data.example(example_data.picture(), 10)
+
+    data = damaged("train", break_1300)  # eval begins at 1293
+    with pytest.raises(DataError, match="split eval, record 7: label 10 is outside"):
+        example_data.generate(data, tmp_path / "out")
+
+
+def test_first_of_several_broken_records_is_named(damaged, tmp_path, monkeypatch):
+    monkeypatch.setattr(dataset_contents, "_MAX_SHARD_RECORDS", 50)
+
+    def break_some(records):
+        for record in (301, 99, 203):
+            records[record] = b"\xff"
+
+    with pytest.raises(DataError, match="split test, record 99: it is not a"):
+        example_data.generate(damaged("test", break_some), tmp_path / "out")
+
+
+def test_file_with_a_record_too_few(damaged, tmp_path):
+    data = damaged("test", lambda records: records.pop())
+    with pytest.raises(
+        DataError, match=r"split test, record 359: the file .* ends here"
+    ):
+        example_data.generate(data, tmp_path / "out")
+
+
+@pytest.mark.slow
+def test_two_worker_processes_write_the_same_bytes(digits, examples, tmp_path):
+    artifact = example_data.generate(digits, tmp_path, TWO_WORKERS)
+    assert _bytes_by_name(artifact.uri) == _bytes_by_name(examples.uri)
+
+
+@pytest.mark.slow
+def test_worker_process_names_the_broken_record(damaged, tmp_path):
+    data = damaged("test", lambda records: records.__setitem__(17, b"\xff"))
+    with pytest.raises(DataError, match=r"^Data set digits, split test, record 17: it"):
+        example_data.generate(data, tmp_path / "out", TWO_WORKERS)

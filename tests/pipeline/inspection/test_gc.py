@@ -1,0 +1,188 @@
+"""`distill gc`: what may go goes, and nothing else."""
+
+import metadata_stores
+import pytest
+
+from tfx_distill.pipeline.config.loader import load_config
+from tfx_distill.pipeline.inspection import gc
+from tfx_distill.pipeline.mlmd import read_only_store
+from tfx_distill.pipeline.runners.local import run_folders
+from tfx_distill.trainer.errors import DistillError
+
+
+@pytest.fixture
+def config(tmp_path):
+    config = load_config("smoke", [f"pipeline.root={tmp_path}"])
+    for folder in (config.artifacts_dir, config.serving_dir):
+        folder.mkdir(parents=True)
+    return config
+
+
+@pytest.fixture
+def writer(config):
+    path = config.pipeline_dir / "metadata.sqlite"
+    return metadata_stores.Writer(path, pipeline=config.pipeline_name)
+
+
+def _refused(writer, config, name):
+    (config.pipeline_dir / "runs" / name).mkdir(parents=True)
+    return writer.distill(name, config.artifacts_dir, blessed=0, pushed=0)
+
+
+def _ids(found):
+    return {artifact.id for artifact in found.artifacts}
+
+
+def test_only_refused_runs_go(config, writer):
+    blessed = writer.distill("run-1", config.artifacts_dir, pushed=0)
+    refused = _refused(writer, config, "run-2")
+    _refused(writer, config, "run-3")
+    found = gc.find(config, keep=1)
+    # That nothing was pushed in run-1 is what no blessing comes from.
+    assert _ids(found) == {*refused.values(), blessed["pushed_model"]}
+    assert found.run_dirs == (str(config.pipeline_dir / "runs" / "run-2"),)
+    assert found.bytes == 6 * len("content")
+
+
+def test_finding_deletes_nothing(config, writer):
+    refused = _refused(writer, config, "run-1")
+    gc.find(config, keep=0)
+    graph = read_only_store.open_store(config).everything()
+    assert {a.state for a in graph.artifacts.values()} == {"LIVE"}
+    assert len(refused) == 5
+    assert all((config.artifacts_dir / key / "run-1").is_dir() for key in refused)
+
+
+def test_deleting_marks_and_removes(config, writer):
+    refused = _refused(writer, config, "run-1")
+    assert gc.delete(config, keep=0).deleted
+    graph = read_only_store.open_store(config).everything()
+    assert {a.state for a in graph.artifacts.values()} == {"DELETED"}
+    assert not any((config.artifacts_dir / key / "run-1").exists() for key in refused)
+    assert gc.find(config, keep=0).artifacts == ()
+
+
+def test_what_a_kill_left_is_finished(config, writer):
+    refused = _refused(writer, config, "run-1")
+    gc._mark(config, list(refused.values()))
+    assert _ids(gc.delete(config, keep=0)) == set(refused.values())
+    assert not (config.artifacts_dir / "model" / "run-1").exists()
+
+
+def test_what_is_served_keeps_all_that_it_comes_from(config, writer):
+    made = writer.distill("run-1", config.artifacts_dir, blessed=0, pushed=1)
+    assert _ids(gc.find(config, keep=0)) == set(made.values())
+    (config.serving_dir / "170").mkdir()  # the version that it was pushed as
+    assert gc.find(config, keep=0).artifacts == ()
+
+
+def test_a_cached_ancestor_of_a_blessed_model_stays(config, writer):
+    old = _refused(writer, config, "run-1")
+    writer.run("run-2")
+    model = writer.artifact("Model", config.artifacts_dir / "new")
+    blessing = writer.artifact("ModelBlessing", blessed=1)
+    writer.execute("Teacher", [], [("m", old["teacher_model"])], state="CACHED")
+    writer.execute("Student", [("teacher", old["teacher_model"])], [("model", model)])
+    writer.execute("Evaluator", [("model", model)], [("blessing", blessing)])
+    gone = _ids(gc.find(config, keep=0))
+    assert gone == {old["model"], old["blessing"], old["pushed_model"]}
+
+
+def test_a_refused_student_goes_however_servable_it_is(config, writer):
+    refused = _refused(writer, config, "run-1")
+    servable = writer.artifact("InfraBlessing", blessed=1)
+    reads = [("model", refused["model"])]
+    writer.execute("ServabilityValidator", reads, [("blessing", servable)])
+    assert _ids(gc.find(config, keep=0)) == set(refused.values())
+
+
+def test_outputs_of_one_execution_stay_together(config, writer):
+    writer.run("run-1")
+    folder = config.artifacts_dir / "beside"
+    folder.mkdir()
+    beside = writer.artifact("ModelRun", folder)
+    blessing = writer.artifact("ModelBlessing", blessed=1)
+    writer.execute("Evaluator", [], [("blessing", blessing), ("beside", beside)])
+    assert gc.find(config, keep=0).artifacts == ()
+
+
+def test_nothing_outside_of_the_pipelines_folder_goes(config, writer, tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    link = config.artifacts_dir / "link"
+    link.symlink_to(outside)
+    writer.run("run-1")
+    for uri in (
+        outside,
+        link,
+        f"{config.artifacts_dir}/../../outside",
+        config.artifacts_dir,
+        config.serving_dir,
+        "",
+        "relative",
+        "s3://bucket/model",
+    ):
+        writer.artifact("Model", uri)
+    assert gc.find(config, keep=0).artifacts == ()
+
+
+def test_a_folder_that_something_needed_shares_stays(config, writer):
+    writer.distill("run-1", config.artifacts_dir)
+    folder = config.artifacts_dir / "model" / "run-1"
+    (folder / "inside").mkdir()
+    for uri in (folder, folder / "inside", folder.parent):
+        writer.artifact("Model", uri)
+    found = gc.delete(config, keep=1)
+    assert found.artifacts == ()
+    assert (folder / "file").read_text() == "content"
+
+
+def test_two_artifacts_of_one_folder_go_together(config, writer):
+    refused = _refused(writer, config, "run-1")
+    folder = config.artifacts_dir / "model" / "run-1"
+    copy = writer.artifact("Model", folder)
+    assert _ids(gc.delete(config, keep=0)) == {*refused.values(), copy}
+    assert not folder.exists()
+
+
+def test_a_run_named_with_a_path_takes_no_other_runs_folder(config, writer):
+    writer.distill("run-2", config.artifacts_dir)
+    (config.pipeline_dir / "runs" / "run-2").mkdir(parents=True)
+    _refused(writer, config, "x")
+    writer.run("x/../run-2")
+    writer.execute("Teacher")
+    assert gc.find(config, keep=0).run_dirs == (
+        str(config.pipeline_dir / "runs" / "x"),
+    )
+
+
+def test_an_active_run_forbids_it(config, writer):
+    _refused(writer, config, "run-1")
+    with (
+        run_folders.only_run(config.pipeline_dir),
+        pytest.raises(DistillError, match="Another run"),
+    ):
+        gc.delete(config, keep=0)
+    assert (config.artifacts_dir / "model" / "run-1").is_dir()
+
+
+def test_tfx_does_not_take_what_was_deleted_from_its_cache(config, writer):
+    from tfx.orchestration import metadata
+    from tfx.orchestration.portable import cache_utils
+
+    writer.run("run-1")
+    folder = config.artifacts_dir / "model"
+    folder.mkdir()
+    model = writer.artifact("Model", folder)
+    writer.execute("Teacher", [], [("model", model)], cache="key")
+
+    def cached():
+        with metadata.Metadata(metadata_stores.connection(writer.path)) as handle:
+            context = handle.store.get_context_by_type_and_name(
+                "execution_cache", "key"
+            )
+            return cache_utils.get_cached_outputs(handle, context)
+
+    assert cached()["model"][0].id == model
+    gc._mark(config, [model])
+    assert cached() is None

@@ -1,0 +1,49 @@
+"""A stub of a Kubeflow server, and the commands that talk to it."""
+
+import sys
+
+import kfp_stub
+import pytest
+
+from tfx_distill.pipeline import cli
+
+
+@pytest.fixture(autouse=True)
+def nobody(monkeypatch, tmp_path):
+    """No server, no secret and no configuration but the test's own."""
+    for name in ("ENDPOINT", "TOKEN", "COOKIES", "SA_TOKEN_PATH"):
+        monkeypatch.delenv(f"KF_PIPELINES_{name}", raising=False)
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    monkeypatch.setattr(
+        "tfx_distill.pipeline.runners.kubeflow.client.runs_client.POLL_S", 0.001
+    )
+    context = "kfp.client.Client._LOCAL_KFP_CONTEXT"
+    monkeypatch.setattr(context, str(tmp_path / "none"))
+
+
+@pytest.fixture
+def server():
+    with kfp_stub.Running() as running:
+        yield running
+    assert running.stub.wrong == []
+
+
+@pytest.fixture
+def stub(server, monkeypatch):
+    monkeypatch.setenv("KF_PIPELINES_ENDPOINT", server.url)
+    return server.stub
+
+
+@pytest.fixture
+def distill(monkeypatch, capsys):
+    """Runs a command; returns its exit status, stdout and stderr."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["distill", "kubeflow", *map(str, arguments)])
+        monkeypatch.setattr(sys, "path", list(sys.path))
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        return end.value.code, *capsys.readouterr()
+
+    return run

@@ -1,0 +1,317 @@
+"""What TFX compiles would fail on Kubeflow Pipelines; what we make of it would not."""
+
+import json
+import os
+import pathlib
+import re
+
+import pytest
+import yaml
+from google.protobuf import json_format
+from kfp.pipeline_spec import pipeline_spec_pb2
+from tfx.components import (
+    CsvExampleGen,
+    InfraValidator,
+    Pusher,
+    SchemaGen,
+    StatisticsGen,
+    Trainer,
+)
+from tfx.dsl.components.common import importer, resolver
+from tfx.dsl.experimental.conditionals import conditional
+from tfx.dsl.input_resolution.strategies import latest_blessed_model_strategy
+from tfx.orchestration import data_types
+from tfx.orchestration import pipeline as tfx_pipeline
+from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
+from tfx.proto import example_gen_pb2, infra_validator_pb2, pusher_pb2, trainer_pb2
+from tfx.types import channel, standard_artifacts
+
+from tfx_distill.components.evaluator import driver
+from tfx_distill.pipeline.config.loader import load_config
+from tfx_distill.pipeline.runners.kubeflow.compiler import compilation as compiler
+from tfx_distill.pipeline.runners.kubeflow.compiler import (
+    package,
+    parameters,
+    plan,
+    server_checks,
+)
+from tfx_distill.pipeline.runners.kubeflow.compiler.package import CompileError, Package
+from tfx_distill.pipeline.runners.kubeflow.container import executor_input
+from tfx_distill.pipeline.runners.kubeflow.rehearsal import conditions
+
+GOLDEN = pathlib.Path(__file__).resolve().parents[4] / "golden" / "kubeflow.yaml"
+IMAGE = "registry.example.org/tfx-distill:1.0"
+SETTINGS = """
+control: true
+assistant: {}
+tuning: {}
+kubeflow:
+  pipeline_root: s3://bucket/root
+  nodes:
+    default: {cpu: 500m, memory: 2Gi, env: {OMP_NUM_THREADS: 2}}
+    Teacher: {gpu: 1}
+  volumes:
+    data: {claim: distill-data}
+    serving: {claim: distill-serving}
+  secrets:
+    - {name: store, key: token, env: STORE_TOKEN}
+    - {name: certificates, path: /certs}
+"""
+
+
+def _compiled(*overrides, target="kfp"):
+    planned = plan.make(load_config("smoke", overrides), IMAGE, target)
+    return compiler.compile_plan(planned)
+
+
+@pytest.fixture(scope="module")
+def full():
+    values = yaml.safe_load(SETTINGS)
+    return _compiled(*(f"{key}={json.dumps(value)}" for key, value in values.items()))
+
+
+def _settled(text):
+    """Without what differs by TFX's version, and by each change of an architecture."""
+    text = re.sub(r"^sdkVersion: .*$", "sdkVersion: VERSION", text, flags=re.M)
+    return re.sub(r"\b[0-9a-f]{64}\b", "DIGEST", text)
+
+
+def test_the_whole_file_is_as_before(full):
+    # After a change that is meant: UPDATE_GOLDEN=1 python -m pytest THIS_FILE
+    text = _settled(full.to_yaml())
+    if os.environ.get("UPDATE_GOLDEN"):
+        GOLDEN.write_text(text)
+    assert text == GOLDEN.read_text()
+
+
+def test_tasks_are_those_of_the_local_run(full):
+    planned = plan.make(load_config("smoke"), IMAGE)
+    local = {n.id for n in compiler.graph.create_pipeline(planned.config).components}
+    assert set(_compiled().tasks) == local
+    assert {"Control", "Assistant", "DistillationTuner"} <= set(full.tasks)
+
+
+def test_a_key_that_the_message_types_do_not_have_is_refused(full):
+    spec = {**full.spec, "pipelineName": "x"}
+    with pytest.raises(CompileError, match='no field named "pipelineName"'):
+        compiler.validate(Package(spec))
+
+
+def test_examples_are_read_each_time_unless_one_asks_otherwise(full):
+    def cached(compiled):
+        return {
+            name for name, task in compiled.tasks.items() if "cachingOptions" in task
+        }
+
+    # Nor is the verdict, for another model may serve on the volume by now.
+    assert set(full.tasks) - cached(full) == {"TfdsExampleGen", "Evaluator"}
+    again = _compiled("kubeflow.cache_data=true")
+    assert cached(again) == set(again.tasks)
+    assert cached(_compiled("pipeline.cache=false")) == set()
+
+
+def test_what_serves_is_found_where_the_driver_of_a_local_run_would_say_it(full):
+    container = full.executor("Evaluator")["container"]
+    variables = {item["name"]: item["value"] for item in container["env"]}
+    assert variables["DISTILL_SERVING_DIR"] == "/serving/smoke-digits"
+    assert full.parameters["served_model"]["defaultValue"] == driver.LATEST
+    assert (parameters.SERVED_MODEL, parameters.LATEST) == (
+        driver.MODEL_KEY,
+        driver.LATEST,
+    )
+    assert executor_input.SERVED_MODEL_URI == driver.URI_KEY
+    assert _compiled().parameters["served_model"]["defaultValue"] == ""
+
+
+def test_no_path_of_this_machine_is_compiled_in(full):
+    assert str(pathlib.Path.cwd()) not in full.to_yaml()
+    # Not the whole home: it may be /tmp, which pods have as well.
+    assert str(pathlib.Path.home() / "tensorflow_datasets") not in full.to_yaml()
+
+
+def test_vertex_gets_a_job(tmp_path):
+    compiled = _compiled("kubeflow.pipeline_root=gs://bucket/root", target="vertex")
+    job = json.loads(compiled.to_job_json())
+    assert job["runtimeConfig"]["gcsOutputDirectory"] == "gs://bucket/root"
+    assert job["runtimeConfig"]["parameterValues"]["student_epochs"] == 12
+    json_format.ParseDict(job, pipeline_spec_pb2.PipelineJob())
+
+
+# What TFX makes, and what becomes of it.
+
+
+def _dag(*nodes, name="digits"):
+    return tfx_pipeline.Pipeline(
+        pipeline_name=name, pipeline_root="/pipeline/root", components=list(nodes)
+    )
+
+
+def _tfx(dag, tmp_path, filename="pipeline.yaml", schema_2_1=True):
+    settings = kubeflow_v2_dag_runner.KubeflowV2DagRunnerConfig(
+        default_image=IMAGE, use_pipeline_spec_2_1=schema_2_1
+    )
+    kubeflow_v2_dag_runner.KubeflowV2DagRunner(
+        settings, output_dir=str(tmp_path), output_filename=filename
+    ).run(dag)
+    return tmp_path / filename
+
+
+def _ours(dag):
+    config = load_config("smoke").kubeflow
+    compiled = Package(compiler.compile_pipeline(dag, IMAGE, config, {}, {}))
+    compiler.validate(compiled)
+    return compiled
+
+
+def _channel(kind):
+    return channel.Channel(type=kind)
+
+
+def _data():
+    examples = CsvExampleGen(input_base="s3://bucket/csv")
+    statistics = StatisticsGen(examples=examples.outputs["examples"])
+    return examples, statistics
+
+
+def test_a_json_file_of_tfx_is_a_job_which_kubeflow_does_not_take(tmp_path):
+    path = _tfx(_dag(*_data()), tmp_path, "pipeline.json")
+    assert "pipelineSpec" in json.loads(path.read_text())
+    with pytest.raises(CompileError, match="which Vertex AI takes"):
+        package.read(path)
+
+
+def test_tfx_by_itself_writes_a_schema_that_the_server_refuses(tmp_path):
+    path = _tfx(_dag(*_data()), tmp_path, schema_2_1=False)
+    with pytest.raises(CompileError, match="The schema version is 2.0.0"):
+        server_checks.check(package.read(path))
+    assert _ours(_dag(*_data())).spec["schemaVersion"] == "2.1.0"
+
+
+def _with_parameter(default):
+    examples, statistics = _data()
+    parameter = data_types.RuntimeParameter(name="infer", default=default, ptype=int)
+    schema = SchemaGen(
+        statistics=statistics.outputs["statistics"], infer_feature_shape=parameter
+    )
+    return _dag(examples, statistics, schema)
+
+
+def test_tfx_loses_the_defaults_of_run_parameters(tmp_path):
+    with pytest.raises(CompileError, match="infer is not optional, yet has no default"):
+        server_checks.check(package.read(_tfx(_with_parameter(1), tmp_path)))
+    assert _ours(_with_parameter(1)).parameters == {
+        "infer": {"parameterType": "NUMBER_INTEGER", "defaultValue": 1}
+    }
+    with pytest.raises(CompileError, match="The run parameter infer has no default"):
+        _ours(_with_parameter(None))
+
+
+@pytest.mark.parametrize("name", ["Examples.first", "my_examples", "2nd"])
+def test_tfx_takes_names_that_argo_refuses(tmp_path, name):
+    def dag():
+        return _dag(CsvExampleGen(input_base="s3://bucket/csv").with_id(name))
+
+    assert name in package.read(_tfx(dag(), tmp_path)).tasks
+    with pytest.raises(CompileError, match=f"The node is called {name}"):
+        _ours(dag())
+
+
+def test_tfx_compiles_drivers_that_nobody_runs(tmp_path):
+    def lifecycle(compiled):
+        return compiled.executor("CsvExampleGen")["container"].get("lifecycle")
+
+    path = _tfx(_dag(*_data()), tmp_path)
+    assert "preCacheCheck" in lifecycle(package.read(path))
+    assert lifecycle(_ours(_dag(*_data()))) is None
+
+
+def _importer(kind, node_id):
+    return importer.Importer("s3://bucket/x", kind).with_id(node_id)
+
+
+def _conditional():
+    model = _importer(standard_artifacts.Model, "Model")
+    blessing = _importer(standard_artifacts.ModelBlessing, "Blessing")
+    blessed = blessing.outputs["result"].future()[0].custom_property("blessed") == 1
+    with conditional.Cond(blessed):
+        pusher = Pusher(
+            model=model.outputs["result"],
+            model_blessing=blessing.outputs["result"],
+            push_destination=pusher_pb2.PushDestination(),
+        )
+    return _dag(model, blessing, pusher)
+
+
+def test_tfx_names_an_input_that_the_task_does_not_have(tmp_path):
+    def decided(compiled):
+        task = compiled.tasks["Pusher"]
+        artifacts = [{"uri": "", "metadata": {"blessed": 1.0}}]
+        inputs = {key: {"artifacts": artifacts} for key in task["inputs"]["artifacts"]}
+        condition = task["triggerPolicy"]["condition"]
+        return conditions.holds(condition, {"artifacts": inputs})
+
+    with pytest.raises(package.RehearsalError, match="_Blessing.result"):
+        decided(package.read(_tfx(_conditional(), tmp_path)))
+    assert decided(_ours(_conditional())) is True
+
+
+def _trainer(**arguments):
+    return Trainer(
+        examples=_channel(standard_artifacts.Examples),
+        train_args=trainer_pb2.TrainArgs(),
+        eval_args=trainer_pb2.EvalArgs(),
+        **arguments,
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda tmp_path: resolver.Resolver(
+                strategy_class=latest_blessed_model_strategy.LatestBlessedModelStrategy,
+                model=_channel(standard_artifacts.Model),
+                model_blessing=_channel(standard_artifacts.ModelBlessing),
+            ),
+            "is a Resolver.*with an Importer",
+        ),
+        (
+            lambda tmp_path: InfraValidator(
+                model=_channel(standard_artifacts.Model),
+                serving_spec=infra_validator_pb2.ServingSpec(),
+            ),
+            "is an InfraValidator.*in a component of your own",
+        ),
+        (
+            lambda tmp_path: _trainer(module_file=str(tmp_path / "module.py")),
+            "has a module.*run_fn='package.module.run_fn'",
+        ),
+        (
+            lambda tmp_path: importer.Importer("/models/1", standard_artifacts.Model),
+            "imports /models/1, which no pod has",
+        ),
+        (
+            lambda tmp_path: CsvExampleGen(input_base="/csv"),
+            "names /csv, a folder of this",
+        ),
+    ],
+)
+def test_what_cannot_run_is_refused_with_the_alternative(tmp_path, make, message):
+    (tmp_path / "module.py").write_text("def run_fn(fn_args): pass\n")
+    with pytest.raises(CompileError, match=message):
+        _ours(_dag(make(tmp_path)))
+
+
+def test_a_span_that_only_a_driver_resolves_is_refused():
+    split = example_gen_pb2.Input.Split(name="train", pattern="{SPAN}/*")
+    config = example_gen_pb2.Input(splits=[split])
+    node = CsvExampleGen(input_base="s3://bucket/csv", input_config=config)
+    with pytest.raises(CompileError, match=r"reads \{SPAN\}"):
+        _ours(_dag(node))
+
+
+def test_what_tfx_itself_refuses_is_one_line():
+    with pytest.raises(
+        CompileError, match="TFX cannot compile this for Kubeflow: User "
+    ):
+        _ours(_dag(*_data(), name="My Digits"))

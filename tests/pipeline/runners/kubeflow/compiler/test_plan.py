@@ -1,0 +1,127 @@
+"""What is refused before TFX loads, and where pods find what lies here."""
+
+import pytest
+
+from tfx_distill.pipeline.config.loader import load_config
+from tfx_distill.pipeline.runners.kubeflow.compiler import places, plan
+from tfx_distill.trainer.errors import ConfigError
+
+IMAGE = "registry.example.org/tfx-distill:1.0"
+DATA = "kubeflow.volumes.data={claim: distill-data}"
+SERVING = "kubeflow.volumes.serving={claim: models, path: /models}"
+
+
+def _make(*overrides, image=IMAGE, target="kfp"):
+    return plan.make(load_config("smoke", overrides), image, target)
+
+
+def test_folders_lie_on_the_volumes():
+    found = _make(DATA, SERVING, "tuning={}").places
+    assert found.config.data.data_dir == "/data/tfds"
+    assert found.config.pusher.directory == "/models/smoke-digits"
+    assert found.config.tuning.directory == "/data/tuning"
+    assert found.volumes == {"/data": "pvc://distill-data", "/models": "pvc://models"}
+    assert found.mounted["Pusher"] == [("models", "/models")]
+    assert found.notes == []
+
+
+def test_without_a_volume_folders_are_lost_with_the_pod_and_that_is_said():
+    found = _make("data.dataset=mnist", "metadata.connection={mysql: {host: h}}").places
+    assert found.config.data.data_dir == "/tmp/distill/tfds"
+    first, second, third = found.notes
+    assert "each run prepares mnist anew" in first
+    assert "no model server sees it" in second
+    assert "metadata.connection is for local runs" in third
+
+
+def test_a_folder_that_is_on_a_volume_stays():
+    found = _make(DATA, "data.data_dir=/data/sets", "data.manual_dir=/data/files/")
+    assert found.places.config.data.data_dir == "/data/sets"
+    assert found.places.config.data.manual_dir == "/data/files"
+
+
+def test_the_variable_for_original_files_speaks_of_this_machine(monkeypatch):
+    monkeypatch.setenv("DISTILL_MANUAL_DIR", "/here/alone")
+    assert _make().places.config.data.manual_dir is None
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ["data.data_dir=/home/me"],
+            "data.data_dir: /home/me is a folder of this machine",
+        ),
+        ([DATA, "data.data_dir=/database"], "Set it to a folder in /data"),
+        ([DATA, "data.data_dir=/data/../x"], "Set it to a folder in /data"),
+        (["data.manual_dir=files"], "by kubeflow.volumes.data.claim"),
+        (["pusher.directory=/models"], "--set pusher.directory=null"),
+        (
+            ["tuning={directory: /t}"],
+            "tuning.directory: /t is a folder of this machine",
+        ),
+        (
+            [DATA, "kubeflow.volumes.serving={claim: c, path: /data/x}"],
+            "lie in each other",
+        ),
+        (["hyperparameters=12"], "give its URI"),
+        (["hyperparameters=best.yaml"], "give its URI"),
+        (["beam.args=[--password=x]"], "beam.args: --password holds a secret"),
+        (["kubeflow.parameters=[gate.min_accuracy]"], "compile with --set instead"),
+        (["kubeflow.parameters=[student.model]"], "not an architecture"),
+        (["kubeflow.parameters=[student.seed]", "seeds=2"], "of which there are 2"),
+        (["kubeflow.parameters=[distillation.temperature_end]"], "that is set"),
+        (["kubeflow.parameters=[assistant.epochs]"], "that is set"),
+    ],
+)
+def test_what_no_pod_has_is_refused_with_the_alternative(overrides, message):
+    with pytest.raises(ConfigError) as refusal:
+        _make(*overrides)
+    assert message in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (None, "Give --image, or set kubeflow.image"),
+        ("Registry/Image:1", "has no name that works"),
+        ("name:tag:tag", "has no name that works"),
+        ("registry.example.org:5000/tfx-distill", "no tag of its own"),
+        ("tfx-distill:latest", "no tag of its own"),
+    ],
+)
+def test_a_wrong_image_is_refused(image, message):
+    with pytest.raises(ConfigError, match=message):
+        _make(image=image)
+
+
+@pytest.mark.parametrize(
+    "image", [IMAGE, "localhost:5000/a/b_c:1", f"name@sha256:{'0' * 64}"]
+)
+def test_other_images_are_taken(image):
+    assert _make(image=image).image == image
+
+
+def test_hyperparameters_in_an_object_store_are_imported():
+    found = _make("hyperparameters=s3://bucket/best").places
+    assert found.hyperparameters_uri == "s3://bucket/best"
+
+
+def test_vertex_has_no_volumes_and_wants_a_bucket():
+    root = "kubeflow.pipeline_root=gs://bucket/root"
+    assert _make(root, target="vertex").target == "vertex"
+    with pytest.raises(ConfigError, match="neither kubeflow.volumes nor"):
+        _make(root, DATA, target="vertex")
+    with pytest.raises(ConfigError, match="--set kubeflow.pipeline_root=gs://"):
+        _make("kubeflow.pipeline_root=s3://b", target="vertex")
+
+
+def test_what_serves_is_looked_for_where_there_is_a_volume():
+    assert _make(SERVING).values["served_model"] == "latest"
+    assert _make().values["served_model"] == ""
+
+
+def test_scratch_is_writable_in_a_pod():
+    # The image's root is read-only but for /tmp.
+    assert places.SCRATCH_DIR.startswith("/tmp/")

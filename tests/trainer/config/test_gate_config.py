@@ -1,0 +1,28 @@
+"""The section `gate` refuses what cannot be meant."""
+
+import pytest
+
+from tfx_distill.trainer.config.gate_config import GateConfig
+from tfx_distill.trainer.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"margin": 0.0}, "gate.margin must be > 0 and < 1, received 0.0"),
+        ({"class_margin": 1.0}, "gate.class_margin must be > 0 and < 1"),
+        ({"served_margin": -0.1}, "gate.served_margin must be > 0 and < 1"),
+        ({"min_class_size": 0}, "gate.min_class_size must be >= 1"),
+        ({"min_agreement": 1.1}, r"gate.min_agreement must be in \[0, 1\]"),
+        ({"max_cross_entropy": -1.0}, "gate.max_cross_entropy must be >= 0"),
+        ({"against_served": "never"}, "gate.against_served must be must_not_be_worse"),
+    ],
+)
+def test_a_bound_outside_its_range_is_refused(values, message):
+    with pytest.raises(ConfigError, match=message):
+        GateConfig(**values)
+
+
+def test_point_bounds_can_be_turned_off():
+    gate = GateConfig(min_accuracy=None, max_cross_entropy=2.5)
+    assert GateConfig.from_json(gate.to_json()) == gate

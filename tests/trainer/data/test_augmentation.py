@@ -1,0 +1,69 @@
+"""Shifts move pixels, and views are the same for the same seed."""
+
+import dataclasses
+
+import numpy as np
+
+from tfx_distill.trainer.config.data_config import ViewsConfig
+from tfx_distill.trainer.data import augmentation
+
+IMAGES = np.arange(1, 2 * 9 + 1, dtype=np.uint8).reshape(2, 3, 3, 1)
+
+
+def test_each_image_moves_by_its_own_offset_and_zeros_come_in():
+    moved = augmentation.shift(IMAGES, np.array([[1, 0], [0, -2]]))
+    assert moved[0, ..., 0].tolist() == [[0, 0, 0], [1, 2, 3], [4, 5, 6]]
+    assert moved[1, ..., 0].tolist() == [[12, 0, 0], [15, 0, 0], [18, 0, 0]]
+
+
+def test_no_offset_changes_nothing():
+    moved = augmentation.shift(IMAGES, np.zeros((2, 2), int))
+    np.testing.assert_array_equal(moved, IMAGES)
+
+
+def test_channels_move_together():
+    colour = np.repeat(IMAGES, 3, axis=-1)
+    moved = augmentation.shift(colour, np.array([[1, 1], [-1, 0]]))
+    np.testing.assert_array_equal(moved[..., 0], moved[..., 2])
+
+
+def test_a_turn_by_a_quarter_moves_the_corner():
+    image = np.zeros((1, 3, 3, 1), np.uint8)
+    image[0, 0, 0, 0] = 200
+    turned = augmentation.rotate(image, np.array([90.0]))
+    assert turned[0, ..., 0].tolist() == [[0, 0, 0], [0, 0, 0], [200, 0, 0]]
+
+
+VIEWS = ViewsConfig(count=3, max_shift=1, max_rotation=20.0, seed=1)
+
+
+def _views(images, number, config=VIEWS):
+    names = augmentation.digests(images)
+    return augmentation.make_views(images, names, np.full(len(images), number), config)
+
+
+def test_view_zero_is_the_original():
+    np.testing.assert_array_equal(_views(IMAGES, 0), IMAGES)
+
+
+def test_a_view_belongs_to_the_image_and_not_to_its_place():
+    forward = _views(IMAGES, 2)
+    backward = _views(IMAGES[::-1], 2)
+    np.testing.assert_array_equal(forward, backward[::-1])
+
+
+def test_views_are_spread_evenly_over_all_shifts():
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (9000, 3, 3, 1)).astype(np.uint8)
+    config = ViewsConfig(max_shift=1)
+    moved = _views(images, 1, config)
+    unmoved = (moved == images).all(axis=(1, 2, 3)).mean()
+    assert abs(unmoved - 1 / 9) < 0.02
+
+
+def test_seeds_and_views_differ():
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (50, 3, 3, 1)).astype(np.uint8)
+    other = dataclasses.replace(VIEWS, seed=2)
+    assert not np.array_equal(_views(images, 1), _views(images, 2))
+    assert not np.array_equal(_views(images, 1), _views(images, 1, other))

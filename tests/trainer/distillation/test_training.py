@@ -1,0 +1,198 @@
+"""Teacher and student learn; recipes do what they say; misfits are refused."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import small_data
+import tensorflow as tf
+
+from tfx_distill.trainer.config.data_config import ViewsConfig
+from tfx_distill.trainer.config.distillation_config import (
+    DistillationConfig,
+    FeatureConfig,
+)
+from tfx_distill.trainer.config.training_config import StudentConfig, TeacherConfig
+from tfx_distill.trainer.data.batches import DistillationBatches, TeacherBatches
+from tfx_distill.trainer.distillation import teacher_logits, training
+from tfx_distill.trainer.errors import ModelError
+from tfx_distill.trainer.export import saved_model
+from tfx_distill.trainer.models import architectures
+from tfx_distill.trainer.models.teachers import Teachers
+
+DENSE = "small_data.dense"
+TEACHER = TeacherConfig(model=DENSE, epochs=30, batch_size=16, max_shift=0)
+STUDENT = StudentConfig(model=DENSE, epochs=30, batch_size=16, learning_rate=4e-3)
+VIEWS = ViewsConfig(count=3, max_shift=1)
+
+
+@pytest.fixture(scope="module")
+def teacher_dir(train, evaluation, spec, tmp_path_factory):
+    trained = training.train_teacher(train, evaluation, spec, TEACHER)
+    folder = str(tmp_path_factory.mktemp("teacher") / "saved")
+    saved_model.save(
+        trained.model, folder, role="teacher", spec=spec, config={},
+        history=trained.history, seconds=trained.seconds,
+    )  # fmt: skip
+    return folder
+
+
+@pytest.fixture(scope="module")
+def teacher(teacher_dir):
+    return Teachers([teacher_dir])
+
+
+def _lessons(teacher, train, evaluation, views=VIEWS):
+    splits = {"train": train, "eval": evaluation}
+    answers = teacher_logits.ask(teacher, splits, views)
+    return teacher_logits.lessons(answers, splits, views)
+
+
+@pytest.fixture(scope="module")
+def lessons(teacher, train, evaluation):
+    return _lessons(teacher, train, evaluation)
+
+
+def _train(lessons, spec, student=STUDENT, distillation=None, **options):
+    return training.train_student(
+        lessons["train"], lessons["eval"], spec, student,
+        distillation or DistillationConfig(), **options,
+    )  # fmt: skip
+
+
+def test_the_teacher_learns(teacher, evaluation):
+    answers = teacher.answers(evaluation.images).argmax(1)
+    assert (answers == evaluation.labels).all()
+
+
+def test_the_student_learns_from_the_teacher_without_any_label(
+    teacher, train, evaluation, spec
+):
+    unlabelled = dataclasses.replace(train, labels=np.zeros_like(train.labels))
+    lessons = _lessons(teacher, unlabelled, evaluation)
+    pure = DistillationConfig(student_loss_weight=0.0)
+    trained = _train(lessons, spec, distillation=pure)
+    assert trained.history["val_accuracy"][-1] == 1.0
+    assert trained.history["val_agreement"][-1] == 1.0
+
+
+def test_the_same_seed_gives_the_same_student(lessons, spec):
+    student = dataclasses.replace(STUDENT, epochs=2)
+    one, other = (_train(lessons, spec, student).model.get_weights() for _ in range(2))
+    for mine, its in zip(one, other, strict=True):
+        np.testing.assert_allclose(mine, its, atol=1e-5)
+
+
+def test_views_and_their_answers_stay_together(teacher, lessons):
+    batches = DistillationBatches(lessons["train"], STUDENT)
+    for images, targets in (batches[index] for index in range(len(batches))):
+        np.testing.assert_allclose(targets[:, 1:], teacher.answers(images), atol=1e-4)
+
+
+def test_an_epoch_takes_every_example_once(train):
+    batches = TeacherBatches(train, TEACHER)
+    first = np.concatenate([batches[i][0] for i in range(len(batches))])
+    batches.on_epoch_end()
+    second = np.concatenate([batches[i][0] for i in range(len(batches))])
+    assert not np.array_equal(first, second)
+    for images in (first, second):
+        assert sorted(i.tobytes() for i in images) == sorted(
+            i.tobytes() for i in train.images
+        )
+
+
+def test_without_shuffling_examples_come_in_file_order(train):
+    batches = TeacherBatches(train, dataclasses.replace(TEACHER, shuffle=False))
+    np.testing.assert_array_equal(batches[0][0], train.images[:16])
+
+
+def test_options_reach_the_architecture(lessons, spec):
+    student = dataclasses.replace(STUDENT, epochs=1, options={"units": 5})
+    assert _train(lessons, spec, student).model.count_params() == 65 * 5 + 6 * 3
+
+
+def test_a_schedule_moves_from_its_first_to_its_last_value(lessons, spec, monkeypatch):
+    seen = []
+
+    class Spy(training.LinearSchedule):
+        def __call__(self):
+            value = super().__call__()
+            tf.py_function(lambda now: seen.append(float(now)), [value], [])
+            return value
+
+    monkeypatch.setattr(training, "LinearSchedule", Spy)
+    config = DistillationConfig(temperature=8.0, temperature_end=2.0)
+    _train(lessons, spec, dataclasses.replace(STUDENT, epochs=2), config)
+    # Measuring on `eval` after an epoch asks once more for the value of the next step.
+    np.testing.assert_allclose(np.unique(seen)[::-1], np.linspace(8.0, 2.0, 12), 1e-5)
+
+
+def test_steps_in_one_call_end_with_the_epoch(lessons, spec, monkeypatch):
+    """Whatever their number, and it changes nothing."""
+    students = []
+    for pixels in (1, 4 * 16 * 64, 10**9):
+        monkeypatch.setattr(training, "_PIXELS_PER_CALL", pixels)
+        student = dataclasses.replace(STUDENT, epochs=2)
+        students.append(_train(lessons, spec, student).model.get_weights())
+    for one, *others in zip(*students, strict=True):
+        for other in others:
+            np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_a_scheduled_weight_acts_on_the_loss(lessons, spec):
+    # From labels alone to the teacher alone: at the end the teacher is matched.
+    config = DistillationConfig(student_loss_weight=1.0, student_loss_weight_end=0.0)
+    constant = DistillationConfig(student_loss_weight=1.0)
+    distances = [
+        _train(lessons, spec, distillation=c).history["loss"][-1]
+        for c in (config, constant)
+    ]
+    assert distances[0] != pytest.approx(distances[1], rel=1e-3)
+
+
+def test_features_of_named_layers_are_learnt(teacher_dir, train, evaluation, spec):
+    teacher = Teachers([teacher_dir], feature_layers=["hidden"])
+    lessons = _lessons(teacher, train, evaluation)
+    pairs = (FeatureConfig(teacher="hidden", student="hidden"),)
+    student = dataclasses.replace(STUDENT, options={"units": 4})
+    trained = _train(
+        lessons, spec, student, DistillationConfig(features=pairs),
+        feature_widths=teacher.feature_widths,
+    )  # fmt: skip
+    assert teacher.feature_widths == (16,)
+    assert trained.model.output_shape == (None, 3)
+    assert trained.history["loss"][-1] < 0.2 * trained.history["loss"][0]
+
+
+def test_an_unknown_feature_layer_is_named_with_those_that_are_there(teacher_dir):
+    with pytest.raises(ModelError, match=r"no feature layers conv_9.*flatten, hidden"):
+        Teachers([teacher_dir], feature_layers=["conv_9"])
+
+
+def test_a_diverging_training_stops_with_what_to_do(train, evaluation, spec):
+    config = dataclasses.replace(TEACHER, model=f"{__name__}.nan")
+    with pytest.raises(ModelError, match=r"training the teacher.*Lower teacher\.learn"):
+        training.train_teacher(train, evaluation, spec, config)
+
+
+def nan(image_shape, num_classes):
+    """An architecture whose logits are never finite."""
+    model = small_data.dense(image_shape, num_classes)
+    last = model.layers[-1]
+    last.set_weights([w * np.nan for w in last.get_weights()])
+    return model
+
+
+def test_logits_that_are_not_finite_are_refused(train, spec, tmp_path):
+    model = architectures.build(f"{__name__}.nan", spec.image_shape, spec.num_classes)
+    saved_model.save(
+        model,
+        str(tmp_path),
+        role="teacher",
+        spec=spec,
+        config={},
+        history={},
+        seconds=0,
+    )
+    with pytest.raises(ModelError, match="logits are not finite for 864 of 864"):
+        teacher_logits.compute(Teachers([str(tmp_path)]), train, VIEWS)

@@ -1,0 +1,151 @@
+"""LiteRT files answer as the Keras model does, from the same raw pixels."""
+
+import re
+
+import keras
+import numpy as np
+import pytest
+import small_data
+import tensorflow as tf
+from small_data import example, png
+
+from tfx_distill.trainer import stack
+from tfx_distill.trainer.data import example_reader
+from tfx_distill.trainer.errors import ModelError
+from tfx_distill.trainer.evaluation import lite_scores
+from tfx_distill.trainer.export import lite, saved_model
+from tfx_distill.trainer.models import architectures
+
+
+@pytest.fixture(scope="module")
+def student(spec, train, tmp_path_factory):
+    """A trained model with a convolution, and the folder that it was saved to."""
+    keras.utils.set_random_seed(1)
+    model = architectures.build("small_data.convolutional", spec.image_shape, 3)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.01), loss)
+    model.fit(train.images, train.labels, batch_size=16, epochs=20, verbose=0)
+    return model, _saved(model, spec, tmp_path_factory.mktemp("student"))
+
+
+def _saved(model, spec, folder):
+    saved_model.save(
+        model, str(folder), role="student", spec=spec, config={}, history={}, seconds=0
+    )
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def contents(student, train):
+    images = train.images[:48]
+    return {name: lite.convert(student[1], name, images) for name in lite.LITE_FLAVOURS}
+
+
+def test_float32_gives_the_logits_of_the_keras_model(student, contents, evaluation):
+    answers = lite.LitePredictor(contents["float32"]).predict(evaluation.images)
+    logits = np.asarray(student[0](evaluation.images))
+    np.testing.assert_allclose(answers["logits"], logits, atol=1e-4)
+    np.testing.assert_array_equal(answers["class"], logits.argmax(1))
+
+
+def test_int8_gives_nearly_the_logits_of_the_keras_model(student, contents, evaluation):
+    predictor = lite.LitePredictor(contents["int8"])
+    answers = predictor.predict(evaluation.images)
+    logits = np.asarray(student[0](evaluation.images))
+    np.testing.assert_allclose(
+        answers["logits"], logits, atol=4 * predictor.output.scale
+    )
+    np.testing.assert_array_equal(answers["class"], logits.argmax(1))
+
+
+def test_int8_takes_pixels_as_they_are_and_answers_in_int8(contents):
+    predictor = lite.LitePredictor(contents["int8"])
+    assert predictor.input == lite.TensorInfo("uint8", (1, 8, 8, 1), 1.0, 0)
+    assert (predictor.output.dtype, predictor.output.shape) == ("int8", (1, 3))
+
+
+def test_pixels_are_pixels_whatever_the_calibration_has_seen(student, train):
+    dark = train.images[:48] // 4
+    predictor = lite.LitePredictor(lite.convert(student[1], "int8", dark))
+    assert (predictor.input.scale, predictor.input.zero_point) == (1.0, 0)
+    logits = np.asarray(student[0](dark))
+    np.testing.assert_allclose(
+        predictor.predict(dark)["logits"], logits, atol=4 * predictor.output.scale
+    )
+
+
+def test_int8_computes_with_integers_alone(contents):
+    interpreter = stack.lite_interpreter(contents["int8"], num_threads=1)
+    dtypes = {np.dtype(d["dtype"]).kind for d in interpreter.get_tensor_details()}
+    assert dtypes <= {"i", "u"}
+    assert len(contents["int8"]) < len(contents["float32"])
+
+
+def test_float32_takes_pixels_as_they_are_and_answers_in_float32(contents):
+    predictor = lite.LitePredictor(contents["float32"])
+    assert predictor.input == lite.TensorInfo("uint8", (1, 8, 8, 1), None, None)
+    assert predictor.output == lite.TensorInfo("float32", (1, 3), None, None)
+
+
+def test_scaled_images_are_refused(contents, evaluation):
+    predictor = lite.LitePredictor(contents["int8"])
+    with pytest.raises(ModelError, match="float32 .* expected uint8 0-255"):
+        predictor.predict((evaluation.images / 255).astype(np.float32))
+
+
+def test_the_same_images_calibrate_alike(student, contents, train, evaluation):
+    again = lite.convert(student[1], "int8", train.images[:48])
+    one, other = (
+        lite.LitePredictor(content).predict(evaluation.images)["logits"]
+        for content in (contents["int8"], again)
+    )
+    np.testing.assert_array_equal(one, other)
+
+
+def test_the_sample_is_spread_over_the_records(spec, train, tmp_path):
+    path = str(tmp_path / "train.tfrecord")
+    with tf.io.TFRecordWriter(path) as writer:
+        for image, label in zip(train.images, train.labels, strict=True):
+            writer.write(example(image=png(image), label=int(label)))
+    sample = example_reader.load_sample([path], "train", spec, 4)
+    np.testing.assert_array_equal(sample, train.images[[0, 24, 48, 72]])
+    everything = example_reader.load_sample([path], "train", spec, 1000)
+    np.testing.assert_array_equal(everything, train.images)
+
+
+def test_a_file_is_scored(contents, evaluation, tmp_path):
+    right = evaluation.labels.astype(np.int64)
+    score = lite_scores.score(contents["int8"], evaluation, right, "int8")
+    assert score.accuracy == score.agreement == 1.0
+    assert score.bytes == len(contents["int8"])
+    assert 0 < score.latency_ms < 1000
+    lite_scores.save({"int8": score}, str(tmp_path))
+    assert lite_scores.load(str(tmp_path)) == {"int8": score}
+
+
+@keras.saving.register_keras_serializable("tests")
+class Bessel(keras.layers.Layer):
+    def call(self, values):
+        return tf.math.bessel_i0e(values)
+
+
+def with_bessel(image_shape, num_classes):
+    model = small_data.dense(image_shape, num_classes)
+    model.add(Bessel())
+    return model
+
+
+@pytest.mark.parametrize("flavour", lite.LITE_FLAVOURS)
+def test_an_operation_that_is_lacking_is_named(flavour, spec, train, tmp_path):
+    model = architectures.build(f"{__name__}.with_bessel", spec.image_shape, 3)
+    expected = rf"flavour {flavour} \(it lacks the operation BesselI0e\).*or to \[\]"
+    with pytest.raises(ModelError, match=expected) as caught:
+        lite.convert(_saved(model, spec, tmp_path), flavour, train.images[:4])
+    assert not re.search(r"\n", str(caught.value))
+
+
+def test_a_folder_without_a_model_is_refused_in_one_line(tmp_path, train):
+    with pytest.raises(ModelError, match="flavour float32 .*SavedModel"):
+        lite.convert(str(tmp_path), "float32")
+    with pytest.raises(ModelError, match="flavour int8 .*No Keras model"):
+        lite.convert(str(tmp_path), "int8", train.images[:4])

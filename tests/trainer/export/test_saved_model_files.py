@@ -1,0 +1,37 @@
+"""What a SavedModel is known by is what a server loads of it."""
+
+import pytest
+
+from tfx_distill.trainer.export import saved_model_files
+
+
+@pytest.fixture
+def model(tmp_path):
+    (tmp_path / "variables").mkdir()
+    (tmp_path / "assets.extra" / "lite").mkdir(parents=True)
+    (tmp_path / "saved_model.pb").write_bytes(b"graph")
+    (tmp_path / "variables" / "variables.index").write_bytes(b"weights")
+    (tmp_path / "assets.extra" / "lite" / "int8.tflite").write_bytes(b"lite")
+    return tmp_path
+
+
+def test_its_size_is_that_of_graph_and_weights(model):
+    assert saved_model_files.saved_model_bytes(str(model)) == len(b"graphweights")
+
+
+def test_extra_files_do_not_change_the_digest_of_its_content(model):
+    content = saved_model_files.content_digest(str(model))
+    whole = saved_model_files.folder_digest(str(model))
+    (model / "assets.extra" / "lite" / "int8.tflite").write_bytes(b"other")
+    assert saved_model_files.content_digest(str(model)) == content
+    assert saved_model_files.folder_digest(str(model)) != whole
+
+
+@pytest.mark.parametrize("change", ["content", "name"])
+def test_graph_and_weights_change_the_digest(model, change):
+    before = saved_model_files.content_digest(str(model))
+    if change == "content":
+        (model / "saved_model.pb").write_bytes(b"other")
+    else:
+        (model / "saved_model.pb").rename(model / "renamed.pb")
+    assert saved_model_files.content_digest(str(model)) != before

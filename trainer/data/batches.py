@@ -1,0 +1,139 @@
+"""Batches for Keras: shuffled, shifted, the same again for the same seed."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import keras
+import numpy as np
+
+from tfx_distill.trainer import losses
+from tfx_distill.trainer.config.data_config import ViewsConfig
+from tfx_distill.trainer.config.section import require
+from tfx_distill.trainer.config.training_config import (
+    StudentConfig,
+    TeacherConfig,
+    TrainingConfig,
+)
+from tfx_distill.trainer.data import augmentation
+from tfx_distill.trainer.data.data_spec import DataSpec
+from tfx_distill.trainer.data.example_reader import Split
+
+
+class TeacherBatches(keras.utils.PyDataset):
+    """Shuffled batches of images, moved and turned at random, with their labels."""
+
+    def __init__(self, split: Split, config: TeacherConfig) -> None:
+        super().__init__()
+        self._split, self._config = split, config
+        self._epoch = -1
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._split) / self._config.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        batch = _batch(self._order, index, self._config.batch_size)
+        images = augmentation.rotate(self._split.images[batch], self._degrees[batch])
+        images = augmentation.shift(images, self._offsets[batch])
+        return images, self._split.labels[batch]
+
+    def on_epoch_end(self) -> None:
+        self._epoch += 1
+        rng = np.random.default_rng([self._config.seed, self._epoch])
+        self._order = _order(len(self._split), self._config, rng)
+        reach = self._config.max_shift
+        self._offsets = rng.integers(-reach, reach + 1, (len(self._split), 2))
+        turn = self._config.max_rotation
+        self._degrees = rng.uniform(-turn, turn, len(self._split))
+
+
+@dataclasses.dataclass(frozen=True)
+class Lesson:
+    """What a student learns from: a split, and the teacher's answers to its views.
+
+    Attributes:
+        split: The examples.
+        answers: float32 `(num_views, num_examples, num_classes + widths)`: the
+            teacher's logits, then its features.
+        views: How the views were made.
+        names: uint64 `(num_examples,)`, `augmentation.digests` of the images.
+    """
+
+    split: Split
+    answers: np.ndarray
+    views: ViewsConfig
+    names: np.ndarray
+
+    def without_features(self, spec: DataSpec) -> Lesson:
+        """The same with the teacher's logits alone."""
+        return dataclasses.replace(self, answers=self.answers[..., : spec.num_classes])
+
+    def batch(
+        self, examples: np.ndarray, view: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Views of some examples, with labels and answers as one target.
+
+        Args:
+            examples: int `(batch,)`, places in the split.
+            view: int `(batch,)`, which view of each.
+
+        Returns:
+            uint8 `(batch, height, width, channels)`, and targets as
+            `losses.pack_targets` makes them.
+        """
+        images = augmentation.make_views(
+            self.split.images[examples], self.names[examples], view, self.views
+        )
+        answers = self.answers[view, examples]
+        return images, losses.pack_targets(self.split.labels[examples], answers)
+
+    def packed(self) -> tuple[np.ndarray, np.ndarray]:
+        """The original images, with labels and answers as one target."""
+        return self.split.images, losses.pack_targets(
+            self.split.labels, self.answers[0]
+        )
+
+
+class DistillationBatches(keras.utils.PyDataset):
+    """Shuffled batches of views with labels and the teacher's answers.
+
+    Every epoch takes each example once, in one of its views.
+    """
+
+    def __init__(self, lesson: Lesson, config: StudentConfig) -> None:
+        super().__init__()
+        available = len(lesson.answers)
+        self._num_views = config.views or available
+        require(
+            self._num_views <= available,
+            "student.views",
+            config.views,
+            f"at most {available}, the views that the teacher answered",
+        )
+        self._lesson, self._config = lesson, config
+        self._epoch = -1
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._lesson.split) / self._config.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        batch = _batch(self._order, index, self._config.batch_size)
+        return self._lesson.batch(batch, self._views[batch])
+
+    def on_epoch_end(self) -> None:
+        self._epoch += 1
+        rng = np.random.default_rng([self._config.seed, self._epoch])
+        size = len(self._lesson.split)
+        self._order = _order(size, self._config, rng)
+        self._views = rng.integers(0, self._num_views, size)
+
+
+def _order(size: int, config: TrainingConfig, rng: np.random.Generator) -> np.ndarray:
+    return rng.permutation(size) if config.shuffle else np.arange(size)
+
+
+def _batch(order: np.ndarray, index: int, batch_size: int) -> np.ndarray:
+    return order[index * batch_size : (index + 1) * batch_size]

@@ -1,0 +1,50 @@
+"""`run_fn` of TFX's stock Trainer: trains and exports the teacher."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import Any
+
+from tfx_distill.trainer.config.training_config import TeacherConfig
+from tfx_distill.trainer.data import example_reader
+from tfx_distill.trainer.data.data_spec import DataSpec
+from tfx_distill.trainer.distillation import training
+from tfx_distill.trainer.export import saved_model
+
+CONFIG_KEY = "teacher"  # in the Trainer's custom_config: TeacherConfig as JSON
+
+
+def run_fn(fn_args: Any) -> None:
+    """Trains the teacher on `train`, watching `eval`.
+
+    Args:
+        fn_args: TFX's `FnArgs`. Used are `train_files` and `eval_files` (file
+            patterns in one Examples artifact), `custom_config`,
+            `serving_model_dir` (where the SavedModel goes) and `model_run_dir`
+            (where TensorBoard logs go).
+
+    Raises:
+        DistillError: If examples or architecture do not fit.
+    """
+    config = TeacherConfig.from_json(fn_args.custom_config[CONFIG_KEY])
+    examples_dir = _examples_dir(fn_args.train_files)
+    spec = DataSpec.load(examples_dir)
+    splits = example_reader.load_splits(examples_dir, spec)
+    trained = training.train_teacher(
+        splits["train"], splits["eval"], spec, config, fn_args.model_run_dir
+    )
+    saved_model.save(
+        trained.model,
+        fn_args.serving_model_dir,
+        role="teacher",
+        spec=spec,
+        config={"teacher": dataclasses.asdict(config)},
+        history=trained.history,
+        seconds=trained.seconds,
+    )
+
+
+def _examples_dir(patterns: list[str]) -> str:
+    """`<examples>/Split-train/*` → `<examples>`."""
+    return os.path.dirname(os.path.dirname(patterns[0]))

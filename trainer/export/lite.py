@@ -1,0 +1,229 @@
+"""The student as LiteRT (TensorFlow Lite) files: conversion, and the answers.
+
+Every file takes one image at a time, raw uint8 pixels in 0–255 of shape
+`(1, height, width, channels)`, so that nobody can scale them wrongly, and gives
+logits `(1, num_classes)`:
+
+- `float32`: float32 logits. The input is not quantized.
+- `int8`: int8 logits, in truth `scale * (q - zero_point)`; the largest `q` is the
+  class as it is. Weights, activations, input and output are integers, so that it
+  runs where there is no floating-point unit. The input has the scale 1 and the
+  zero point 0: the number in it is the pixel.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import statistics
+import time
+import warnings
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfx_distill.trainer import stack
+from tfx_distill.trainer.config.lite_config import INT8, LITE_FLAVOURS
+from tfx_distill.trainer.errors import Interrupted, ModelError
+from tfx_distill.trainer.export import saved_model
+
+_LOGITS = "logits"
+_WARM_UP, _TIMED = 20, 200  # images
+
+
+def convert(model_dir: str, flavour: str, images: np.ndarray | None = None) -> bytes:
+    """Converts an exported model.
+
+    Args:
+        model_dir: Folder that `export.save` wrote.
+        flavour: `float32` or `int8`.
+        images: uint8 `(num_images, height, width, channels)`, typical ones; `int8`
+            takes the ranges of its activations from the answers to them.
+
+    Returns:
+        The content of a `.tflite` file.
+
+    Raises:
+        ModelError: If LiteRT cannot express the model.
+    """
+    try:
+        if flavour == INT8:
+            if images is None:
+                raise ValueError("int8 needs images for its calibration")
+            converter = _int8_converter(model_dir, images)
+        else:
+            converter = _float_converter(model_dir)
+        with warnings.catch_warnings():
+            # About its own older options.
+            warnings.simplefilter("ignore")
+            return converter.convert()
+    except Interrupted:
+        raise
+    # The converter raises whatever its many parts do.
+    except Exception as error:
+        others = [name for name in LITE_FLAVOURS if name != flavour]
+        raise ModelError(
+            f"The student cannot become the LiteRT flavour {flavour} "
+            f"({_reason(error)}). Set lite.flavours to what works, as "
+            f"[{', '.join(others)}], or to [] for none."
+        ) from error
+
+
+def _float_converter(model_dir: str) -> tf.lite.TFLiteConverter:
+    """Of what a server runs, from uint8 pixels to logits, for one image."""
+    loaded = tf.saved_model.load(model_dir)
+    predict = loaded.signatures[saved_model.SIGNATURE]
+    shape = predict.structured_input_signature[1]["images"].shape[1:]
+    images = tf.TensorSpec((1, *shape), tf.uint8, name="images")
+    answer = tf.function(lambda images: predict(images=images)[_LOGITS])
+    return stack.lite_converter(answer.get_concrete_function(images))
+
+
+def _int8_converter(model_dir: str, images: np.ndarray) -> tf.lite.TFLiteConverter:
+    model = saved_model.load_keras(model_dir)
+    converter = stack.lite_converter(_quantizable_function(model))
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = tf.uint8
+    converter.inference_output_type = tf.int8
+    spanning = _spanning(images)
+    converter.representative_dataset = lambda: (
+        [image[np.newaxis].astype(np.float32)] for image in spanning
+    )
+    return converter
+
+
+def _quantizable_function(model: keras.Model) -> Any:
+    """The model from pixels as float32, which is all that can be calibrated."""
+    shape = model.input_shape[1:]
+
+    @tf.function(input_signature=[tf.TensorSpec((1, *shape), tf.float32, "images")])
+    def answer(images: tf.Tensor) -> tf.Tensor:
+        value = images
+        for layer in model.layers[1:]:
+            value = layer(value, training=False)
+        return value
+
+    return answer.get_concrete_function()
+
+
+def _spanning(images: np.ndarray) -> np.ndarray:
+    """The images, the first of them with one black and one white pixel.
+
+    Pixels then range from 0 to 255 whatever the images hold, and a quantized pixel
+    is the pixel itself. A fake-quantization of the input would say so too, but the
+    converter then scales the first bias by the range that it saw.
+    """
+    spanning = images.copy()
+    spanning[0, 0, 0], spanning[0, -1, -1] = 0, 255
+    return spanning
+
+
+def _reason(error: Exception) -> str:
+    """One line of what is often a page of compiler output."""
+    text = str(error)
+    lacking = sorted(set(re.findall(r"'(?:tf|tfl)\.(\w+)' op is neither", text)))
+    if lacking:
+        return f"it lacks the operation {', '.join(lacking)}"
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    first = lines[0][:300].rstrip(".") if lines else "no reason given"
+    return (
+        first if isinstance(error, ModelError) else f"{type(error).__name__}: {first}"
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class TensorInfo:
+    """Input or output of a LiteRT file.
+
+    Attributes:
+        dtype: NumPy's name, such as `uint8`.
+        shape: With the batch, which is 1.
+        scale: Real value of one step, > 0; None when not quantized.
+        zero_point: The integer that stands for 0; None when not quantized.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    scale: float | None
+    zero_point: int | None
+
+
+class LitePredictor:
+    """A LiteRT file in the interpreter, one thread, one image at a time.
+
+    Attributes:
+        input: What it takes.
+        output: What it gives before it is made real numbers.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self._interpreter = stack.lite_interpreter(content, num_threads=1)
+        (into,) = self._interpreter.get_input_details()
+        (out,) = self._interpreter.get_output_details()
+        self._input_index, self._output_index = into["index"], out["index"]
+        self.input, self.output = _info(into), _info(out)
+
+    def predict(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Answers images, one after the other.
+
+        Args:
+            images: uint8 `(num_images, height, width, channels)` in 0–255.
+
+        Returns:
+            `logits`, float32 `(num_images, num_classes)`, and `class`, int64
+            `(num_images,)`.
+
+        Raises:
+            ModelError: If the images are not uint8 of the model's shape.
+        """
+        self._require_pixels(images)
+        raw = np.empty((len(images), *self.output.shape[1:]), self.output.dtype)
+        for answer, image in zip(raw, images, strict=True):
+            answer[:] = self._invoke(image[np.newaxis])
+        logits = raw.astype(np.float32)
+        scale, zero_point = self.output.scale, self.output.zero_point
+        if scale is not None and zero_point is not None:
+            logits = (logits - np.float32(zero_point)) * np.float32(scale)
+        return {_LOGITS: logits, "class": logits.argmax(axis=-1)}
+
+    def latency_ms(self, images: np.ndarray) -> float:
+        """Median milliseconds for one image, after a warm-up.
+
+        Args:
+            images: As for `predict`; taken in turn until enough are timed.
+        """
+        self._require_pixels(images)
+        times = []
+        for number in range(_WARM_UP + _TIMED):
+            image = images[number % len(images)][np.newaxis]
+            start = time.perf_counter()
+            self._invoke(image)
+            times.append(time.perf_counter() - start)
+        return 1000 * statistics.median(times[_WARM_UP:])
+
+    def _invoke(self, image: np.ndarray) -> np.ndarray:
+        self._interpreter.set_tensor(self._input_index, image)
+        self._interpreter.invoke()
+        return self._interpreter.get_tensor(self._output_index)[0]
+
+    def _require_pixels(self, images: np.ndarray) -> None:
+        expected = self.input.shape[1:]
+        if images.dtype != np.uint8 or images.shape[1:] != expected:
+            raise ModelError(
+                f"Images are {images.dtype} of shape {images.shape[1:]}, expected uint8 "
+                f"0-255 of shape {expected}. Do not scale them: the model does."
+            )
+
+
+def _info(details: dict[str, Any]) -> TensorInfo:
+    scale, zero_point = details["quantization"]
+    quantized = scale > 0
+    return TensorInfo(
+        dtype=np.dtype(details["dtype"]).name,
+        shape=tuple(map(int, details["shape"])),
+        scale=float(scale) if quantized else None,
+        zero_point=int(zero_point) if quantized else None,
+    )

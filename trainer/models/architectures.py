@@ -1,0 +1,282 @@
+"""Teacher and student architectures, and the way to bring one's own.
+
+An architecture is a function `f(image_shape, num_classes)` that returns a
+Keras model from float32 images `(batch, height, width, channels)` in [0, 1]
+to float32 logits `(batch, num_classes)`. `build` puts the preprocessing in
+front of it, so that every model of the pipeline takes raw uint8 pixels: there
+is no way to feed it images that were scaled differently, or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+
+from tfx_distill.trainer.errors import Interrupted, ModelError
+
+PREPROCESSING_LAYER = "scale_pixels"
+
+Architecture = Callable[..., keras.Model]
+
+
+def article_teacher(image_shape: tuple[int, int, int], num_classes: int) -> keras.Model:
+    """Conv 32 – pool – Conv 64 – pool – Dense 128 – Dense; 225,034 parameters on MNIST."""
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input(image_shape),
+            layers.Conv2D(32, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(64, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(128, activation="relu"),
+            layers.Dense(num_classes),
+        ],
+        name="article_teacher",
+    )
+
+
+def teacher(image_shape: tuple[int, int, int], num_classes: int) -> keras.Model:
+    """The article's teacher with dropout before its last layer."""
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input(image_shape),
+            layers.Conv2D(32, 3, activation="relu", name="conv_1"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(64, 3, activation="relu", name="conv_2"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(128, activation="relu", name="dense_1"),
+            layers.Dropout(0.3),
+            layers.Dense(num_classes, name="logits"),
+        ],
+        name="teacher",
+    )
+
+
+def article_student(image_shape: tuple[int, int, int], num_classes: int) -> keras.Model:
+    """Conv 16 – pool – Dense 64 – Dense; 173,930 parameters on MNIST."""
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input(image_shape),
+            layers.Conv2D(16, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(64, activation="relu"),
+            layers.Dense(num_classes),
+        ],
+        name="article_student",
+    )
+
+
+def student(
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+    widths: Sequence[int] = (8, 16, 32),
+) -> keras.Model:
+    """Conv 8 – Conv 16 – pool – Conv 32 – Dense; 8,954 parameters on MNIST.
+
+    Without a wide dense layer, where the article's student keeps 173,056 of its
+    173,930 parameters. `widths` are the filters of its three convolutions. The first
+    moves two pixels at a time and the second is normalized (arXiv:1502.03167) after
+    pooling, where that costs little.
+    """
+    layers = keras.layers
+    first, second, third = widths
+    return keras.Sequential(
+        [
+            keras.Input(image_shape),
+            layers.Conv2D(first, 5, strides=2, activation="relu", name="conv_1"),
+            layers.Conv2D(second, 3, use_bias=False, name="conv_2"),
+            layers.MaxPooling2D(),
+            # At Keras's 0.99 a training of few steps would end far from the mean.
+            layers.BatchNormalization(momentum=0.9),
+            layers.Activation("relu"),
+            layers.Conv2D(third, 3, activation="relu", name="conv_3"),
+            layers.Flatten(),
+            layers.Dense(num_classes, name="logits"),
+        ],
+        name="student",
+    )
+
+
+def deep_student(
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+    widths: Sequence[int] = (8, 12, 12, 16, 16, 18),
+) -> keras.Model:
+    """Six normalized convolutions, mean and maximum; 9,554 parameters on MNIST.
+
+    Better than `student` when it is trained for long, and slower to train. `widths`
+    are the filters of its convolutions: pooling follows the first and the third.
+    """
+    return _deep(image_shape, num_classes, widths, dropout=0.0, name="deep_student")
+
+
+def deep_teacher(
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+    widths: Sequence[int] = (24, 36, 36, 48, 48, 54),
+    dropout: float = 0.2,
+) -> keras.Model:
+    """`deep_student` three times as wide, with dropout; 81,346 parameters on MNIST."""
+    return _deep(image_shape, num_classes, widths, dropout, name="deep_teacher")
+
+
+def _deep(
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+    widths: Sequence[int],
+    dropout: float,
+    name: str,
+) -> keras.Model:
+    layers = keras.layers
+    if len(widths) != 6:
+        raise ValueError(f"widths has {len(widths)} numbers, expected 6.")
+    inputs = keras.Input(image_shape)
+    x = _normalized(inputs, widths[0], "conv_1", padding="valid", pool=True)
+    x = _normalized(x, widths[1], "conv_2")
+    x = _normalized(x, widths[2], "conv_3", pool=True)
+    x = _normalized(x, widths[3], "conv_4")
+    x = _normalized(x, widths[4], "conv_5")
+    x = _normalized(x, widths[5], "conv_6")
+    x = layers.Dropout(dropout)(x) if dropout else x
+    pooled = [layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x)]
+    logits = layers.Dense(num_classes, name="logits")(layers.Concatenate()(pooled))
+    return keras.Model(inputs, logits, name=name)
+
+
+def _normalized(
+    x: Any, filters: int, name: str, padding: str = "same", pool: bool = False
+) -> Any:
+    """A 3x3 convolution, batch normalization (arXiv:1502.03167) and swish.
+
+    Pooling comes first: what follows then has a quarter of the values.
+    """
+    layers = keras.layers
+    x = layers.Conv2D(filters, 3, padding=padding, use_bias=False, name=name)(x)
+    x = layers.MaxPooling2D()(x) if pool else x
+    return layers.Activation("swish")(layers.BatchNormalization()(x))
+
+
+def build(
+    path: str,
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+    options: Mapping[str, Any] | None = None,
+) -> keras.Model:
+    """Builds the architecture at a dotted path, preprocessing included.
+
+    Args:
+        path: Dotted path of an architecture, such as `my_package.models.my_model`.
+        image_shape: (height, width, channels) in pixels.
+        num_classes: Number of classes, >= 2.
+        options: Further keyword arguments of the function, such as widths.
+
+    Returns:
+        A Keras model from uint8 `(batch, height, width, channels)` in 0–255 to
+        float32 logits `(batch, num_classes)`.
+
+    Raises:
+        ModelError: If there is no such function, it fails, its model does not
+            take such images, or does not return logits of this shape.
+    """
+    architecture = _import(path)
+    pixels = keras.Input(image_shape, dtype="uint8", name="images")
+    scaled = keras.layers.Rescaling(1 / 255, name=PREPROCESSING_LAYER)(pixels)
+    try:
+        core = architecture(image_shape, num_classes, **(options or {}))
+        logits = core(scaled) if isinstance(core, keras.Model) else None
+    except Interrupted:
+        raise
+    except Exception as error:
+        size = "x".join(map(str, image_shape))
+        raise ModelError(
+            f"{path} cannot build a model for {size} images and {num_classes} classes: "
+            f"{_first_line(error)} Give an architecture that fits them."
+        ) from error
+    if logits is None:
+        raise ModelError(
+            f"{path} returned {type(core).__name__}, expected a Keras model. "
+            "Return keras.Model or keras.Sequential."
+        )
+    _require_logits(path, core)
+    model = keras.Model(pixels, logits, name=core.name)
+    if model.output_shape != (None, num_classes):
+        raise ModelError(
+            f"{path} returns logits of shape {model.output_shape}, expected "
+            f"(batch, {num_classes}). End with keras.layers.Dense(num_classes)."
+        )
+    return model
+
+
+def require_option(path: str, name: str) -> None:
+    """Refuses an option that the architecture at a dotted path does not take.
+
+    Raises:
+        ModelError: If there is no such function, or no such argument.
+    """
+    parameters = inspect.signature(_import(path)).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    if name not in parameters and not takes_any:
+        known = ", ".join(list(parameters)[2:]) or "none"
+        raise ModelError(f"{path} has no option {name}. Its options: {known}.")
+
+
+def source_digest(path: str) -> str:
+    """SHA-256 of the file that holds the architecture at a dotted path.
+
+    A cache that compares it does not take a model for one of changed code.
+
+    Raises:
+        ModelError: If there is no such function.
+    """
+    module = inspect.getmodule(_import(path))
+    file = getattr(module, "__file__", None)
+    if file is None:
+        return ""
+    return hashlib.sha256(pathlib.Path(file).read_bytes()).hexdigest()
+
+
+def _import(path: str) -> Architecture:
+    module_name, _, name = path.rpartition(".")
+    try:
+        function = getattr(importlib.import_module(module_name), name)
+    except (ImportError, AttributeError) as error:
+        raise ModelError(
+            f"No model function {path} ({error}). Give the dotted path of a function "
+            "(image_shape, num_classes) -> Keras model that Python can import."
+        ) from None
+    if not callable(function):
+        raise ModelError(
+            f"{path} is not a function. Give one that returns a Keras model."
+        )
+    return function
+
+
+def _require_logits(path: str, core: keras.Model) -> None:
+    last = core.layers[-1] if core.layers else None
+    activation = getattr(last, "activation", None)
+    is_softmax = isinstance(last, keras.layers.Softmax)
+    if is_softmax or activation in (
+        keras.activations.softmax,
+        keras.activations.sigmoid,
+    ):
+        raise ModelError(
+            f"{path} ends in probabilities, expected logits: a temperature acts on "
+            "logits. Remove the softmax from its last layer."
+        )
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip().split("\n")[0].rstrip(".")
+    return f"{type(error).__name__}: {text}."
