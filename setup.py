@@ -17,7 +17,8 @@ _INSTALL_REQUIRES = [
     "click>=8.1",
     "jinja2>=3.1",
     "keras>=3.4",
-    "keras-tuner>=1.4.7,<2",
+    # trainer/tuning/oracles.py overrides methods of its that are not public.
+    "keras-tuner>=1.4.7,<1.5",
     "loky>=3.4,<4",
     "matplotlib>=3.7",
     "ml-metadata>=1.16,<1.22",
@@ -27,6 +28,7 @@ _INSTALL_REQUIRES = [
     "pyyaml>=6.0",
     "rich>=13.0",
     "scikit-learn>=1.3",
+    "scipy>=1.10",
     "tensorboard>=2.16",
     "tensorflow>=2.16,<2.22",
     "tensorflow-datasets>=4.9.3",

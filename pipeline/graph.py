@@ -47,7 +47,7 @@ from tfx_distill.components.teacher_ensemble.component import TeacherEnsemble
 from tfx_distill.components.teacher_logits.component import TeacherLogits
 from tfx_distill.components.tfds_example_gen.component import TfdsExampleGen
 from tfx_distill.pipeline.config.schema import PipelineConfig
-from tfx_distill.trainer.distillation import teacher_run as teacher_module
+from tfx_distill.trainer.distillation import teacher_run_fn
 from tfx_distill.trainer.models import architectures
 
 
@@ -163,11 +163,11 @@ def _add_teacher(
             )
         teacher = Trainer(
             examples=examples,
-            run_fn=f"{teacher_module.__name__}.{teacher_module.run_fn.__name__}",
+            run_fn=f"{teacher_run_fn.__name__}.{teacher_run_fn.run_fn.__name__}",
             train_args=trainer_pb2.TrainArgs(),
             eval_args=trainer_pb2.EvalArgs(),
             custom_config={
-                teacher_module.CONFIG_KEY: settings.to_json(),
+                teacher_run_fn.CONFIG_KEY: settings.to_json(),
                 # Read by TFX's cache alone: other code is another teacher.
                 "code": architectures.source_digest(settings.model),
             },

@@ -88,9 +88,9 @@ def samples(
     Example: distill samples --split train --count 16 --png samples.png
     """
     load_config(file, overrides)
-    from tfx_distill.pipeline import console
+    from tfx_distill.pipeline import log_capture
 
-    with console.quiet(None) as terminal:
+    with log_capture.captured(None) as terminal:
         from tfx_distill.pipeline.prediction import samples as samples_command
 
         config = _local_data(file, overrides, terminal)
@@ -151,9 +151,9 @@ def predict(
     if files and indices is not None:
         raise click.UsageError("Give image files or --index, not both.")
     config = load_config(file, overrides)
-    from tfx_distill.pipeline import console
+    from tfx_distill.pipeline import log_capture
 
-    with console.quiet(None) as terminal:
+    with log_capture.captured(None) as terminal:
         from tfx_distill.pipeline.prediction import predict as predict_command
 
         if not files:

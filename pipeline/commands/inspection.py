@@ -39,9 +39,9 @@ def _print(result: Any, as_json: bool, drawn: Callable[[Any], Any]) -> None:
     if as_json:
         click.echo(json.dumps(result, indent=2, default=_plain, ensure_ascii=False))
         return
-    from tfx_distill.pipeline import console
+    from tfx_distill.pipeline import log_capture
 
-    console.plain().out.print(drawn(result), highlight=False)
+    log_capture.direct().out.print(drawn(result), highlight=False)
 
 
 def _plain(value: Any) -> Any:

@@ -60,11 +60,11 @@ def compile_command(
         )
     if target == "vertex" and not output.endswith(".json"):
         raise click.UsageError(f"-o {output}: Vertex AI takes .json.")
-    from tfx_distill.pipeline import console
+    from tfx_distill.pipeline import log_capture
     from tfx_distill.pipeline.runners.kubeflow.compiler import plan
 
     planned = plan.make(config, image, target)
-    with console.quiet(None) as terminal:
+    with log_capture.captured(None) as terminal:
         from tfx_distill.pipeline.runners.kubeflow.compiler import (
             compilation as compiler,
         )
@@ -144,14 +144,14 @@ def rehearse(
     \b
     Example: distill kubeflow rehearse pipeline.yaml --param student_epochs=3
     """
-    from tfx_distill.pipeline import console
+    from tfx_distill.pipeline import log_capture
     from tfx_distill.pipeline.runners.kubeflow.compiler import package
     from tfx_distill.pipeline.runners.kubeflow.rehearsal import (
         rehearsal,
         rehearsal_display,
     )
 
-    terminal = console.plain()
+    terminal = log_capture.direct()
     compiled = package.read(file)
     result = rehearsal.rehearse(
         compiled,

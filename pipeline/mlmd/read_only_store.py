@@ -11,7 +11,7 @@ from typing import Any
 import ml_metadata
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from tfx_distill.pipeline import console
+from tfx_distill.pipeline import log_capture
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.mlmd import metadata
 from tfx_distill.pipeline.mlmd.store import Store
@@ -50,7 +50,7 @@ def open_store(config: PipelineConfig, place: str | None = None) -> Store:
         connection.sqlite.filename_uri = place
     _read_only(connection)
     # What goes wrong is said in a line of ours, and nothing else.
-    with explained(place), console.native_errors_discarded():
+    with explained(place), log_capture.native_errors_discarded():
         store = ml_metadata.MetadataStore(connection)
         # A server is asked by the first question, not by the constructor.
         store.get_context_types()

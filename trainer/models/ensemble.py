@@ -33,7 +33,7 @@ def save(model_dirs: Sequence[str], average: AverageConfig, model_dir: str) -> N
         folder = model_dirs[cards.index(None)]
         raise ModelError(
             f"Teacher in {folder} has no model card, which says what it was trained on. "
-            "Train it with tfx_distill.trainer.distillation.teacher_run.run_fn."
+            "Train it with tfx_distill.trainer.distillation.teacher_run_fn.run_fn."
         )
     spec = known[0].spec
     module = _Ensemble(model_dirs, average)

@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from tfx_distill.pipeline import console
+from tfx_distill.pipeline import log_capture
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.mlmd import metadata
 from tfx_distill.pipeline.runners.local import fixed_hyperparameters, run_folders
@@ -100,7 +100,7 @@ def perform(
     metadata.connection_config(config)
     fixed_hyperparameters.check(config)
     log = run_folders.new_log(config)
-    with console.quiet(log) as terminal:
+    with log_capture.captured(log) as terminal:
         terminal.err.print(f"Loading TensorFlow Extended (log: {log})", soft_wrap=True)
         from tfx_distill.pipeline.runners.local import dataset_fallback, display
 
@@ -127,7 +127,7 @@ def perform(
 
 
 def _report(
-    config: PipelineConfig, run_dir: pathlib.Path, terminal: console.Terminal
+    config: PipelineConfig, run_dir: pathlib.Path, terminal: log_capture.Terminal
 ) -> None:
     """Writes the report of a run that has ended well.
 
@@ -150,7 +150,7 @@ def _report(
 
 
 def _report_failure(
-    config: PipelineConfig, run_dir: pathlib.Path, terminal: console.Terminal
+    config: PipelineConfig, run_dir: pathlib.Path, terminal: log_capture.Terminal
 ) -> None:
     """Writes what there is of a failed run; what it failed of is said in any case."""
     try:
@@ -162,7 +162,7 @@ def _report_failure(
 
 
 def _tell_report(
-    config: PipelineConfig, run_dir: pathlib.Path, terminal: console.Terminal
+    config: PipelineConfig, run_dir: pathlib.Path, terminal: log_capture.Terminal
 ) -> None:
     from tfx_distill.pipeline.report import writer
 

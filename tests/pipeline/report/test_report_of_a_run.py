@@ -9,14 +9,14 @@ import pytest
 from rich.console import Console
 from small_runs import SmallRun
 
-from tfx_distill.pipeline import console
+from tfx_distill.pipeline import log_capture
 from tfx_distill.pipeline.runners.local import run
 
 DISTILL = [sys.executable, "-c", "from tfx_distill.pipeline.cli import main; main()"]
 
 
 def _terminal():
-    return console.Terminal(
+    return log_capture.Terminal(
         out=Console(file=io.StringIO()), err=Console(file=io.StringIO(), width=200)
     )
 

@@ -214,15 +214,19 @@ def test_a_trial_that_ran_when_the_process_was_killed_runs_again(
 
 _KILLED = """
 import os, signal, sys
-sys.path.append(os.path.join(os.getcwd(), "..", "..", ".."))
-import small_data, test_tuning
-from trainer import training, tuning
+
+sys.path += [os.getcwd(), os.path.dirname(os.getcwd())]
+import small_data
+import test_hyperparameter_search as searches
 from tfx_distill.trainer.data.data_spec import DataSpec
+from tfx_distill.trainer.distillation import training
+from tfx_distill.trainer.tuning import hyperparameter_search
 
 spec = DataSpec(dataset="squares", version="1.0.0", image_shape=(8, 8, 1),
     class_names=("left", "right", "both"),
     num_examples={"train": 96, "eval": 24, "test": 24})
-task = test_tuning.make_task(spec, small_data.squares(96, 1), small_data.squares(24, 2))
+splits = small_data.squares(96, 1), small_data.squares(24, 2)
+task = searches.make_task(spec, *splits)
 original, count = training.train_student, []
 
 def train(*arguments, **options):
@@ -232,8 +236,8 @@ def train(*arguments, **options):
     return original(*arguments, **options)
 
 training.train_student = train
-settings = test_tuning.config(test_tuning.MANY_RATES, max_trials=5, epochs=1)
-tuning.search(task, settings, sys.argv[1])
+settings = searches.config(searches.MANY_RATES, max_trials=5, epochs=1)
+hyperparameter_search.search(task, settings, sys.argv[1])
 """
 
 

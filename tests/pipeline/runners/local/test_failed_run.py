@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from tfx_distill.pipeline import console
+from tfx_distill.pipeline import log_capture
 from tfx_distill.pipeline.config.loader import load_config
 from tfx_distill.pipeline.report import writer
 from tfx_distill.pipeline.runners.local import run
@@ -17,7 +17,7 @@ def config(tmp_path):
 
 
 def _report(config):
-    run._report_failure(config, pathlib.Path("run"), console.plain())
+    run._report_failure(config, pathlib.Path("run"), log_capture.direct())
 
 
 def test_a_run_that_never_began_has_no_report(config, caplog):

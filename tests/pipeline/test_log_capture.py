@@ -1,12 +1,12 @@
-"""Library noise goes to the log, words for the person do not."""
+"""Library noise goes to the log, output for the user does not."""
 
 import subprocess
 import sys
 
 CODE = """
 import logging, os, sys, warnings
-from pipeline import console
-with console.quiet(sys.argv[1]) as terminal:
+from tfx_distill.pipeline import log_capture
+with log_capture.captured(sys.argv[1]) as terminal:
     print("printed")
     os.write(2, b"from C\\n")
     logging.getLogger("library").info("logged")
