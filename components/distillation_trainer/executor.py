@@ -12,6 +12,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
+from tfx_distill.components import property_names
 from tfx_distill.components.teacher_logits.executor import load_teachers
 from tfx_distill.trainer.config.data_config import ViewsConfig
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
@@ -68,9 +69,11 @@ class Executor(base_executor.BaseExecutor):
             history=trained.history,
             seconds=trained.seconds,
         )
-        model.set_string_custom_property("dataset", spec.dataset)
+        model.set_string_custom_property(property_names.DATASET, spec.dataset)
         model.set_string_custom_property("architecture", student.model)
-        model.set_int_custom_property("num_parameters", trained.model.count_params())
+        model.set_int_custom_property(
+            property_names.NUM_PARAMETERS, trained.model.count_params()
+        )
 
 
 def settings(

@@ -10,6 +10,7 @@ from tfx.components.evaluator import component as tfx_component
 from tfx.dsl.components.base import executor_spec
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
+from tfx_distill.components import property_names
 from tfx_distill.components.evaluator import driver, eval_config, executor
 from tfx_distill.trainer.config.gate_config import GateConfig
 
@@ -22,7 +23,7 @@ class EvaluatorSpec(standard_component_specs.EvaluatorSpec):
     PARAMETERS = {
         **standard_component_specs.EvaluatorSpec.PARAMETERS,
         "gate": component_spec.ExecutionParameter(type=str),
-        driver.MODEL_KEY: component_spec.ExecutionParameter(type=str),
+        property_names.SERVED_MODEL: component_spec.ExecutionParameter(type=str),
     }
 
 

@@ -17,15 +17,12 @@ from tfx.proto.orchestration import driver_output_pb2
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import path_utils
 
-from tfx_distill.components import cache_driver
+from tfx_distill.components import cache_driver, property_names
 from tfx_distill.trainer.export import saved_model_files
 
 logger = logging.getLogger(__name__)
 
 LATEST = "latest"
-MODEL_KEY = "served_model"
-URI_KEY = "served_model_uri"
-ARTIFACT_KEY = "served_artifact_id"
 
 
 class Driver(cache_driver.CacheDriver):
@@ -39,15 +36,17 @@ class Driver(cache_driver.CacheDriver):
     ) -> driver_output_pb2.DriverOutput:
         """Adds uri and artifact id of the served model, empty and 0 for none."""
         result = driver_output_pb2.DriverOutput()
-        if execution_info.exec_properties.get(MODEL_KEY) != LATEST:
+        if execution_info.exec_properties.get(property_names.SERVED_MODEL) != LATEST:
             return result
         model_uri = artifact_utils.get_single_uri(execution_info.input_dict["model"])
         student_dir = path_utils.serving_model_path(model_uri)
         with self._mlmd_connection as handle:
             pushed = served(handle.store, execution_info.pipeline_info.id, student_dir)
         folder = _folder(pushed) if pushed else ""
-        result.exec_properties[URI_KEY].string_value = folder
-        result.exec_properties[ARTIFACT_KEY].int_value = pushed.id if pushed else 0
+        result.exec_properties[property_names.SERVED_MODEL_URI].string_value = folder
+        result.exec_properties[property_names.SERVED_ARTIFACT_ID].int_value = (
+            pushed.id if pushed else 0
+        )
         return result
 
 
@@ -96,7 +95,7 @@ def _pushed(store: Any, pipeline_name: str) -> list[metadata_store_pb2.Artifact]
             artifact
             for artifact in store.get_artifacts_by_context(context.id)
             if artifact.type_id in pushed_type
-            and artifact.custom_properties["pushed"].int_value
+            and artifact.custom_properties[property_names.PUSHED].int_value
         ),
         key=lambda artifact: artifact.id,
         reverse=True,
@@ -104,12 +103,12 @@ def _pushed(store: Any, pipeline_name: str) -> list[metadata_store_pb2.Artifact]
 
 
 def _folder(artifact: metadata_store_pb2.Artifact) -> str:
-    return artifact.custom_properties["pushed_destination"].string_value
+    return artifact.custom_properties[property_names.PUSHED_DESTINATION].string_value
 
 
 def _digest(artifact: metadata_store_pb2.Artifact) -> str:
     """Of the pushed model: as the Pusher noted it, or of its folder."""
-    noted = artifact.custom_properties["model_digest"].string_value
+    noted = artifact.custom_properties[property_names.MODEL_DIGEST].string_value
     return noted or _digest_of(_folder(artifact))
 
 

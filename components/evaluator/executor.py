@@ -14,6 +14,7 @@ from tfx.components.evaluator import executor as tfx_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
+from tfx_distill.components import property_names
 from tfx_distill.components.checks import OVERALL
 from tfx_distill.components.evaluator import (
     failure_causes,
@@ -22,7 +23,7 @@ from tfx_distill.components.evaluator import (
     margin_check,
     verdict,
 )
-from tfx_distill.components.evaluator.predictions import Answers
+from tfx_distill.components.evaluator.predictions import Predictions
 from tfx_distill.trainer.config.gate_config import GateConfig
 from tfx_distill.trainer.data import example_reader
 from tfx_distill.trainer.data.data_spec import DataSpec
@@ -61,7 +62,7 @@ class Executor(tfx_executor.Executor):
         _bless(blessing, outcome)
         # So that the Pusher finds out when files change after this.
         digest = saved_model_files.content_digest(_saved_model(input_dict["model"]))
-        blessing.set_string_custom_property("model_digest", digest)
+        blessing.set_string_custom_property(property_names.MODEL_DIGEST, digest)
 
     def _judge(
         self,
@@ -93,7 +94,7 @@ class Executor(tfx_executor.Executor):
             served, served_answers = inference.against_served(
                 served, student, split, spec
             )
-        answers = Answers(
+        answers = Predictions(
             labels=split.labels.astype(np.int64),
             student=student,
             teacher=teacher,
@@ -114,7 +115,7 @@ def _bless(blessing: types.Artifact, outcome: verdict.Verdict) -> None:
     outcome.save(blessing.uri)
     low = outcome.paired.get(OVERALL, {}).get("low")
     if low is not None:
-        blessing.set_float_custom_property("paired_difference_low", low)
+        blessing.set_float_custom_property(property_names.PAIRED_DIFFERENCE_LOW, low)
     blessed_file = os.path.join(blessing.uri, constants.BLESSED_FILE_NAME)
     if outcome.blessed:
         if not os.path.exists(blessed_file):
@@ -133,4 +134,6 @@ def _bless(blessing: types.Artifact, outcome: verdict.Verdict) -> None:
     blessing.set_int_custom_property(
         constants.ARTIFACT_PROPERTY_BLESSED_KEY, constants.NOT_BLESSED_VALUE
     )
-    blessing.set_string_custom_property("reason", "; ".join(outcome.reasons)[:1000])
+    blessing.set_string_custom_property(
+        property_names.REASON, "; ".join(outcome.reasons)[:1000]
+    )

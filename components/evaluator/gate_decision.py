@@ -27,7 +27,7 @@ from tfx_distill.components.evaluator.metrics import (
     PAIRED_LOW_NAME,
     PAIRED_NAMES,
 )
-from tfx_distill.components.evaluator.predictions import Answers
+from tfx_distill.components.evaluator.predictions import Predictions
 from tfx_distill.components.evaluator.verdict import Served, SliceMetrics, Verdict
 from tfx_distill.trainer.config.gate_config import MUST_BE_BETTER, REPORT, GateConfig
 from tfx_distill.trainer.data.data_spec import LABEL_FEATURE, DataSpec
@@ -44,7 +44,7 @@ _PAIRED = {
     **{name: key for key, name in PAIRED_NAMES.items()},
 }
 _DIGITS = 6  # all that is exact in TFMA's float32
-# Answers on the edge between two classes may differ between batches of other sizes.
+# Predictions near the edge between two classes may differ between batches of other sizes.
 _MAX_STRAY_ANSWERS = 2
 
 
@@ -53,7 +53,7 @@ def decide(
     gate: GateConfig,
     spec: DataSpec,
     split: str,
-    answers: Answers,
+    answers: Predictions,
     served: Served | None,
 ) -> Verdict:
     """Reads TFMA's metrics and checks every bound.
@@ -198,7 +198,7 @@ def _check(
 
 
 def _foreign_counts(
-    student: SliceMetrics, teacher: SliceMetrics, answers: Answers
+    student: SliceMetrics, teacher: SliceMetrics, answers: Predictions
 ) -> list[str]:
     """Where TFMA, which asks `serving_default`, counts other right answers."""
     reasons = []

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfx_distill.components import property_names
 from tfx_distill.components.evaluator.failure_causes import caused_by_models, describe
 from tfx_distill.components.evaluator.verdict import Served
 from tfx_distill.trainer.data import example_reader
@@ -116,22 +117,22 @@ def served_of(exec_properties: dict[str, Any], rule: str) -> Served | None:
         exec_properties: The Evaluator's, with what its driver added.
         rule: `gate.against_served`.
     """
-    wanted = exec_properties.get("served_model") or ""
+    wanted = exec_properties.get(property_names.SERVED_MODEL) or ""
     if wanted == "latest":
-        if "served_model_uri" not in exec_properties:
+        if property_names.SERVED_MODEL_URI not in exec_properties:
             problem = (
                 "served_model is `latest`, and no driver ran to find it: give a uri"
             )
             return Served(
                 uri="", artifact_id=None, version="", rule=rule, problem=problem
             )
-        wanted = exec_properties["served_model_uri"]
+        wanted = exec_properties[property_names.SERVED_MODEL_URI]
     if not wanted:
         return None
     name = os.path.basename(wanted.rstrip("/"))
     return Served(
         uri=wanted,
-        artifact_id=exec_properties.get("served_artifact_id") or None,
+        artifact_id=exec_properties.get(property_names.SERVED_ARTIFACT_ID) or None,
         version=name if name.isdigit() else "",
         rule=rule,
     )

@@ -14,7 +14,7 @@ FILE_NAME = "answers.npz"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Answers:
+class Predictions:
     """All answers to a split, in the order of its records.
 
     Attributes:
@@ -38,7 +38,7 @@ class Answers:
         np.savez_compressed(os.path.join(folder, FILE_NAME), **arrays)
 
     @classmethod
-    def load(cls, folder: str) -> Answers:
+    def load(cls, folder: str) -> Predictions:
         """Raises FileNotFoundError for an evaluation that did not come so far."""
         path = os.path.join(folder, FILE_NAME)
         # NumPy leaves a damaged file open that it opened itself.

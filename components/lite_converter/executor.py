@@ -14,7 +14,7 @@ from tfx.utils import path_utils
 from tfx_distill.trainer.config.lite_config import INT8, LiteConfig
 from tfx_distill.trainer.data import example_reader
 from tfx_distill.trainer.data.data_spec import DataSpec
-from tfx_distill.trainer.evaluation import lite_scores
+from tfx_distill.trainer.evaluation import lite_evaluation, lite_scores
 from tfx_distill.trainer.export import lite, saved_model
 
 _CALIBRATION_SPLIT = "train"
@@ -51,7 +51,7 @@ class Executor(base_executor.BaseExecutor):
         for flavour, content in contents.items():
             with open(lite_scores.file_path(artifact.uri, flavour), "wb") as file:
                 file.write(content)
-            scores[flavour] = lite_scores.score(content, test, classes, flavour)
+            scores[flavour] = lite_evaluation.score(content, test, classes, flavour)
             artifact.set_float_custom_property(
                 f"{flavour}_accuracy", scores[flavour].accuracy
             )

@@ -10,10 +10,10 @@ from tfx import types
 from tfx.components.util import model_utils
 from tfx.dsl.io import fileio
 
+from tfx_distill.components import property_names
 from tfx_distill.components.checks import VERDICT_FILE
 
 _MAX_STATED = 5
-_MODEL_URI_KEY, _DIGEST_KEY = "current_model", "model_digest"
 
 
 def refusals(
@@ -64,13 +64,13 @@ def _stated(gate: str, reasons: Any) -> list[str]:
 def _of_another(
     gate: str, blessing: types.Artifact, model: types.Artifact, digest: str
 ) -> list[str]:
-    blessed_uri = blessing.get_string_custom_property(_MODEL_URI_KEY)
+    blessed_uri = blessing.get_string_custom_property(property_names.BLESSED_MODEL_URI)
     if blessed_uri != model.uri:
         return [
             f"the {gate} blessed another model, {blessed_uri or 'which it does not name'}"
             f", not {model.uri}"
         ]
-    blessed_digest = blessing.get_string_custom_property(_DIGEST_KEY)
+    blessed_digest = blessing.get_string_custom_property(property_names.MODEL_DIGEST)
     if not blessed_digest:
         return [f"the {gate} does not say which files in {model.uri} it blessed"]
     if blessed_digest != digest:

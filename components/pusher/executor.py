@@ -13,6 +13,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
+from tfx_distill.components import property_names
 from tfx_distill.components.pusher import blessings, versions
 from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.export import saved_model_files
@@ -20,8 +21,6 @@ from tfx_distill.trainer.export import saved_model_files
 logger = logging.getLogger(__name__)
 
 LITE_MODELS_KEY = "lite_models"
-DIGEST_KEY = "model_digest"
-REASON_KEY = "reason"
 # Servers ignore `assets.extra`.
 _LITE_DIR = os.path.join(saved_model_files.EXTRA_DIR, "lite")
 _MAX_REASON = 2000
@@ -65,10 +64,10 @@ class Executor(tfx_executor.Executor):
                 logger.warning("Not pushed: %s", reason)
             self._MarkNotPushed(pushed)
             pushed.set_string_custom_property(
-                REASON_KEY, "; ".join(reasons)[:_MAX_REASON]
+                property_names.REASON, "; ".join(reasons)[:_MAX_REASON]
             )
             return
-        pushed.set_string_custom_property(DIGEST_KEY, digest)
+        pushed.set_string_custom_property(property_names.MODEL_DIGEST, digest)
         self._push(input_dict, output_dict, exec_properties, pushed, digest)
 
     def _push(
@@ -86,7 +85,9 @@ class Executor(tfx_executor.Executor):
         if "://" in serving_dir:
             # Object stores have no rename: TFX writes saved_model.pb last there.
             super().Do(input_dict, output_dict, exec_properties)
-            folder = pushed.get_string_custom_property("pushed_destination")
+            folder = pushed.get_string_custom_property(
+                property_names.PUSHED_DESTINATION
+            )
             _add_lite_models(input_dict, folder)
             return
         with versions.staging(serving_dir) as staging_dir:

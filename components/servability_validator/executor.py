@@ -14,6 +14,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
+from tfx_distill.components import property_names
 from tfx_distill.components.evaluator.failure_causes import caused_by_models
 from tfx_distill.components.servability_validator import budget_decision, probe_process
 from tfx_distill.components.servability_validator.servability import (
@@ -31,10 +32,6 @@ logger = logging.getLogger(__name__)
 SPLIT = "test"
 # What TFX's InfraValidator writes and its Pusher reads.
 BLESSED_FILE, NOT_BLESSED_FILE = "INFRA_BLESSED", "INFRA_NOT_BLESSED"
-BLESSED_KEY = "blessed"
-# As TFX's Evaluator says which model it blessed.
-MODEL_URI_KEY, MODEL_ID_KEY = "current_model", "current_model_id"
-DIGEST_KEY = "model_digest"
 _BATCH = 64
 _MAX_REASON = 1000
 
@@ -135,14 +132,14 @@ def _bless(
         logger.warning("Student not servable: %s", reason)
     name = BLESSED_FILE if outcome.blessed else NOT_BLESSED_FILE
     io_utils.write_string_file(os.path.join(blessing.uri, name), "")
-    blessing.set_int_custom_property(BLESSED_KEY, int(outcome.blessed))
-    blessing.set_string_custom_property(MODEL_URI_KEY, model.uri)
-    blessing.set_int_custom_property(MODEL_ID_KEY, model.id)
+    blessing.set_int_custom_property(property_names.BLESSED, int(outcome.blessed))
+    blessing.set_string_custom_property(property_names.BLESSED_MODEL_URI, model.uri)
+    blessing.set_int_custom_property(property_names.BLESSED_MODEL_ID, model.id)
     blessing.set_string_custom_property(
-        DIGEST_KEY,
+        property_names.MODEL_DIGEST,
         saved_model_files.content_digest(path_utils.serving_model_path(model.uri)),
     )
     if outcome.reasons:
         blessing.set_string_custom_property(
-            "reason", "; ".join(outcome.reasons)[:_MAX_REASON]
+            property_names.REASON, "; ".join(outcome.reasons)[:_MAX_REASON]
         )

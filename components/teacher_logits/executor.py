@@ -10,6 +10,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
+from tfx_distill.components import property_names
 from tfx_distill.trainer.config.data_config import ViewsConfig
 from tfx_distill.trainer.config.training_config import AverageConfig
 from tfx_distill.trainer.data import example_reader
@@ -40,8 +41,10 @@ class Executor(base_executor.BaseExecutor):
         answers = teacher_logits.ask(teachers, splits, views)
         teacher_logits.save(artifact.uri, answers, teachers, views, spec.fingerprint)
         artifact.set_string_custom_property("teacher", teachers.digest)
-        artifact.set_string_custom_property("data_fingerprint", spec.fingerprint)
-        artifact.set_string_custom_property("dataset", spec.dataset)
+        artifact.set_string_custom_property(
+            property_names.DATA_FINGERPRINT, spec.fingerprint
+        )
+        artifact.set_string_custom_property(property_names.DATASET, spec.dataset)
         artifact.set_int_custom_property("num_views", views.count)
         artifact.set_int_custom_property(
             "format_version", teacher_logits.FORMAT_VERSION

@@ -8,9 +8,9 @@ import uuid
 from tfx.orchestration.portable import data_types
 from tfx.proto.orchestration import driver_output_pb2
 
-from tfx_distill.components import cache_driver
+from tfx_distill.components import cache_driver, property_names
 from tfx_distill.components.tfds_example_gen import dataset_contents, dataset_source
-from tfx_distill.components.tfds_example_gen.executor import DATA_KEY, FINGERPRINT_KEY
+from tfx_distill.components.tfds_example_gen.executor import DATA_KEY
 from tfx_distill.trainer.config.data_config import DataConfig
 from tfx_distill.trainer.errors import DataError
 
@@ -35,7 +35,7 @@ class Driver(cache_driver.CacheDriver):
             # Metadata. So the executor is made to fail, and never a cache to hit.
             properties["attempt"].string_value = uuid.uuid4().hex
             return result
-        properties[FINGERPRINT_KEY].string_value = fingerprint
+        properties[property_names.DATA_FINGERPRINT].string_value = fingerprint
         # Where prepared data came from must not decide whether to use them.
         settled = dataclasses.replace(data, manual_dir=None, substitute=True)
         properties[DATA_KEY].string_value = settled.to_json()

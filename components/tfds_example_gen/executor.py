@@ -12,6 +12,7 @@ from tfx.components.util import examples_utils
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 
+from tfx_distill.components import property_names
 from tfx_distill.components.tfds_example_gen import (
     dataset_contents,
     dataset_source,
@@ -21,7 +22,6 @@ from tfx_distill.trainer.config.data_config import DataConfig
 from tfx_distill.trainer.data.data_spec import DataSpec
 
 DATA_KEY = "data"
-FINGERPRINT_KEY = "data_fingerprint"
 EXAMPLES_KEY = standard_component_specs.EXAMPLES_KEY
 
 
@@ -42,7 +42,7 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
         data = DataConfig.from_json(exec_properties[DATA_KEY])
         builder = dataset_source.prepare(data)
         spec = dataset_contents.data_spec(
-            builder, data, exec_properties.get(FINGERPRINT_KEY, "")
+            builder, data, exec_properties.get(property_names.DATA_FINGERPRINT, "")
         )
         work = dataset_contents.shards(builder, data)
         artifact = artifact_utils.get_single_instance(output_dict[EXAMPLES_KEY])
@@ -70,12 +70,12 @@ def _describe(artifact: types.Artifact, spec: DataSpec) -> None:
     gzip = write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP)
     examples_utils.set_file_format(artifact, gzip)
     properties = {
-        "dataset": spec.dataset,
-        "dataset_version": spec.version,
+        property_names.DATASET: spec.dataset,
+        property_names.DATASET_VERSION: spec.version,
         "image_shape": "x".join(map(str, spec.image_shape)),
         "class_names": json.dumps(spec.class_names),
-        "num_examples": json.dumps(spec.num_examples),
-        FINGERPRINT_KEY: spec.fingerprint,
+        property_names.NUM_EXAMPLES: json.dumps(spec.num_examples),
+        property_names.DATA_FINGERPRINT: spec.fingerprint,
     }
     for key, value in properties.items():
         artifact.set_string_custom_property(key, value)

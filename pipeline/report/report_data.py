@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfx_distill.components.checks import Check
-from tfx_distill.components.evaluator.predictions import Answers
+from tfx_distill.components.evaluator.predictions import Predictions
 from tfx_distill.pipeline.report.collect.measures import (
     Calibration,
     Confusion,
@@ -278,7 +278,7 @@ class Report:
     lite: tuple[LiteFile, ...] = ()
     data: Data | None = None
     search: Search | None = None
-    answers: Answers | None = None
+    answers: Predictions | None = None
     config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     config_text: str = ""
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)

@@ -8,7 +8,7 @@ from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
 from tfx_distill.components.evaluator import eval_config, executor
-from tfx_distill.components.evaluator.predictions import Answers
+from tfx_distill.components.evaluator.predictions import Predictions
 from tfx_distill.components.evaluator.verdict import Verdict
 from tfx_distill.trainer.config.gate_config import GateConfig
 
@@ -40,7 +40,7 @@ class Evaluated:
 
     @property
     def answers(self):
-        return Answers.load(self.evaluation.uri)
+        return Predictions.load(self.evaluation.uri)
 
 
 def evaluate(folder, examples, student, teachers, gate=GATE, **properties):

@@ -1,4 +1,7 @@
-"""How good, how small and how quick each LiteRT file is; and where they lie."""
+"""How accurate, small and fast each LiteRT file is, and where the files are.
+
+Needs no TensorFlow.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,26 @@ import json
 import os
 from collections.abc import Mapping
 
-import numpy as np
-
-from tfx_distill.trainer.data.example_reader import Split
-from tfx_distill.trainer.export.lite import LitePredictor, TensorInfo
-from tfx_distill.trainer.progress import Progress, report
+from tfx_distill.trainer import json_files
 
 _FILE_NAME = "scores.json"
-_BATCH = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class TensorInfo:
+    """Input or output of a LiteRT file.
+
+    Attributes:
+        dtype: NumPy's name, such as `uint8`.
+        shape: With the batch, which is 1.
+        scale: Real value of one step, > 0; None when not quantized.
+        zero_point: The integer that represents 0; None when not quantized.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    scale: float | None
+    zero_point: int | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,35 +53,8 @@ class LiteScore:
     output: TensorInfo
 
 
-def score(
-    content: bytes, split: Split, saved_model_classes: np.ndarray, flavour: str
-) -> LiteScore:
-    """Measures a converted model.
-
-    Args:
-        content: Of a `.tflite` file.
-        split: What it is measured on.
-        saved_model_classes: int64 `(num_examples,)`, the SavedModel's answers.
-        flavour: What progress is called by.
-    """
-    predictor = LitePredictor(content)
-    classes = np.empty(len(split), np.int64)
-    for start in range(0, len(split), _BATCH):
-        end = min(start + _BATCH, len(split))
-        classes[start:end] = predictor.predict(split.images[start:end])["class"]
-        report(Progress(f"scoring {flavour}", end, len(split), f"scoring {flavour}"))
-    return LiteScore(
-        accuracy=float(np.mean(classes == split.labels)),
-        agreement=float(np.mean(classes == saved_model_classes)),
-        bytes=len(content),
-        latency_ms=predictor.latency_ms(split.images),
-        input=predictor.input,
-        output=predictor.output,
-    )
-
-
 def file_path(folder: str, flavour: str) -> str:
-    """Where the file of a flavour lies."""
+    """Path of the file of a flavour."""
     return os.path.join(folder, f"{flavour}.tflite")
 
 
@@ -78,14 +66,5 @@ def save(scores: Mapping[str, LiteScore], folder: str) -> None:
 
 
 def load(folder: str) -> dict[str, LiteScore]:
-    """Scores by flavour, as `save` wrote them."""
-    with open(os.path.join(folder, _FILE_NAME), encoding="utf-8") as file:
-        plain = json.load(file)
-    return {flavour: _score(values) for flavour, values in plain.items()}
-
-
-def _score(values: dict) -> LiteScore:
-    for name in ("input", "output"):
-        info = values[name]
-        values[name] = TensorInfo(**{**info, "shape": tuple(info["shape"])})
-    return LiteScore(**values)
+    """Scores by flavour, as `save` wrote them; errors as `json_files.load`."""
+    return json_files.load(dict[str, LiteScore], os.path.join(folder, _FILE_NAME))

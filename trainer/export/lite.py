@@ -13,7 +13,6 @@ logits `(1, num_classes)`:
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import statistics
 import time
@@ -27,6 +26,7 @@ import tensorflow as tf
 from tfx_distill.trainer import stack
 from tfx_distill.trainer.config.lite_config import INT8, LITE_FLAVOURS
 from tfx_distill.trainer.errors import Interrupted, ModelError
+from tfx_distill.trainer.evaluation.lite_scores import TensorInfo
 from tfx_distill.trainer.export import saved_model
 
 _LOGITS = "logits"
@@ -132,23 +132,6 @@ def _reason(error: Exception) -> str:
     return (
         first if isinstance(error, ModelError) else f"{type(error).__name__}: {first}"
     )
-
-
-@dataclasses.dataclass(frozen=True)
-class TensorInfo:
-    """Input or output of a LiteRT file.
-
-    Attributes:
-        dtype: NumPy's name, such as `uint8`.
-        shape: With the batch, which is 1.
-        scale: Real value of one step, > 0; None when not quantized.
-        zero_point: The integer that stands for 0; None when not quantized.
-    """
-
-    dtype: str
-    shape: tuple[int, ...]
-    scale: float | None
-    zero_point: int | None
 
 
 class LitePredictor:

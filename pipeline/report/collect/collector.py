@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import yaml
 
 from tfx_distill.components.checks import OVERALL
-from tfx_distill.components.evaluator.predictions import Answers
+from tfx_distill.components.evaluator.predictions import Predictions
 from tfx_distill.pipeline.report import report_data
 from tfx_distill.pipeline.report.collect import (
     data_statistics,
@@ -176,7 +176,7 @@ class _Collection:
         return curves
 
     def _differences(
-        self, answers: Answers | None, gained: Mapping[str, Any]
+        self, answers: Predictions | None, gained: Mapping[str, Any]
     ) -> list[report_data.Difference]:
         differences = []
         if answers is not None:
@@ -205,12 +205,12 @@ class _Collection:
             )
         return differences
 
-    def _answers(self) -> Answers | None:
+    def _answers(self) -> Predictions | None:
         evaluation = self._run.written("ModelEvaluation")
         if evaluation is None:
             return None
         try:
-            return measures.checked(Answers.load(evaluation.uri))
+            return measures.checked(Predictions.load(evaluation.uri))
         except FileNotFoundError:
             self._missing["answers"] = (
                 "The evaluation has no file answers.npz: it was made by an earlier "
@@ -219,7 +219,7 @@ class _Collection:
             return None
 
     def _images(
-        self, answers: Answers, names: Sequence[str]
+        self, answers: Predictions, names: Sequence[str]
     ) -> tuple[report_data.ImageGroup, ...]:
         return image_groups.groups(answers, self._uri("Examples"), self._split(), names)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tfx_distill.components.evaluator.predictions import Answers
+from tfx_distill.components.evaluator.predictions import Predictions
 from tfx_distill.pipeline.report.collect import example_images, measures
 from tfx_distill.pipeline.report.report_data import Answer, ImageGroup, ShownImage
 
@@ -15,7 +15,7 @@ MAX_IMAGES = 24  # of a kind
 _ROLES = ("teacher", "student")
 
 
-def compared(answers: Answers) -> dict[str, Any]:
+def compared(answers: Predictions) -> dict[str, Any]:
     """The fields of a report that need the answers alone."""
     pairs = [(role, getattr(answers, role)) for role in _ROLES]
     return {
@@ -30,7 +30,7 @@ def compared(answers: Answers) -> dict[str, Any]:
 
 
 def groups(
-    answers: Answers, examples_dir: str, split: str, class_names: Sequence[str]
+    answers: Predictions, examples_dir: str, split: str, class_names: Sequence[str]
 ) -> tuple[ImageGroup, ...]:
     """The images to which teacher and student answer differently, a kind at a time.
 
@@ -71,7 +71,7 @@ def groups(
 
 
 def _shown(
-    place: int, answers: Answers, record: tuple[bytes, int], names: Sequence[str]
+    place: int, answers: Predictions, record: tuple[bytes, int], names: Sequence[str]
 ) -> ShownImage:
     image, label = record
     return ShownImage(

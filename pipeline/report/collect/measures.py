@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tfx_distill.components.evaluator.predictions import Answers
+from tfx_distill.components.evaluator.predictions import Predictions
 from tfx_distill.trainer.evaluation import calibration as calibration_bins
 from tfx_distill.trainer.evaluation.calibration import NUM_BINS
 
@@ -29,7 +29,7 @@ class Interval:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Bin:
-    """Answers of like confidence.
+    """Predictions of similar confidence.
 
     Attributes:
         low: Lower end of the bin's confidence, in [0, 1].
@@ -186,7 +186,7 @@ class Disagreements:
         return len(self.only_teacher) + len(self.only_student) + len(self.neither)
 
 
-def disagreements(answers: Answers) -> Disagreements:
+def disagreements(answers: Predictions) -> Disagreements:
     """Finds where teacher and student differ, the most confident mistakes first."""
     teacher, student = answers.teacher.argmax(axis=1), answers.student.argmax(axis=1)
     differ = teacher != student
@@ -205,7 +205,7 @@ def disagreements(answers: Answers) -> Disagreements:
     )
 
 
-def checked(answers: Answers) -> Answers:
+def checked(answers: Predictions) -> Predictions:
     """The answers, if they can be those of one split.
 
     Raises:

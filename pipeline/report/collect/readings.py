@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from tfx_distill.components.checks import OVERALL, Check
-from tfx_distill.components.evaluator.predictions import Answers
+from tfx_distill.components.evaluator.predictions import Predictions
 from tfx_distill.pipeline.report import report_data
 from tfx_distill.pipeline.report.collect import measures
 from tfx_distill.trainer.errors import DistillError
@@ -111,7 +111,7 @@ def with_controls(
     return result
 
 
-def paired(answers: Answers) -> report_data.Difference:
+def paired(answers: Predictions) -> report_data.Difference:
     """The student against its teacher, image by image."""
     student = answers.student.argmax(axis=1) == answers.labels
     teacher = answers.teacher.argmax(axis=1) == answers.labels

@@ -12,7 +12,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from PIL import Image
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from tfx_distill.components.evaluator.predictions import Answers
+from tfx_distill.components.evaluator.predictions import Predictions
 from tfx_distill.pipeline.config.loader import load_config
 
 RUN = "20260101-000000-000000"
@@ -69,7 +69,7 @@ class SmallRun:
         )
         self._verdict(blessing, blessed)
         if answers:
-            Answers(
+            Predictions(
                 labels=LABELS,
                 student=probabilities(STUDENT),
                 teacher=probabilities(TEACHER, 0.9),

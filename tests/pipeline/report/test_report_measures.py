@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from small_runs import LABELS, STUDENT, TEACHER, probabilities
 
-from tfx_distill.components.evaluator.predictions import Answers
+from tfx_distill.components.evaluator.predictions import Predictions
 from tfx_distill.pipeline.report.collect import measures
 
 
 def _answers(**changes):
-    answers = Answers(
+    answers = Predictions(
         labels=LABELS, student=probabilities(STUDENT), teacher=probabilities(TEACHER)
     )
     return dataclasses.replace(answers, **changes)

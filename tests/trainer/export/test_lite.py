@@ -12,7 +12,7 @@ from small_data import example, png
 from tfx_distill.trainer import stack
 from tfx_distill.trainer.data import example_reader
 from tfx_distill.trainer.errors import ModelError
-from tfx_distill.trainer.evaluation import lite_scores
+from tfx_distill.trainer.evaluation import lite_evaluation, lite_scores
 from tfx_distill.trainer.export import lite, saved_model
 from tfx_distill.trainer.models import architectures
 
@@ -60,7 +60,7 @@ def test_int8_gives_nearly_the_logits_of_the_keras_model(student, contents, eval
 
 def test_int8_takes_pixels_as_they_are_and_answers_in_int8(contents):
     predictor = lite.LitePredictor(contents["int8"])
-    assert predictor.input == lite.TensorInfo("uint8", (1, 8, 8, 1), 1.0, 0)
+    assert predictor.input == lite_scores.TensorInfo("uint8", (1, 8, 8, 1), 1.0, 0)
     assert (predictor.output.dtype, predictor.output.shape) == ("int8", (1, 3))
 
 
@@ -83,8 +83,8 @@ def test_int8_computes_with_integers_alone(contents):
 
 def test_float32_takes_pixels_as_they_are_and_answers_in_float32(contents):
     predictor = lite.LitePredictor(contents["float32"])
-    assert predictor.input == lite.TensorInfo("uint8", (1, 8, 8, 1), None, None)
-    assert predictor.output == lite.TensorInfo("float32", (1, 3), None, None)
+    assert predictor.input == lite_scores.TensorInfo("uint8", (1, 8, 8, 1), None, None)
+    assert predictor.output == lite_scores.TensorInfo("float32", (1, 3), None, None)
 
 
 def test_scaled_images_are_refused(contents, evaluation):
@@ -115,7 +115,7 @@ def test_the_sample_is_spread_over_the_records(spec, train, tmp_path):
 
 def test_a_file_is_scored(contents, evaluation, tmp_path):
     right = evaluation.labels.astype(np.int64)
-    score = lite_scores.score(contents["int8"], evaluation, right, "int8")
+    score = lite_evaluation.score(contents["int8"], evaluation, right, "int8")
     assert score.accuracy == score.agreement == 1.0
     assert score.bytes == len(contents["int8"])
     assert 0 < score.latency_ms < 1000

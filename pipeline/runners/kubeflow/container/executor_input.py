@@ -15,12 +15,12 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from tfx_distill.components import property_names
 from tfx_distill.components.pusher import versions
 from tfx_distill.pipeline.runners.kubeflow.compiler import parameters
 from tfx_distill.pipeline.runners.kubeflow.container.mounts import Mounts, mapped
 
 LOGS_KEY = "executor-logs"
-SERVED_MODEL_URI = "served_model_uri"
 # The server's own; TFX would take them for properties of the artifact.
 _FOREIGN_METADATA = ("display_name", "store_session_info")
 # TFX keeps these in files, all others in folders.
@@ -84,7 +84,7 @@ class ExecutorInput:
         ):
             # What the driver finds in a local run.
             found = versions.newest(self._mounts.here(self._serving_dir))
-            values[SERVED_MODEL_URI] = found
+            values[property_names.SERVED_MODEL_URI] = found
         inputs["parameterValues"] = values
         outputs = result.setdefault("outputs", {})
         outputs.get("artifacts", {}).pop(LOGS_KEY, None)

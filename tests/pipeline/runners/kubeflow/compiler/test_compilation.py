@@ -26,6 +26,7 @@ from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 from tfx.proto import example_gen_pb2, infra_validator_pb2, pusher_pb2, trainer_pb2
 from tfx.types import channel, standard_artifacts
 
+from tfx_distill.components import property_names
 from tfx_distill.components.evaluator import driver
 from tfx_distill.pipeline.config.loader import load_config
 from tfx_distill.pipeline.runners.kubeflow.compiler import compilation as compiler
@@ -36,7 +37,6 @@ from tfx_distill.pipeline.runners.kubeflow.compiler import (
     server_checks,
 )
 from tfx_distill.pipeline.runners.kubeflow.compiler.package import CompileError, Package
-from tfx_distill.pipeline.runners.kubeflow.container import executor_input
 from tfx_distill.pipeline.runners.kubeflow.rehearsal import conditions
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[4] / "golden" / "kubeflow.yaml"
@@ -116,10 +116,9 @@ def test_what_serves_is_found_where_the_driver_of_a_local_run_would_say_it(full)
     assert variables["DISTILL_SERVING_DIR"] == "/serving/smoke-digits"
     assert full.parameters["served_model"]["defaultValue"] == driver.LATEST
     assert (parameters.SERVED_MODEL, parameters.LATEST) == (
-        driver.MODEL_KEY,
+        property_names.SERVED_MODEL,
         driver.LATEST,
     )
-    assert executor_input.SERVED_MODEL_URI == driver.URI_KEY
     assert _compiled().parameters["served_model"]["defaultValue"] == ""
 
 

@@ -1,0 +1,39 @@
+"""Names of the properties that artifacts and runs have in ML Metadata.
+
+Stores keep them for ever: a renamed one would hide what earlier runs recorded.
+"""
+
+from __future__ import annotations
+
+# Of blessings and pushed models.
+BLESSED = "blessed"
+REASON = "reason"
+BLESSED_MODEL_URI = "current_model"
+BLESSED_MODEL_ID = "current_model_id"
+MODEL_DIGEST = "model_digest"
+PAIRED_DIFFERENCE_LOW = "paired_difference_low"
+PUSHED = "pushed"
+PUSHED_VERSION = "pushed_version"
+PUSHED_DESTINATION = "pushed_destination"
+ROLLED_BACK_BY = "rolled_back_by"
+ROLLED_BACK_TO = "rolled_back_to"
+ROLLED_BACK_FROM = "rolled_back_from"
+
+# Of examples, of models and of what is made from them.
+DATASET = "dataset"
+DATASET_VERSION = "dataset_version"
+DATA_FINGERPRINT = "data_fingerprint"
+NUM_EXAMPLES = "num_examples"
+NUM_PARAMETERS = "num_parameters"
+TFX_VERSION = "tfx_version"
+
+# Execution properties of the Evaluator.
+SERVED_MODEL = "served_model"
+SERVED_MODEL_URI = "served_model_uri"
+SERVED_ARTIFACT_ID = "served_artifact_id"
+
+# Of a run's context.
+CONFIG = "config"
+DISTILL_VERSION = "tfx_distill_version"
+FAILED_NODE = "failed_node"
+ERROR = "error"

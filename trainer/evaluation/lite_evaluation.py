@@ -1,0 +1,39 @@
+"""Measures a LiteRT file on a split."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tfx_distill.trainer.data.example_reader import Split
+from tfx_distill.trainer.evaluation.lite_scores import LiteScore
+from tfx_distill.trainer.export.lite import LitePredictor
+from tfx_distill.trainer.progress import Progress, report
+
+_BATCH = 256
+
+
+def score(
+    content: bytes, split: Split, saved_model_classes: np.ndarray, flavour: str
+) -> LiteScore:
+    """Measures a converted model.
+
+    Args:
+        content: Of a `.tflite` file.
+        split: What it is measured on.
+        saved_model_classes: int64 `(num_examples,)`, the SavedModel's predictions.
+        flavour: Names it in progress messages.
+    """
+    predictor = LitePredictor(content)
+    classes = np.empty(len(split), np.int64)
+    for start in range(0, len(split), _BATCH):
+        end = min(start + _BATCH, len(split))
+        classes[start:end] = predictor.predict(split.images[start:end])["class"]
+        report(Progress(f"scoring {flavour}", end, len(split), f"scoring {flavour}"))
+    return LiteScore(
+        accuracy=float(np.mean(classes == split.labels)),
+        agreement=float(np.mean(classes == saved_model_classes)),
+        bytes=len(content),
+        latency_ms=predictor.latency_ms(split.images),
+        input=predictor.input,
+        output=predictor.output,
+    )
