@@ -51,13 +51,13 @@ def measure(
         spec, splits, teacher_dirs = _prepare(data_config, folder, num_teachers)
         teachers = Teachers(teacher_dirs)
         answers, answers_s, answers_cpu_s = _timed(
-            lambda: teacher_logits.ask(teachers, splits, views)
+            lambda: teacher_logits.predict_splits(teachers, splits, views)
         )
-        lessons = teacher_logits.lessons(answers, splits, views)
+        data = teacher_logits.join(answers, splits, views)
 
-        def search(name, lessons):
+        def search(name, data):
             task = Task(
-                lessons=lessons, spec=spec, student=student, distillation=distillation
+                data=data, spec=spec, student=student, distillation=distillation
             )
             return _timed(
                 lambda: hyperparameter_search.search(
@@ -65,9 +65,9 @@ def measure(
                 )
             )
 
-        cached, cached_s, cached_cpu_s = search("cached", lessons)
+        cached, cached_s, cached_cpu_s = search("cached", data)
         in_loop, in_loop_s, in_loop_cpu_s = search(
-            "in_loop", _in_loop(lessons, teacher_dirs)
+            "in_loop", _in_loop(data, teacher_dirs)
         )
     pairs = list(zip(cached.trials, in_loop.trials, strict=True))
     for one, other in pairs:
@@ -148,14 +148,14 @@ def _prepare(data_config, folder, num_teachers):
     return spec, splits, [model_dir] * num_teachers
 
 
-def _in_loop(lessons, teacher_dirs):
-    """The same lessons, whose answers come from the teacher, batch by batch."""
+def _in_loop(data, teacher_dirs):
+    """The same data, whose answers come from the teacher, batch by batch."""
     import dataclasses
 
     import numpy as np
 
     from tfx_distill.trainer import losses
-    from tfx_distill.trainer.data.batches import Lesson
+    from tfx_distill.trainer.data.batches import DistillationData
     from tfx_distill.trainer.distillation import teacher_logits
     from tfx_distill.trainer.models.teachers import Teachers
 
@@ -167,24 +167,27 @@ def _in_loop(lessons, teacher_dirs):
             loaded.append(Teachers(teacher_dirs))
         return loaded[0]
 
-    class InLoop(Lesson):
+    class InLoop(DistillationData):
         def batch(self, examples, view):
             images, targets = super().batch(examples, view)
-            answers = teachers().answers(images)
+            answers = teachers().predict(images)
             return images, np.concatenate([targets[:, :1], answers], axis=1)
 
         def packed(self):
             views = dataclasses.replace(self.views, count=1)
             asked = teacher_logits.compute(teachers(), self.split, views)
             return self.split.images, losses.pack_targets(
-                self.split.labels, asked.answers[0]
+                self.split.labels, asked.values[0]
             )
 
     return {
         name: InLoop(
-            **{f.name: getattr(lesson, f.name) for f in dataclasses.fields(lesson)}
+            **{
+                f.name: getattr(split_data, f.name)
+                for f in dataclasses.fields(split_data)
+            }
         )
-        for name, lesson in lessons.items()
+        for name, split_data in data.items()
     }
 
 

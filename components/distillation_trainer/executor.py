@@ -18,7 +18,7 @@ from tfx_distill.trainer.config.data_config import ViewsConfig
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
 from tfx_distill.trainer.config.training_config import AverageConfig, StudentConfig
 from tfx_distill.trainer.data import example_reader
-from tfx_distill.trainer.data.batches import Lesson
+from tfx_distill.trainer.data.batches import DistillationData
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.distillation import teacher_logits, training
 from tfx_distill.trainer.export import saved_model
@@ -40,15 +40,15 @@ class Executor(base_executor.BaseExecutor):
         exec_properties: dict[str, Any],
     ) -> None:
         student, distillation = settings(input_dict, exec_properties)
-        spec, teachers, lessons = prepare(input_dict, exec_properties, distillation)
+        spec, teachers, data = prepare(input_dict, exec_properties, distillation)
         widths = teachers.feature_widths
         if exec_properties["role"] == CONTROL:
             # Everything as the student's, but from labels alone.
             distillation, widths = DistillationConfig(student_loss_weight=1.0), ()
-            lessons = {k: v.without_features(spec) for k, v in lessons.items()}
+            data = {k: v.without_features(spec) for k, v in data.items()}
         trained = training.train_student(
-            lessons["train"],
-            lessons["eval"],
+            data["train"],
+            data["eval"],
             spec,
             student,
             distillation,
@@ -96,7 +96,7 @@ def prepare(
     input_dict: Artifacts,
     exec_properties: dict[str, Any],
     distillation: DistillationConfig,
-) -> tuple[DataSpec, Teachers, dict[str, Lesson]]:
+) -> tuple[DataSpec, Teachers, dict[str, DistillationData]]:
     """Examples joined with the teacher's answers, computed here if not given.
 
     Raises:
@@ -116,8 +116,8 @@ def prepare(
     given = input_dict.get("teacher_logits")
     if given:
         folder = artifact_utils.get_single_uri(given)
-        answers, views = teacher_logits.load(folder, teachers, ("train", "eval"))
+        predictions, views = teacher_logits.load(folder, teachers, ("train", "eval"))
     splits = example_reader.load_splits(examples_dir, spec)
     if not given:
-        answers = teacher_logits.ask(teachers, splits, views)
-    return spec, teachers, teacher_logits.lessons(answers, splits, views)
+        predictions = teacher_logits.predict_splits(teachers, splits, views)
+    return spec, teachers, teacher_logits.join(predictions, splits, views)

@@ -38,9 +38,9 @@ class Executor(base_executor.BaseExecutor):
         distillation = DistillationConfig.from_json(exec_properties["distillation"])
         # The views are those of the answers.
         properties = {"views": ViewsConfig().to_json(), **exec_properties}
-        spec, teachers, lessons = prepare(input_dict, properties, distillation)
+        spec, teachers, data = prepare(input_dict, properties, distillation)
         task = trial_training.Task(
-            lessons=lessons,
+            data=data,
             spec=spec,
             student=StudentConfig.from_json(exec_properties["student"]),
             distillation=distillation,

@@ -38,8 +38,10 @@ class Executor(base_executor.BaseExecutor):
         teachers.require_fit(spec)
         artifact = artifact_utils.get_single_instance(output_dict["teacher_logits"])
         splits = example_reader.load_splits(examples_dir, spec)
-        answers = teacher_logits.ask(teachers, splits, views)
-        teacher_logits.save(artifact.uri, answers, teachers, views, spec.fingerprint)
+        predictions = teacher_logits.predict_splits(teachers, splits, views)
+        teacher_logits.save(
+            artifact.uri, predictions, teachers, views, spec.fingerprint
+        )
         artifact.set_string_custom_property("teacher", teachers.digest)
         artifact.set_string_custom_property(
             property_names.DATA_FINGERPRINT, spec.fingerprint

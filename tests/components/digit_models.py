@@ -56,10 +56,12 @@ def train_student(examples, teacher, *, shuffled_labels=False):
         distillation = DistillationConfig(student_loss_weight=1.0)
     views = ViewsConfig(count=2)
     both = {"train": train, "eval": evaluation}
-    answers = teacher_logits.ask(Teachers([serving_path(teacher)]), both, views)
-    lessons = teacher_logits.lessons(answers, both, views)
+    answers = teacher_logits.predict_splits(
+        Teachers([serving_path(teacher)]), both, views
+    )
+    data = teacher_logits.join(answers, both, views)
     return training.train_student(
-        lessons["train"], lessons["eval"], spec, STUDENT, distillation
+        data["train"], data["eval"], spec, STUDENT, distillation
     ).model
 
 

@@ -50,30 +50,32 @@ class TeacherBatches(keras.utils.PyDataset):
 
 
 @dataclasses.dataclass(frozen=True)
-class Lesson:
-    """What a student learns from: a split, and the teacher's answers to its views.
+class DistillationData:
+    """What a student is trained on: a split and the teacher's predictions for its views.
 
     Attributes:
         split: The examples.
-        answers: float32 `(num_views, num_examples, num_classes + widths)`: the
+        predictions: float32 `(num_views, num_examples, num_classes + widths)`: the
             teacher's logits, then its features.
         views: How the views were made.
-        names: uint64 `(num_examples,)`, `augmentation.digests` of the images.
+        digests: uint64 `(num_examples,)`, `augmentation.digests` of the images.
     """
 
     split: Split
-    answers: np.ndarray
+    predictions: np.ndarray
     views: ViewsConfig
-    names: np.ndarray
+    digests: np.ndarray
 
-    def without_features(self, spec: DataSpec) -> Lesson:
+    def without_features(self, spec: DataSpec) -> DistillationData:
         """The same with the teacher's logits alone."""
-        return dataclasses.replace(self, answers=self.answers[..., : spec.num_classes])
+        return dataclasses.replace(
+            self, predictions=self.predictions[..., : spec.num_classes]
+        )
 
     def batch(
         self, examples: np.ndarray, view: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Views of some examples, with labels and answers as one target.
+        """Views of some examples, with labels and predictions as one target.
 
         Args:
             examples: int `(batch,)`, places in the split.
@@ -84,49 +86,49 @@ class Lesson:
             `losses.pack_targets` makes them.
         """
         images = augmentation.make_views(
-            self.split.images[examples], self.names[examples], view, self.views
+            self.split.images[examples], self.digests[examples], view, self.views
         )
-        answers = self.answers[view, examples]
-        return images, losses.pack_targets(self.split.labels[examples], answers)
+        predictions = self.predictions[view, examples]
+        return images, losses.pack_targets(self.split.labels[examples], predictions)
 
     def packed(self) -> tuple[np.ndarray, np.ndarray]:
-        """The original images, with labels and answers as one target."""
+        """The original images, with labels and predictions as one target."""
         return self.split.images, losses.pack_targets(
-            self.split.labels, self.answers[0]
+            self.split.labels, self.predictions[0]
         )
 
 
 class DistillationBatches(keras.utils.PyDataset):
-    """Shuffled batches of views with labels and the teacher's answers.
+    """Shuffled batches of views with labels and the teacher's predictions.
 
     Every epoch takes each example once, in one of its views.
     """
 
-    def __init__(self, lesson: Lesson, config: StudentConfig) -> None:
+    def __init__(self, data: DistillationData, config: StudentConfig) -> None:
         super().__init__()
-        available = len(lesson.answers)
+        available = len(data.predictions)
         self._num_views = config.views or available
         require(
             self._num_views <= available,
             "student.views",
             config.views,
-            f"at most {available}, the views that the teacher answered",
+            f"at most {available}, the number of views with teacher predictions",
         )
-        self._lesson, self._config = lesson, config
+        self._data, self._config = data, config
         self._epoch = -1
         self.on_epoch_end()
 
     def __len__(self) -> int:
-        return math.ceil(len(self._lesson.split) / self._config.batch_size)
+        return math.ceil(len(self._data.split) / self._config.batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         batch = _batch(self._order, index, self._config.batch_size)
-        return self._lesson.batch(batch, self._views[batch])
+        return self._data.batch(batch, self._views[batch])
 
     def on_epoch_end(self) -> None:
         self._epoch += 1
         rng = np.random.default_rng([self._config.seed, self._epoch])
-        size = len(self._lesson.split)
+        size = len(self._data.split)
         self._order = _order(size, self._config, rng)
         self._views = rng.integers(0, self._num_views, size)
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from tfx_distill.trainer.config.data_config import ViewsConfig
 from tfx_distill.trainer.data import augmentation
-from tfx_distill.trainer.data.batches import Lesson
+from tfx_distill.trainer.data.batches import DistillationData
 from tfx_distill.trainer.data.example_reader import Split
 from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.models.teachers import Teachers
@@ -27,17 +27,17 @@ FORMAT_VERSION = 1
 
 
 @dataclasses.dataclass(frozen=True)
-class TeacherLogits:
+class TeacherPredictions:
     """A teacher's answers to the views of a split.
 
     Attributes:
-        names: uint64 `(num_examples,)`, `augmentation.digests` of the images.
-        answers: float32 `(num_views, num_examples, num_classes + widths)`: logits,
-            then features, as `Teachers.answers` gives them.
+        digests: uint64 `(num_examples,)`, `augmentation.digests` of the images.
+        values: float32 `(num_views, num_examples, num_classes + widths)`: logits,
+            then features, as `Teachers.predict` gives them.
     """
 
-    names: np.ndarray
-    answers: np.ndarray
+    digests: np.ndarray
+    values: np.ndarray
 
     def aligned(self, split: Split, split_name: str) -> np.ndarray:
         """The answers in the order of a split's examples.
@@ -49,24 +49,24 @@ class TeacherLogits:
             ModelError: If there is an example without an answer.
         """
         wanted = augmentation.digests(split.images)
-        order = np.argsort(self.names, kind="stable")
-        place = np.searchsorted(self.names, wanted, sorter=order)
+        order = np.argsort(self.digests, kind="stable")
+        place = np.searchsorted(self.digests, wanted, sorter=order)
         found = order[np.minimum(place, len(order) - 1)]
-        unknown = np.flatnonzero(self.names[found] != wanted)
+        unknown = np.flatnonzero(self.digests[found] != wanted)
         if unknown.size:
             raise ModelError(
                 f"Teacher logits lack {unknown.size} of {len(split)} examples of split "
                 f"{split_name}, the first is record {unknown[0]}: they belong to other "
                 "examples. Compute them again for these."
             )
-        if np.array_equal(found, np.arange(len(self.names))):
-            return self.answers
-        return self.answers[:, found]
+        if np.array_equal(found, np.arange(len(self.digests))):
+            return self.values
+        return self.values[:, found]
 
 
-def ask(
+def predict_splits(
     teachers: Teachers, splits: Mapping[str, Split], views: ViewsConfig
-) -> dict[str, TeacherLogits]:
+) -> dict[str, TeacherPredictions]:
     """Answers to every view of `train`, and to the originals of other splits."""
     originals = dataclasses.replace(views, count=1)
     return {
@@ -75,22 +75,22 @@ def ask(
     }
 
 
-def lessons(
-    answers: Mapping[str, TeacherLogits],
+def join(
+    predictions: Mapping[str, TeacherPredictions],
     splits: Mapping[str, Split],
     views: ViewsConfig,
-) -> dict[str, Lesson]:
+) -> dict[str, DistillationData]:
     """Joins examples and answers.
 
     Raises:
         ModelError: If an example has no answer.
     """
     return {
-        name: Lesson(
+        name: DistillationData(
             split=split,
-            answers=answers[name].aligned(split, name),
+            predictions=predictions[name].aligned(split, name),
             views=views,
-            names=augmentation.digests(split.images),
+            digests=augmentation.digests(split.images),
         )
         for name, split in splits.items()
     }
@@ -101,41 +101,41 @@ def compute(
     split: Split,
     views: ViewsConfig,
     task: str = "asking the teacher",
-) -> TeacherLogits:
+) -> TeacherPredictions:
     """Asks the teacher about every view of every example, once each.
 
     Raises:
         ModelError: If a logit is not finite.
     """
-    names = augmentation.digests(split.images)
+    digests = augmentation.digests(split.images)
     size = len(split)
     width = teacher.num_classes + sum(teacher.feature_widths)
-    answers = np.empty((views.count, size, width), np.float32)
+    values = np.empty((views.count, size, width), np.float32)
     for view in range(views.count):
         for start in range(0, size, _BATCH):
             batch = slice(start, start + _BATCH)
-            number = np.full(len(names[batch]), view)
+            number = np.full(len(digests[batch]), view)
             images = augmentation.make_views(
-                split.images[batch], names[batch], number, views
+                split.images[batch], digests[batch], number, views
             )
-            answers[view, batch] = teacher.answers(images)
+            values[view, batch] = teacher.predict(images)
             done = view * size + min(start + _BATCH, size)
             report(
                 Progress(
                     task, done, views.count * size, f"view {view + 1}/{views.count}"
                 )
             )
-    if not np.isfinite(answers).all():
+    if not np.isfinite(values).all():
         raise ModelError(
-            f"Teacher's logits are not finite for {int((~np.isfinite(answers)).sum())} of "
-            f"{answers.size} values. Train the teacher again, with a lower learning rate."
+            f"Teacher's logits are not finite for {int((~np.isfinite(values)).sum())} of "
+            f"{values.size} values. Train the teacher again, with a lower learning rate."
         )
-    return TeacherLogits(names, answers)
+    return TeacherPredictions(digests, values)
 
 
 def save(
     folder: str,
-    splits: Mapping[str, TeacherLogits],
+    splits: Mapping[str, TeacherPredictions],
     teacher: Teachers,
     views: ViewsConfig,
     fingerprint: str,
@@ -150,9 +150,9 @@ def save(
         fingerprint: Of the examples' data set.
     """
     os.makedirs(folder, exist_ok=True)
-    for name, answers in splits.items():
-        np.save(os.path.join(folder, f"{name}-names.npy"), answers.names)
-        np.save(os.path.join(folder, f"{name}-answers.npy"), answers.answers)
+    for name, predictions in splits.items():
+        np.save(os.path.join(folder, f"{name}-names.npy"), predictions.digests)
+        np.save(os.path.join(folder, f"{name}-answers.npy"), predictions.values)
     info = {
         "format_version": FORMAT_VERSION,
         "teacher": teacher.digest,
@@ -168,7 +168,7 @@ def save(
 
 def load(
     folder: str, teacher: Teachers, splits: Sequence[str]
-) -> tuple[dict[str, TeacherLogits], ViewsConfig]:
+) -> tuple[dict[str, TeacherPredictions], ViewsConfig]:
     """Reads answers that must be this teacher's.
 
     Returns:
@@ -195,7 +195,7 @@ def load(
             f"received the teacher {teacher.digest[:12]}. Compute them with this teacher."
         )
     loaded = {
-        name: TeacherLogits(
+        name: TeacherPredictions(
             np.load(os.path.join(folder, f"{name}-names.npy")),
             np.load(os.path.join(folder, f"{name}-answers.npy"), mmap_mode="r"),
         )

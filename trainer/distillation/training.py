@@ -20,7 +20,11 @@ from tfx_distill.trainer.config.training_config import (
     TeacherConfig,
     TrainingConfig,
 )
-from tfx_distill.trainer.data.batches import DistillationBatches, Lesson, TeacherBatches
+from tfx_distill.trainer.data.batches import (
+    DistillationBatches,
+    DistillationData,
+    TeacherBatches,
+)
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.data.example_reader import Split
 from tfx_distill.trainer.errors import ModelError
@@ -96,8 +100,8 @@ def train_teacher(
 
 
 def train_student(
-    lesson: Lesson,
-    evaluation: Lesson,
+    train: DistillationData,
+    evaluation: DistillationData,
     spec: DataSpec,
     config: StudentConfig,
     distillation: DistillationConfig,
@@ -111,7 +115,7 @@ def train_student(
     """Trains a new student on answers that its teacher gave before.
 
     Args:
-        lesson: What the student learns from.
+        train: What the student learns from.
         evaluation: What it is measured on after each epoch.
         spec: Image shape and classes.
         config: The student's recipe.
@@ -134,7 +138,7 @@ def train_student(
     if distillation.features:
         layers = [pair.student for pair in distillation.features]
         model = features.with_projections(student, layers, feature_widths)
-    batches = DistillationBatches(lesson, config)
+    batches = DistillationBatches(train, config)
     optimizer = _optimizer(config, len(batches))
     loss = _distillation_loss(
         spec, distillation, feature_widths, optimizer, config.epochs * len(batches)

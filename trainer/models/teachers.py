@@ -63,7 +63,7 @@ class Teachers:
         self.feature_widths = features.widths(self._features)
         self.digest = _digest(model_dirs, self._average, self._weights, feature_layers)
 
-    def answers(self, images: np.ndarray) -> np.ndarray:
+    def predict(self, images: np.ndarray) -> np.ndarray:
         """Answers images.
 
         Args:

@@ -18,7 +18,7 @@ import numpy as np
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
 from tfx_distill.trainer.config.training_config import StudentConfig
 from tfx_distill.trainer.config.tuning_config import TuningConfig
-from tfx_distill.trainer.data.batches import Lesson
+from tfx_distill.trainer.data.batches import DistillationData
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.distillation import training
 from tfx_distill.trainer.errors import DistillError, Interrupted
@@ -37,14 +37,14 @@ class Task:
     """What is searched for whom: all that decides a trial's objective.
 
     Attributes:
-        lessons: The splits `train` and `eval`, joined with the teacher's answers.
+        data: The splits `train` and `eval`, joined with the teacher's answers.
         spec: Of the examples.
         student: The student's recipe without the search.
         distillation: The distillation's settings without the search.
         feature_widths: Of the teacher's features in the answers.
     """
 
-    lessons: Mapping[str, Lesson]
+    data: Mapping[str, DistillationData]
     spec: DataSpec
     student: StudentConfig
     distillation: DistillationConfig
@@ -59,15 +59,15 @@ class Task:
             "format_version": FORMAT_VERSION,
             "keras_tuner": importlib.metadata.version("keras-tuner"),
             "data_fingerprint": self.spec.fingerprint,
-            "views": dataclasses.asdict(self.lessons["train"].views),
+            "views": dataclasses.asdict(self.data["train"].views),
             "student": dataclasses.asdict(self.student),
             "student_code": architectures.source_digest(self.student.model),
             "distillation": dataclasses.asdict(self.distillation),
             "tuning": dataclasses.asdict(dataclasses.replace(tuning, directory=None)),
         }
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-        for _, lesson in sorted(self.lessons.items()):
-            for array in (lesson.names, lesson.split.labels, lesson.answers):
+        for _, split in sorted(self.data.items()):
+            for array in (split.digests, split.split.labels, split.predictions):
                 digest.update(np.ascontiguousarray(array).reshape(-1).data)
         return digest.hexdigest()
 
@@ -120,8 +120,8 @@ def train(task: Task, values: Mapping[str, Any], epochs: int) -> float:
     # What the trial before left behind; else memory grows from trial to trial.
     keras.backend.clear_session()
     trained = training.train_student(
-        task.lessons["train"],
-        task.lessons["eval"],
+        task.data["train"],
+        task.data["eval"],
         task.spec,
         student,
         distillation,

@@ -22,9 +22,9 @@ class Counting(Teachers):
 
     asked = 0
 
-    def answers(self, images):
+    def predict(self, images):
         self.asked += len(images)
-        return super().answers(images)
+        return super().predict(images)
 
 
 @pytest.fixture(scope="module")
@@ -39,14 +39,14 @@ def splits(train, evaluation):
 
 @pytest.fixture
 def saved(teacher, splits, tmp_path):
-    answers = teacher_logits.ask(teacher, splits, VIEWS)
+    answers = teacher_logits.predict_splits(teacher, splits, VIEWS)
     teacher_logits.save(str(tmp_path), answers, teacher, VIEWS, "data")
     return str(tmp_path)
 
 
 def test_the_teacher_is_asked_once_per_example_and_view(teacher, splits):
     teacher.asked = 0
-    teacher_logits.ask(teacher, splits, VIEWS)
+    teacher_logits.predict_splits(teacher, splits, VIEWS)
     assert teacher.asked == 2 * len(splits["train"]) + len(splits["eval"])
 
 
@@ -55,7 +55,7 @@ def test_what_is_saved_is_what_the_teacher_says(teacher, saved, train):
     assert views == VIEWS
     np.testing.assert_allclose(
         loaded["train"].aligned(train, "train")[0],
-        teacher.answers(train.images),
+        teacher.predict(train.images),
         atol=1e-5,
     )
 

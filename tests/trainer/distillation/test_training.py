@@ -42,26 +42,26 @@ def teacher(teacher_dir):
     return Teachers([teacher_dir])
 
 
-def _lessons(teacher, train, evaluation, views=VIEWS):
+def _data(teacher, train, evaluation, views=VIEWS):
     splits = {"train": train, "eval": evaluation}
-    answers = teacher_logits.ask(teacher, splits, views)
-    return teacher_logits.lessons(answers, splits, views)
+    answers = teacher_logits.predict_splits(teacher, splits, views)
+    return teacher_logits.join(answers, splits, views)
 
 
 @pytest.fixture(scope="module")
-def lessons(teacher, train, evaluation):
-    return _lessons(teacher, train, evaluation)
+def data(teacher, train, evaluation):
+    return _data(teacher, train, evaluation)
 
 
-def _train(lessons, spec, student=STUDENT, distillation=None, **options):
+def _train(data, spec, student=STUDENT, distillation=None, **options):
     return training.train_student(
-        lessons["train"], lessons["eval"], spec, student,
+        data["train"], data["eval"], spec, student,
         distillation or DistillationConfig(), **options,
     )  # fmt: skip
 
 
 def test_the_teacher_learns(teacher, evaluation):
-    answers = teacher.answers(evaluation.images).argmax(1)
+    answers = teacher.predict(evaluation.images).argmax(1)
     assert (answers == evaluation.labels).all()
 
 
@@ -69,24 +69,24 @@ def test_the_student_learns_from_the_teacher_without_any_label(
     teacher, train, evaluation, spec
 ):
     unlabelled = dataclasses.replace(train, labels=np.zeros_like(train.labels))
-    lessons = _lessons(teacher, unlabelled, evaluation)
+    data = _data(teacher, unlabelled, evaluation)
     pure = DistillationConfig(student_loss_weight=0.0)
-    trained = _train(lessons, spec, distillation=pure)
+    trained = _train(data, spec, distillation=pure)
     assert trained.history["val_accuracy"][-1] == 1.0
     assert trained.history["val_agreement"][-1] == 1.0
 
 
-def test_the_same_seed_gives_the_same_student(lessons, spec):
+def test_the_same_seed_gives_the_same_student(data, spec):
     student = dataclasses.replace(STUDENT, epochs=2)
-    one, other = (_train(lessons, spec, student).model.get_weights() for _ in range(2))
+    one, other = (_train(data, spec, student).model.get_weights() for _ in range(2))
     for mine, its in zip(one, other, strict=True):
         np.testing.assert_allclose(mine, its, atol=1e-5)
 
 
-def test_views_and_their_answers_stay_together(teacher, lessons):
-    batches = DistillationBatches(lessons["train"], STUDENT)
+def test_views_and_their_answers_stay_together(teacher, data):
+    batches = DistillationBatches(data["train"], STUDENT)
     for images, targets in (batches[index] for index in range(len(batches))):
-        np.testing.assert_allclose(targets[:, 1:], teacher.answers(images), atol=1e-4)
+        np.testing.assert_allclose(targets[:, 1:], teacher.predict(images), atol=1e-4)
 
 
 def test_an_epoch_takes_every_example_once(train):
@@ -106,12 +106,12 @@ def test_without_shuffling_examples_come_in_file_order(train):
     np.testing.assert_array_equal(batches[0][0], train.images[:16])
 
 
-def test_options_reach_the_architecture(lessons, spec):
+def test_options_reach_the_architecture(data, spec):
     student = dataclasses.replace(STUDENT, epochs=1, options={"units": 5})
-    assert _train(lessons, spec, student).model.count_params() == 65 * 5 + 6 * 3
+    assert _train(data, spec, student).model.count_params() == 65 * 5 + 6 * 3
 
 
-def test_a_schedule_moves_from_its_first_to_its_last_value(lessons, spec, monkeypatch):
+def test_a_schedule_moves_from_its_first_to_its_last_value(data, spec, monkeypatch):
     seen = []
 
     class Spy(training.LinearSchedule):
@@ -122,29 +122,29 @@ def test_a_schedule_moves_from_its_first_to_its_last_value(lessons, spec, monkey
 
     monkeypatch.setattr(training, "LinearSchedule", Spy)
     config = DistillationConfig(temperature=8.0, temperature_end=2.0)
-    _train(lessons, spec, dataclasses.replace(STUDENT, epochs=2), config)
+    _train(data, spec, dataclasses.replace(STUDENT, epochs=2), config)
     # Measuring on `eval` after an epoch asks once more for the value of the next step.
     np.testing.assert_allclose(np.unique(seen)[::-1], np.linspace(8.0, 2.0, 12), 1e-5)
 
 
-def test_steps_in_one_call_end_with_the_epoch(lessons, spec, monkeypatch):
+def test_steps_in_one_call_end_with_the_epoch(data, spec, monkeypatch):
     """Whatever their number, and it changes nothing."""
     students = []
     for pixels in (1, 4 * 16 * 64, 10**9):
         monkeypatch.setattr(training, "_PIXELS_PER_CALL", pixels)
         student = dataclasses.replace(STUDENT, epochs=2)
-        students.append(_train(lessons, spec, student).model.get_weights())
+        students.append(_train(data, spec, student).model.get_weights())
     for one, *others in zip(*students, strict=True):
         for other in others:
             np.testing.assert_allclose(one, other, atol=1e-5)
 
 
-def test_a_scheduled_weight_acts_on_the_loss(lessons, spec):
+def test_a_scheduled_weight_acts_on_the_loss(data, spec):
     # From labels alone to the teacher alone: at the end the teacher is matched.
     config = DistillationConfig(student_loss_weight=1.0, student_loss_weight_end=0.0)
     constant = DistillationConfig(student_loss_weight=1.0)
     distances = [
-        _train(lessons, spec, distillation=c).history["loss"][-1]
+        _train(data, spec, distillation=c).history["loss"][-1]
         for c in (config, constant)
     ]
     assert distances[0] != pytest.approx(distances[1], rel=1e-3)
@@ -152,11 +152,11 @@ def test_a_scheduled_weight_acts_on_the_loss(lessons, spec):
 
 def test_features_of_named_layers_are_learnt(teacher_dir, train, evaluation, spec):
     teacher = Teachers([teacher_dir], feature_layers=["hidden"])
-    lessons = _lessons(teacher, train, evaluation)
+    data = _data(teacher, train, evaluation)
     pairs = (FeatureConfig(teacher="hidden", student="hidden"),)
     student = dataclasses.replace(STUDENT, options={"units": 4})
     trained = _train(
-        lessons, spec, student, DistillationConfig(features=pairs),
+        data, spec, student, DistillationConfig(features=pairs),
         feature_widths=teacher.feature_widths,
     )  # fmt: skip
     assert teacher.feature_widths == (16,)

@@ -38,7 +38,7 @@ def members(spec, tmp_path_factory):
 def test_it_answers_as_its_members_averaged(members, average, evaluation, tmp_path):
     ensemble.save(members, average, str(tmp_path))
     answer = saved_model.Predictor(str(tmp_path)).predict(evaluation.images)
-    expected = Teachers(members, average).answers(evaluation.images)
+    expected = Teachers(members, average).predict(evaluation.images)
     np.testing.assert_allclose(answer["logits"], expected, atol=1e-5)
     np.testing.assert_allclose(answer["probabilities"].sum(1), 1.0, rtol=1e-5)
 

@@ -14,7 +14,7 @@ from tfx_distill.trainer.config.distillation_config import (
 )
 from tfx_distill.trainer.config.training_config import StudentConfig
 from tfx_distill.trainer.data import augmentation
-from tfx_distill.trainer.data.batches import Lesson
+from tfx_distill.trainer.data.batches import DistillationData
 from tfx_distill.trainer.distillation import training
 from tfx_distill.trainer.errors import ConfigError, ModelError
 from tfx_distill.trainer.export import lite, saved_model
@@ -75,22 +75,22 @@ def test_the_range_is_the_mean_of_the_batches():
 
 
 @pytest.fixture(scope="module")
-def lessons(train, evaluation):
+def data(train, evaluation):
     """What a teacher that is sure of the labels says."""
 
-    def lesson(split):
+    def split_data(split):
         answers = 8 * np.eye(3, dtype=np.float32)[split.labels][np.newaxis]
-        names = augmentation.digests(split.images)
-        return Lesson(split, answers, ViewsConfig(count=1), names)
+        digests = augmentation.digests(split.images)
+        return DistillationData(split, answers, ViewsConfig(count=1), digests)
 
-    return lesson(train), lesson(evaluation)
+    return split_data(train), split_data(evaluation)
 
 
-def _train(lessons, spec, distillation=None, widths=(), **changes):
+def _train(data, spec, distillation=None, widths=(), **changes):
     config = dataclasses.replace(STUDENT, **changes)
     distillation = distillation or DistillationConfig()
     return training.train_student(
-        *lessons, spec, config, distillation, feature_widths=widths
+        *data, spec, config, distillation, feature_widths=widths
     )
 
 
@@ -119,20 +119,20 @@ def rates():
 
 
 @pytest.fixture(scope="module")
-def aware(lessons, spec, rates):
+def aware(data, spec, rates):
     """A student of six epochs, of which three under simulated int8."""
     config = dataclasses.replace(STUDENT, quantization_aware_epochs=3)
     return training.train_student(
-        *lessons, spec, config, DistillationConfig(), callbacks=[rates]
+        *data, spec, config, DistillationConfig(), callbacks=[rates]
     )
 
 
 @pytest.fixture(scope="module")
-def plain(lessons, spec):
+def plain(data, spec):
     """The same without; calling the simulation would fail."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(quantization, "simulated", None)
-        return _train(lessons, spec)
+        return _train(data, spec)
 
 
 def test_the_student_that_comes_out_is_plain(aware, spec, evaluation, tmp_path):
@@ -148,9 +148,9 @@ def test_the_student_that_comes_out_is_plain(aware, spec, evaluation, tmp_path):
     np.testing.assert_allclose(again, logits, atol=1e-5)
 
 
-def test_what_is_learnt_is_in_the_student(lessons, spec, evaluation):
+def test_what_is_learnt_is_in_the_student(data, spec, evaluation):
     trained = _train(
-        lessons, spec, model="small_data.dense", epochs=10, quantization_aware_epochs=10
+        data, spec, model="small_data.dense", epochs=10, quantization_aware_epochs=10
     )
     classes = np.asarray(trained.model(evaluation.images)).argmax(1)
     assert np.mean(classes == evaluation.labels) > 0.9
@@ -224,12 +224,12 @@ def coarse(image_shape, num_classes):
 
 
 def test_a_student_that_int8_would_harm_learns_to_bear_it(
-    lessons, spec, train, evaluation, tmp_path
+    data, spec, train, evaluation, tmp_path
 ):
     accuracies = []
     for number in (0, 10):
         student = _train(
-            lessons, spec, model=f"{__name__}.coarse", epochs=20, schedule="constant",
+            data, spec, model=f"{__name__}.coarse", epochs=20, schedule="constant",
             quantization_aware_epochs=number,
         ).model  # fmt: skip
         folder = _saved(student, spec, tmp_path / str(number))
@@ -240,24 +240,24 @@ def test_a_student_that_int8_would_harm_learns_to_bear_it(
     assert accuracies[1] == 1.0
 
 
-def test_features_are_learnt_under_it_too(lessons, spec, train, evaluation):
-    def with_feature(lesson):
-        feature = np.ones((1, len(lesson.split), 2), np.float32)
-        answers = np.concatenate([lesson.answers, feature], axis=-1)
-        return dataclasses.replace(lesson, answers=answers)
+def test_features_are_learnt_under_it_too(data, spec, train, evaluation):
+    def with_feature(split_data):
+        feature = np.ones((1, len(split_data.split), 2), np.float32)
+        answers = np.concatenate([split_data.predictions, feature], axis=-1)
+        return dataclasses.replace(split_data, predictions=answers)
 
     pairs = (FeatureConfig(teacher="any", student="hidden"),)
     trained = _train(
-        tuple(map(with_feature, lessons)), spec, DistillationConfig(features=pairs),
+        tuple(map(with_feature, data)), spec, DistillationConfig(features=pairs),
         (2,), model="small_data.dense", quantization_aware_epochs=3,
     )  # fmt: skip
     assert trained.model.output_shape == (None, 3)
     assert trained.history["loss"][-1] < 0.5 * trained.history["loss"][0]
 
 
-def test_a_student_without_a_layer_to_quantize_is_refused(lessons, spec):
+def test_a_student_without_a_layer_to_quantize_is_refused(data, spec):
     with pytest.raises(ModelError, match="has no layer that quantization-aware"):
-        _train(lessons, spec, model=f"{__name__}.pooled", quantization_aware_epochs=1)
+        _train(data, spec, model=f"{__name__}.pooled", quantization_aware_epochs=1)
 
 
 def pooled(image_shape, num_classes):

@@ -14,7 +14,7 @@ from tfx_distill.trainer.config.data_config import ViewsConfig
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
 from tfx_distill.trainer.config.training_config import StudentConfig
 from tfx_distill.trainer.config.tuning_config import TuningConfig
-from tfx_distill.trainer.data.batches import Lesson
+from tfx_distill.trainer.data.batches import DistillationData
 from tfx_distill.trainer.distillation import training
 from tfx_distill.trainer.errors import DistillError, Interrupted
 from tfx_distill.trainer.models import architectures
@@ -36,17 +36,17 @@ MANY_RATES = {RATE: {"min": 1e-3, "max": 1e-2, "sampling": "log"}}
 
 def make_task(spec, train, evaluation, student=STUDENT):
     """A task whose teacher is right and sure."""
-    lessons = {
-        name: Lesson(
+    data = {
+        name: DistillationData(
             split=split,
-            answers=4 * np.eye(3, dtype=np.float32)[split.labels][None],
+            predictions=4 * np.eye(3, dtype=np.float32)[split.labels][None],
             views=ViewsConfig(count=1),
-            names=np.arange(len(split), dtype=np.uint64),
+            digests=np.arange(len(split), dtype=np.uint64),
         )
         for name, split in (("train", train), ("eval", evaluation))
     }
     return trial_training.Task(
-        lessons=lessons, spec=spec, student=student, distillation=DistillationConfig()
+        data=data, spec=spec, student=student, distillation=DistillationConfig()
     )
 
 
@@ -116,7 +116,7 @@ def test_the_objective_is_the_accuracy_on_eval(task, tmp_path, evaluation):
     found = hyperparameter_search.search(task, config(), str(tmp_path))
     student = dataclasses.replace(task.student, epochs=8, learning_rate=2e-2)
     trained = training.train_student(
-        task.lessons["train"], task.lessons["eval"], task.spec, student,
+        task.data["train"], task.data["eval"], task.spec, student,
         task.distillation,
     )  # fmt: skip
     answers = trained.model.predict(evaluation.images, verbose=0).argmax(1)
