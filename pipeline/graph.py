@@ -13,8 +13,8 @@
                     ├─ [LiteConverter]
                     └─ Pusher
 
-What stands in brackets is there when the configuration asks for it. Node ids are
-plain names, which Kubeflow takes as well.
+Nodes in brackets are optional: the configuration decides. Node ids are plain names,
+which Kubeflow accepts as well.
 """
 
 from __future__ import annotations
@@ -63,231 +63,211 @@ def create_pipeline(
 
     Args:
         config: What to run.
-        until: Id of the last node to keep; None: all.
-        hyperparameters_dir: Folder of `config.hyperparameters`, as
-            `frozen.folder` finds it.
+        until: Id of the last node to keep; None keeps all.
+        hyperparameters_dir: Folder of `config.hyperparameters`, from
+            `fixed_hyperparameters.folder`.
         served_model: See `Evaluator`.
         **arguments: Further arguments of TFX's Pipeline that depend on where it
             runs, such as `metadata_connection_config`.
     """
-    nodes = _Nodes()
-    examples, gate = _add_data(nodes, config)
-    teacher = _add_teacher(nodes, config, examples, gate)
-    student = _add_students(nodes, config, examples, teacher, hyperparameters_dir)
-    evaluator = nodes.add(
-        Evaluator(
-            examples=examples,
-            student_model=student,
-            teacher_model=teacher,
-            gate=config.gate,
-            served_model=served_model,
-        )
-    )
-    servability = nodes.add(
-        ServabilityValidator(
-            examples=examples,
-            model=student,
-            teacher_model=teacher,
-            servability=config.servability,
-        )
-    )
-    nodes.add(
-        Pusher(
-            model=student,
-            model_blessing=evaluator.outputs["blessing"],
-            infra_blessing=servability.outputs["blessing"],
-            lite_models=_add_lite(nodes, config, examples, student),
-            serving_dir=str(config.serving_dir),
-        )
-    )
+    dag = _Dag(config)
+    gate = dag.add_data()
+    teacher = dag.add_teachers(gate)
+    inputs = dag.add_assistant(dag.add_teacher_logits(teacher, "TeacherLogits"))
+    hyperparameters = dag.add_hyperparameters(inputs, hyperparameters_dir)
+    student = dag.add_students({**inputs, "hyperparameters": hyperparameters})
+    dag.add_gates_and_push(teacher, student, served_model)
     return tfx_pipeline.Pipeline(
         pipeline_name=config.pipeline_name,
         pipeline_root=str(config.artifacts_dir),
-        components=nodes.until(until),
+        components=dag.nodes(until),
         enable_cache=config.pipeline.cache,
         beam_pipeline_args=list(config.beam.args),
         **arguments,
     )
 
 
-class _Nodes:
-    """The nodes so far, in the order in which they can run."""
+class _Dag:
+    """The nodes added so far, in an order in which they can run."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: PipelineConfig) -> None:
+        self._config = config
         self._nodes: list[base_node.BaseNode] = []
+        self._examples = self._add(TfdsExampleGen(data=config.data)).outputs["examples"]
 
-    def add(self, node: Any, node_id: str | None = None) -> Any:
-        self._nodes.append(node.with_id(node_id) if node_id else node)
-        return node
-
-    def until(self, node_id: str | None) -> list[base_node.BaseNode]:
-        if node_id is None:
+    def nodes(self, until: str | None) -> list[base_node.BaseNode]:
+        """All nodes, or those up to one id."""
+        if until is None:
             return self._nodes
         ids = [node.id for node in self._nodes]
-        return self._nodes[: ids.index(node_id) + 1]
+        return self._nodes[: ids.index(until) + 1]
 
+    def add_data(self) -> AnomalyGate:
+        """Adds statistics, schema and validation; returns the node that may fail."""
+        generator = StatisticsGen(examples=self._examples)
+        statistics = self._add(generator).outputs["statistics"]
+        schema = self._add(
+            # From the split that models learn from; the others must match it.
+            SchemaGen(
+                statistics=statistics,
+                infer_feature_shape=True,
+                exclude_splits=["eval", "test"],
+            )
+        ).outputs["schema"]
+        validator = self._add(ExampleValidator(statistics=statistics, schema=schema))
+        return self._add(AnomalyGate(anomalies=validator.outputs["anomalies"]))
 
-def _add_data(
-    nodes: _Nodes, config: PipelineConfig
-) -> tuple[types.BaseChannel, AnomalyGate]:
-    """Examples, and the node that fails when they are not as they should be."""
-    examples = nodes.add(TfdsExampleGen(data=config.data)).outputs["examples"]
-    statistics = nodes.add(StatisticsGen(examples=examples)).outputs["statistics"]
-    schema = nodes.add(
-        # From the split that models learn from; the others must then be like it.
-        SchemaGen(
-            statistics=statistics,
-            infer_feature_shape=True,
-            exclude_splits=["eval", "test"],
-        )
-    ).outputs["schema"]
-    validator = nodes.add(ExampleValidator(statistics=statistics, schema=schema))
-    return examples, nodes.add(AnomalyGate(anomalies=validator.outputs["anomalies"]))
-
-
-def _add_teacher(
-    nodes: _Nodes,
-    config: PipelineConfig,
-    examples: types.BaseChannel,
-    gate: AnomalyGate,
-) -> types.BaseChannel:
-    """The teacher's model: of one Trainer, or of an ensemble of several."""
-    trained = []
-    for number in range(config.ensemble.size):
-        settings = dataclasses.replace(
-            config.teacher, seed=config.teacher.seed + number
-        )
-        if config.ensemble.models:
+    def add_teachers(self, gate: AnomalyGate) -> types.BaseChannel:
+        """Adds one teacher, or several and their ensemble; returns the model."""
+        ensemble = self._config.ensemble
+        trained = []
+        for number in range(ensemble.size):
+            teacher = self._config.teacher
             settings = dataclasses.replace(
-                settings, model=config.ensemble.models[number]
+                teacher,
+                seed=teacher.seed + number,
+                model=ensemble.models[number] if ensemble.models else teacher.model,
             )
-        teacher = Trainer(
-            examples=examples,
-            run_fn=f"{teacher_run_fn.__name__}.{teacher_run_fn.run_fn.__name__}",
-            train_args=trainer_pb2.TrainArgs(),
-            eval_args=trainer_pb2.EvalArgs(),
-            custom_config={
-                teacher_run_fn.CONFIG_KEY: settings.to_json(),
-                # Read by TFX's cache alone: other code is another teacher.
-                "code": architectures.source_digest(settings.model),
-            },
-        )
-        teacher.add_upstream_node(gate)
-        nodes.add(teacher, _numbered("Teacher", number))
-        trained.append(teacher.outputs["model"])
-    if len(trained) == 1:
-        return trained[0]
-    ensemble = TeacherEnsemble(teacher_models=trained, average=config.ensemble.average)
-    return nodes.add(ensemble).outputs["model"]
+            trainer = Trainer(
+                examples=self._examples,
+                run_fn=f"{teacher_run_fn.__name__}.{teacher_run_fn.run_fn.__name__}",
+                train_args=trainer_pb2.TrainArgs(),
+                eval_args=trainer_pb2.EvalArgs(),
+                custom_config={
+                    teacher_run_fn.CONFIG_KEY: settings.to_json(),
+                    # Only TFX's cache reads it: changed code is another teacher.
+                    "code": architectures.source_digest(settings.model),
+                },
+            )
+            trainer.add_upstream_node(gate)
+            trained.append(self._add(trainer, _numbered("Teacher", number)))
+        models = [trainer.outputs["model"] for trainer in trained]
+        if len(models) == 1:
+            return models[0]
+        joined = TeacherEnsemble(teacher_models=models, average=ensemble.average)
+        return self._add(joined).outputs["model"]
 
-
-def _add_students(
-    nodes: _Nodes,
-    config: PipelineConfig,
-    examples: types.BaseChannel,
-    teacher: types.BaseChannel,
-    hyperparameters_dir: str | None,
-) -> types.BaseChannel:
-    """The student's model, and whatever is trained beside it."""
-    layers = [pair.teacher for pair in config.distillation.features]
-
-    def logits_of(model: types.BaseChannel, node_id: str) -> types.BaseChannel:
+    def add_teacher_logits(
+        self, teacher: types.BaseChannel, node_id: str
+    ) -> dict[str, types.BaseChannel]:
+        """Adds the teacher's logits; returns what a student is trained from."""
         node = TeacherLogits(
-            examples=examples,
-            teacher_model=model,
-            views=config.views,
-            feature_layers=layers,
-        )
-        return nodes.add(node, node_id).outputs["teacher_logits"]
-
-    logits = logits_of(teacher, "TeacherLogits")
-    if config.assistant is not None:
-        assistant = DistillationTrainer(
-            examples=examples,
+            examples=self._examples,
             teacher_model=teacher,
-            teacher_logits=logits,
-            student=config.assistant,
-            distillation=config.distillation,
+            views=self._config.views,
+            feature_layers=[p.teacher for p in self._config.distillation.features],
+        )
+        return {
+            "examples": self._examples,
+            "teacher_model": teacher,
+            "teacher_logits": self._add(node, node_id).outputs["teacher_logits"],
+        }
+
+    def add_assistant(
+        self, inputs: dict[str, types.BaseChannel]
+    ) -> dict[str, types.BaseChannel]:
+        """Adds the assistant, if configured, as the teacher of what follows."""
+        if self._config.assistant is None:
+            return inputs
+        assistant = DistillationTrainer(
+            student=self._config.assistant,
+            distillation=self._config.distillation,
             role="assistant",
+            **inputs,
         )
-        teacher = nodes.add(assistant, "Assistant").outputs["model"]
-        logits = logits_of(teacher, "AssistantLogits")
+        model = self._add(assistant, "Assistant").outputs["model"]
+        return self.add_teacher_logits(model, "AssistantLogits")
 
-    inputs = {
-        "examples": examples,
-        "teacher_model": teacher,
-        "teacher_logits": logits,
-    }
-    inputs["hyperparameters"] = _add_hyperparameters(
-        nodes, config, inputs, hyperparameters_dir
-    )
-
-    trained: dict[str, list[types.BaseChannel]] = {"student": [], "control": []}
-    node_ids = {"student": "DistillationTrainer", "control": "Control"}
-    roles = ["student", "control"] if config.control else ["student"]
-    for number in range(config.seeds):
-        settings = dataclasses.replace(
-            config.student, seed=config.student.seed + number
-        )
-        for role in roles:
-            trainer = DistillationTrainer(
-                student=settings,
-                distillation=config.distillation,
-                role=role,
-                **inputs,
+    def add_hyperparameters(
+        self, inputs: dict[str, types.BaseChannel], folder: str | None
+    ) -> types.BaseChannel | None:
+        """Adds the result of an earlier search in `folder`, or a search, or nothing."""
+        if (self._config.hyperparameters is None) != (folder is None):
+            raise ValueError(
+                "Resolve config.hyperparameters with fixed_hyperparameters.folder first."
             )
-            nodes.add(trainer, _numbered(node_ids[role], number))
-            trained[role].append(trainer.outputs["model"])
-    if config.control:
-        nodes.add(
-            ControlComparison(
-                examples=examples,
-                students=trained["student"],
-                controls=trained["control"],
+        if folder is not None:
+            node = importer.Importer(folder, standard_artifacts.HyperParameters)
+            return self._add(node, "Hyperparameters").outputs["result"]
+        if self._config.tuning is None:
+            return None
+        tuner = DistillationTuner(
+            student=self._config.student,
+            distillation=self._config.distillation,
+            tuning=self._config.tuning,
+            directory=str(self._config.tuning_dir),
+            **inputs,
+        )
+        return self._add(tuner).outputs["best_hyperparameters"]
+
+    def add_students(self, inputs: dict[str, Any]) -> types.BaseChannel:
+        """Adds students, and controls if configured; returns the first student."""
+        node_ids = {"student": "DistillationTrainer"}
+        if self._config.control:
+            node_ids["control"] = "Control"
+        trained: dict[str, list[types.BaseChannel]] = {role: [] for role in node_ids}
+        student = self._config.student
+        for number in range(self._config.seeds):
+            for role, node_id in node_ids.items():
+                trainer = DistillationTrainer(
+                    student=dataclasses.replace(student, seed=student.seed + number),
+                    distillation=self._config.distillation,
+                    role=role,
+                    **inputs,
+                )
+                self._add(trainer, _numbered(node_id, number))
+                trained[role].append(trainer.outputs["model"])
+        if self._config.control:
+            self._add(
+                ControlComparison(
+                    examples=self._examples,
+                    students=trained["student"],
+                    controls=trained["control"],
+                )
+            )
+        return trained["student"][0]
+
+    def add_gates_and_push(
+        self, teacher: types.BaseChannel, student: types.BaseChannel, served_model: Any
+    ) -> None:
+        """Adds both gates, the LiteRT files if configured, and the Pusher."""
+        config, examples = self._config, self._examples
+        evaluator = Evaluator(
+            examples=examples,
+            student_model=student,
+            teacher_model=teacher,
+            gate=config.gate,
+            served_model=served_model,
+        )
+        servability = ServabilityValidator(
+            examples=examples,
+            model=student,
+            teacher_model=teacher,
+            servability=config.servability,
+        )
+        lite_models = None
+        self._add(evaluator)
+        self._add(servability)
+        if config.lite.flavours:
+            converter = LiteConverter(
+                model=student, examples=examples, lite=config.lite
+            )
+            lite_models = self._add(converter).outputs["lite_models"]
+        self._add(
+            Pusher(
+                model=student,
+                model_blessing=evaluator.outputs["blessing"],
+                infra_blessing=servability.outputs["blessing"],
+                lite_models=lite_models,
+                serving_dir=str(config.serving_dir),
             )
         )
-    return trained["student"][0]
 
-
-def _add_hyperparameters(
-    nodes: _Nodes,
-    config: PipelineConfig,
-    inputs: dict[str, Any],
-    folder: str | None,
-) -> types.BaseChannel | None:
-    """Searched ones, those of an earlier search, or none."""
-    if (config.hyperparameters is None) != (folder is None):
-        raise ValueError(
-            "Resolve config.hyperparameters by fixed_hyperparameters.folder first."
-        )
-    if folder is not None:
-        node = importer.Importer(folder, standard_artifacts.HyperParameters)
-        return nodes.add(node, "Hyperparameters").outputs["result"]
-    if config.tuning is None:
-        return None
-    tuner = DistillationTuner(
-        student=config.student,
-        distillation=config.distillation,
-        tuning=config.tuning,
-        directory=str(config.tuning_dir),
-        **inputs,
-    )
-    return nodes.add(tuner).outputs["best_hyperparameters"]
+    def _add(self, node: Any, node_id: str | None = None) -> Any:
+        self._nodes.append(node.with_id(node_id) if node_id else node)
+        return node
 
 
 def _numbered(node_id: str, number: int) -> str:
     """`Teacher`, `Teacher2`, `Teacher3` …: Kubeflow allows no dots there."""
     return node_id if number == 0 else f"{node_id}{number + 1}"
-
-
-def _add_lite(
-    nodes: _Nodes,
-    config: PipelineConfig,
-    examples: types.BaseChannel,
-    student: types.BaseChannel,
-) -> types.BaseChannel | None:
-    """The student's LiteRT files, if any are wanted."""
-    if not config.lite.flavours:
-        return None
-    converter = LiteConverter(model=student, examples=examples, lite=config.lite)
-    return nodes.add(converter).outputs["lite_models"]
