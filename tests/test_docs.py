@@ -1,5 +1,6 @@
 """Documentation that cannot go stale: read, and held against the code."""
 
+import ast
 import dataclasses
 import pathlib
 import re
@@ -15,11 +16,12 @@ from tfx_distill.pipeline.cli import cli
 from tfx_distill.pipeline.config.loader import CONFIGS_DIR, load_config, shipped_names
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.trainer.config.tuning_config import TuningConfig
+from tfx_distill.trainer.errors import ConfigError
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted({ROOT / "README.md", *DOCS.rglob("*.md")} - {make_docs.PATH})
-FILES = ("metadata.sqlite",)  # looks like a key
+FILES = ("metadata.sqlite", "pipeline.py")  # look like keys
 OWN_FILES = ("shapes.yaml",)  # a person's own configuration in an example
 
 
@@ -163,3 +165,109 @@ def test_models_of_the_example_fit_the_pipeline(tmp_path, monkeypatch):
     for name in ("big", "small"):
         model = architectures.build(f"my_models.{name}", (32, 32, 3), 3)
         assert model.output_shape == (None, 3)
+
+
+def _prose(page):
+    """A page without its code blocks and tables."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S)
+    return re.sub(r"^\|.*", "", text, flags=re.M)
+
+
+def _code_spans(page):
+    """The words of a page that are set as code, outside its code blocks."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S)
+    return re.findall(r"`([^`]+)`", text)
+
+
+def test_paths_in_the_pages_exist():
+    paths = [path for path in ROOT.iterdir() if path.is_dir()]
+    folders = {path.name for path in paths if path.name[0] != "."} - {"runs"}
+    for page in PAGES:
+        for span in _code_spans(page):
+            path = re.sub(r"\b[A-Z]{2,}\b", "*", span)  # FILE, NAME: any
+            is_path = re.fullmatch(r"[\w.*-]+(/[\w.*-]*)+", path)
+            if is_path and path.split("/")[0] in folders:
+                assert list(ROOT.glob(path.rstrip("/"))), f"{page.name}: {span}"
+
+
+def test_the_architecture_page_names_modules_by_their_whole_path():
+    # But for what each component has.
+    names = {"component.py", "driver.py", "executor.py", "__init__.py"}
+    for span in _code_spans(DOCS / "architecture.md"):
+        if span.endswith((".py", ".j2")):
+            assert "/" in span or span in names, span
+
+
+def test_functions_and_modules_named_in_the_pages_exist():
+    for page in PAGES:
+        for name in re.findall(r"`(tfx_distill(?:\.\w+)+)`", page.read_text()):
+            if name == "tfx_distill.TeacherLogits":  # resolved when it is asked for
+                continue
+            path, function = ROOT.joinpath(*name.split(".")), ""
+            if not path.is_dir() and not path.with_suffix(".py").exists():
+                path, function = path.parent, path.name
+            assert path.is_dir() or path.with_suffix(".py").exists(), name
+            if function:
+                body = ast.parse(path.with_suffix(".py").read_text()).body
+                assert function in {getattr(node, "name", "") for node in body}, name
+
+
+def test_defaults_in_the_readme_are_the_defaults():
+    rows = re.findall(
+        r"^\| ((?:`[\w.]+`(?:, )?)+) \| ([^|]+) \|",
+        (ROOT / "README.md").read_text(),
+        re.M,
+    )
+    checked = set()
+    for keys, values in rows:
+        names = [key.strip("`") for key in keys.split(", ")]
+        if set(names) <= set(DOCUMENTED):
+            shown = [yaml.safe_load(value.strip("`")) for value in values.split(", ")]
+            assert shown == [DOCUMENTED[name] for name in names]
+            checked.update(names)
+    assert {"gate.margin", "pusher.directory", "student.epochs"} <= checked
+
+
+def test_accuracies_in_the_prose_stand_in_a_table_or_an_output_too():
+    for page in (ROOT / "README.md", DOCS / "report.md", DOCS / "inspection.md"):
+        prose = _prose(page)
+        shown = page.read_text().replace(prose, "")
+        for number in set(re.findall(r"\b0\.\d{4}\b", prose)):
+            assert shown.count(number) > prose.count(number), f"{page.name}: {number}"
+
+
+def test_results_in_the_readme_are_those_of_the_results_page():
+    table = re.findall(
+        r"^\| `\w+` \| [^|]+ \| [\d,]+ \|.*", (ROOT / "README.md").read_text(), re.M
+    )
+    assert len(table) == 3
+    results = (DOCS / "results.md").read_text()
+    for row in table:
+        for number in re.findall(r"\b0\.\d{4}\b|\b\d+,\d{3}\b", row):
+            assert number in results, f"{number} in {row}"
+
+
+def _texts():
+    """Every text in our code, with … for what is filled in."""
+    for folder in ("bin", "components", "pipeline", "trainer"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+                texts = [getattr(part, "value", None) for part in parts]
+                yield "".join(t if isinstance(t, str) else "…" for t in texts)
+
+
+def test_messages_on_the_troubleshooting_page_are_those_of_the_code():
+    rows = re.findall(
+        r"^\| ([^|]*) \|", (DOCS / "troubleshooting.md").read_text(), re.M
+    )
+    told = "\n".join(_texts())
+    for message in re.findall(r"`([^`]+)`", "\n".join(rows)):
+        for piece in filter(None, message.split("…")):
+            assert piece.strip() in told, message
+
+
+def test_the_error_of_a_margin_that_is_too_narrow_is_shown_as_it_is():
+    with pytest.raises(ConfigError) as raised:
+        margin_check.require_resolvable(PipelineConfig().gate, 120)
+    assert f"Error: {raised.value}\n" in (DOCS / "your-own.md").read_text()
