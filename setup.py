@@ -20,7 +20,7 @@ _INSTALL_REQUIRES = [
     # trainer/tuning/oracles.py overrides methods of its that are not public.
     "keras-tuner>=1.4.7,<1.5",
     "loky>=3.4,<4",
-    "matplotlib>=3.7",
+    "matplotlib>=3.10",
     "ml-metadata>=1.16,<1.22",
     "numpy>=1.24",
     "pillow>=9.5",

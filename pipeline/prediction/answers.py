@@ -78,18 +78,6 @@ def percent(probability: float) -> str:
     return f"{value:.1f}%"
 
 
-def shortened(text: str, length: int) -> str:
-    """One printable line of at most `length` characters, cut in the middle.
-
-    The middle, since class names and file names differ at either end.
-    """
-    text = "".join(c if c.isprintable() else "?" for c in text)
-    if len(text) <= length:
-        return text
-    kept = length - 3
-    return text[: kept - kept // 2] + "..." + text[len(text) - kept // 2 :]
-
-
 def summary(answers: list[Answer]) -> str:
     """One sentence on how often the models are right and agree."""
     number = len(answers)

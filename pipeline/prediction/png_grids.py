@@ -13,8 +13,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from tfx_distill.pipeline.prediction.answers import Answer, percent, shortened
+from tfx_distill.pipeline.prediction.answers import Answer, percent
 from tfx_distill.pipeline.prediction.png_page import Page, check_path
+from tfx_distill.pipeline.short_text import shortened
 from tfx_distill.trainer.errors import DistillError
 
 MAX_IMAGES = 64

@@ -20,7 +20,8 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from tfx_distill.pipeline.prediction.answers import Answer, percent, shortened
+from tfx_distill.pipeline.prediction.answers import Answer, percent
+from tfx_distill.pipeline.short_text import shortened
 
 _MAX_WIDTH = 80
 _GAP = 2

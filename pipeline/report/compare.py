@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from tfx_distill.pipeline.report.charts import figures, svg_charts
-from tfx_distill.pipeline.report.charts.svg_charts import Bar, Chart, Series
+from tfx_distill.pipeline.report import number_text
+from tfx_distill.pipeline.report.charts import run_charts
+from tfx_distill.pipeline.report.charts.plots import Chart
 from tfx_distill.pipeline.report.collect.measures import Interval
 from tfx_distill.pipeline.report.report_data import Difference, Report
 from tfx_distill.trainer.evaluation import comparison
 
-# One look for each run; from the fifth on they come again, with dashes.
-_LOOKS = ("teacher", "student", "control", "other")
+# One for each run; from the fifth on they are used again, with dashes.
+_COLOURS = ("teacher", "student", "control", "other")
 _ABSENT = "not set"
 
 
@@ -24,19 +24,12 @@ def settings(reports: Sequence[Report]) -> list[tuple[str, list[str]]]:
     keys = dict.fromkeys(key for report in reports for key in report.config)
     found = []
     for key in keys:
-        values = [_written(report.config, key) for report in reports]
+        values = [
+            number_text.setting(report.config.get(key, _ABSENT)) for report in reports
+        ]
         if len(set(values)) > 1:
             found.append((key, values))
     return found
-
-
-def _written(config: Any, key: str) -> str:
-    if key not in config:
-        return _ABSENT
-    value = config[key]
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def names(reports: Sequence[Report]) -> list[str]:
@@ -48,20 +41,12 @@ def names(reports: Sequence[Report]) -> list[str]:
 
 
 def accuracies(reports: Sequence[Report], role: str) -> Chart | None:
-    bars = []
+    found = []
     for place, (name, report) in enumerate(zip(names(reports), reports, strict=True)):
         model = report.model(role)
         if model is not None and model.accuracy is not None:
-            look = _LOOKS[place % len(_LOOKS)]
-            bars.append(Bar(name=name, style=look, value=model.accuracy))
-    if not bars:
-        return None
-    return svg_charts.intervals(
-        f"Accuracy of the {role} on test",
-        "Point: share of right answers; line: its 95 % interval (Wilson).",
-        bars,
-        "accuracy",
-    )
+            found.append((name, _COLOURS[place % len(_COLOURS)], model.accuracy))
+    return run_charts.accuracy_intervals(f"Accuracy of the {role} on test", found)
 
 
 def differences(reports: Sequence[Report]) -> list[Difference]:
@@ -105,14 +90,10 @@ def _right(report: Report) -> np.ndarray:
 
 
 def difference_chart(found: Sequence[Difference]) -> Chart | None:
-    if not found:
-        return None
-    return svg_charts.intervals(
+    return run_charts.difference_intervals(
         "Students against the first run’s",
         "Right of 0 a student is better than that of A, on the same images.",
-        [Bar(name=one.name, style="student", value=one.interval) for one in found],
-        "difference in accuracy",
-        zero=True,
+        [(one.name, one.interval) for one in found],
     )
 
 
@@ -123,17 +104,11 @@ def curves(reports: Sequence[Report], role: str) -> Chart | None:
         model = report.model(role)
         values = model.history.get("val_accuracy") if model else None
         if values:
-            series.append(
-                Series(
-                    name=name,
-                    style=_LOOKS[place % len(_LOOKS)],
-                    points=figures.epochs(values),
-                    dashed=place // len(_LOOKS) % 2 == 1,
-                )
-            )
-    if not series:
-        return None
-    return figures.accuracy_by_epoch(f"Accuracy of the {role} on eval by epoch", series)
+            colour = _COLOURS[place % len(_COLOURS)]
+            line = ("-", "--")[place // len(_COLOURS) % 2]
+            series.append(run_charts.curve(name, colour, values, line))
+    title = f"Accuracy of the {role} on eval by epoch"
+    return run_charts.accuracy_by_epoch(title, series) if series else None
 
 
 def rows(reports: Sequence[Report]) -> list[tuple[str, list[Any]]]:
@@ -147,7 +122,7 @@ def rows(reports: Sequence[Report]) -> list[tuple[str, list[Any]]]:
             for role in ("student", "teacher", "control")
         ),
         ("Student − teacher", _difference_to_teacher),
-        ("Same answer as teacher", lambda report: _share(report.agreement)),
+        ("Same answer as teacher", lambda report: number_text.share(report.agreement)),
         ("Calibration error of the student", _calibration),
         ("Parameters of the student", _fact("parameters", "{:,}")),
         ("Bytes of the student", _fact("bytes", "{:,}")),
@@ -168,16 +143,12 @@ def _data(report: Report) -> str:
     return f"{data.dataset} {data.version}, {data.fingerprint[:12]}"
 
 
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"
-
-
 def _accuracy_of(role: str) -> Callable[[Report], str]:
     def fact(report: Report) -> str:
         model = report.model(role)
         if model is None or model.accuracy is None:
             return "–"
-        return _with_ends(model.accuracy, "{:.4f}")
+        return number_text.with_ends(model.accuracy)
 
     return fact
 
@@ -185,15 +156,8 @@ def _accuracy_of(role: str) -> Callable[[Report], str]:
 def _difference_to_teacher(report: Report) -> str:
     for one in report.differences:
         if one.name == "student − teacher":
-            return _with_ends(one.interval, "{:+.4f}")
+            return number_text.with_ends(one.interval, is_difference=True)
     return "–"
-
-
-def _with_ends(interval: Interval, form: str) -> str:
-    text = form.format(interval.value)
-    if interval.low is None or interval.high is None:
-        return text
-    return f"{text} ({form.format(interval.low)} to {form.format(interval.high)})"
 
 
 def _calibration(report: Report) -> str:

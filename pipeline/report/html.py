@@ -10,15 +10,14 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-import json
 from collections.abc import Sequence
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
-from tfx_distill.pipeline.report import compare
-from tfx_distill.pipeline.report.charts import figures, lineage_drawing
+from tfx_distill.pipeline.report import compare, number_text
+from tfx_distill.pipeline.report.charts import lineage_drawing, run_charts
 from tfx_distill.pipeline.report.report_data import Report
 
 
@@ -29,7 +28,7 @@ def run_page(report: Report) -> str:
         title=f"{report.pipeline}, run {report.run.id}",
         report=report,
         lineage=lineage_drawing.drawn(report.run),
-        figures=figures,
+        charts=run_charts,
     )
 
 
@@ -70,13 +69,13 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        count=_count,
-        share=_share,
-        signed=_signed,
-        ends=_ends,
-        bytes=_bytes,
-        number=_number,
-        plain=_plain,
+        count=number_text.count,
+        share=number_text.share,
+        signed=number_text.signed,
+        ends=number_text.ends,
+        bytes=number_text.size,
+        number=number_text.number,
+        plain=number_text.setting,
         heat=_heat,
     )
     return environment
@@ -91,46 +90,6 @@ def _hash(content: str) -> str:
     """What a policy calls an inline script or style by."""
     digest = hashlib.sha256(content.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
-
-
-def _count(value: Any) -> str:
-    return "–" if value is None else f"{value:,}"
-
-
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"
-
-
-def _signed(value: float | None) -> str:
-    # The sum makes -0.0 of a rounding error 0.0.
-    return "–" if value is None else f"{round(value, 4) + 0.0:+.4f}"
-
-
-def _ends(interval: Any, signed: bool = False) -> str:
-    if interval is None or interval.low is None or interval.high is None:
-        return "–"
-    write = _signed if signed else _share
-    return f"{write(interval.low)} to {write(interval.high)}"
-
-
-def _bytes(value: int | None) -> str:
-    if value is None:
-        return "–"
-    return f"{value:,} B" if value < 1000 else f"{value / 1000:,.1f} kB"
-
-
-def _number(value: Any) -> str:
-    """A bound or a value: a whole number as it is, a share with four decimals."""
-    if value is None:
-        return "missing"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
-
-
-def _plain(value: Any) -> str:
-    """A value of a configuration as it is written."""
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _heat(count: int, most: int) -> int:

@@ -48,15 +48,6 @@ def test_percent_never_rounds_a_doubt_away(probability, text):
     assert answers.percent(probability) == text
 
 
-def test_long_names_keep_both_ends():
-    assert answers.shortened("abcdefghijklm", 9) == "abc...klm"
-    assert answers.shortened("abcdefghi", 9) == "abcdefghi"
-
-
-def test_control_characters_do_not_reach_the_terminal():
-    assert answers.shortened("a\x1b[2Jb\n", 20) == "a?[2Jb?"
-
-
 def test_summary_counts_right_answers_and_agreement():
     both = [_answer(), _answer(label=1, student=(0.9, 0.05, 0.05))]
     assert answers.summary(both) == (

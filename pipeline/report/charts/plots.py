@@ -1,0 +1,258 @@
+"""The two kinds of charts in a report, each with a table of what it shows.
+
+Series differ in colour, in dashes and in the shape of their points.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib.axes import Axes
+
+from tfx_distill.pipeline.report.charts import axis_scales, svg_figure
+from tfx_distill.pipeline.report.charts.axis_scales import Axis, Series
+from tfx_distill.pipeline.report.charts.svg_figure import COLOURS, Tooltips
+from tfx_distill.pipeline.report.collect.measures import Interval
+from tfx_distill.pipeline.short_text import shortened
+
+_PLOT_HEIGHT = 270
+_ROW_HEIGHT = 28
+_LINE_HEIGHT = 15
+_AXIS_HEIGHT = 48
+_LEGEND_LETTERS = 66  # that fit in a line of the legend
+_KEY_LETTERS = 7  # of them, the space that an entry's key takes
+_NAME_LETTERS = 28  # that fit in a line of a row's name
+_MAX_LETTERS = 44  # of a name; the table below a chart has all of it
+_MARKERS = "os^D"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Chart:
+    """A picture, and the same as a table.
+
+    Attributes:
+        title: What it shows.
+        description: How to read it.
+        drawing: SVG.
+        header: Of the table.
+        rows: Of the table.
+    """
+
+    title: str
+    description: str
+    drawing: Markup
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def plot(
+    title: str, description: str, series: Sequence[Series], x: Axis, y: Axis
+) -> Chart:
+    """Points and lines over two axes."""
+
+    def paint(axes: Axes) -> Tooltips:
+        top = axis_scales.highest(series) if y.scale == "errors" else np.inf
+        for place, one in enumerate(series):
+            xs, values = zip(*one.points, strict=True)
+            ys = np.minimum([value.value for value in values], top)
+            look = _look(place, one)
+            axes.errorbar(xs, ys, yerr=_reach(values), elinewidth=1, **look)
+        axis_scales.apply(x, axes, "x", series)
+        axis_scales.apply(y, axes, "y", series)
+        axes.grid(axis="y")
+        _legend(axes, series)
+        return {
+            f"series{place}": [
+                f"{_line(one.name)}: {x.write(a)}, {y.write(b.value)}"
+                for a, b in one.points
+            ]
+            for place, one in enumerate(series)
+        }
+
+    height = _PLOT_HEIGHT + _LINE_HEIGHT * _legend_shape(series)[0]
+    return Chart(
+        title=title,
+        description=description,
+        drawing=svg_figure.drawing(title, description, height, paint),
+        header=("series", x.label, y.label),
+        rows=tuple(
+            (one.name, x.write(a), y.write(b.value))
+            for one in series
+            for a, b in one.points
+        ),
+    )
+
+
+def values(
+    title: str,
+    description: str,
+    series: Sequence[Series],
+    axis: Axis,
+    *,
+    zero: bool = False,
+    bars: bool = False,
+) -> Chart:
+    """One value with its interval in each row, written beside it.
+
+    Args:
+        title: As in `Chart`.
+        description: As in `Chart`.
+        series: One for each row, of one point.
+        axis: Of the values.
+        zero: Draw a line at 0, and let it be in sight.
+        bars: Draw bars from 0, not points with their intervals.
+    """
+    found = [value for one in series for _, value in one.points]
+    written = [axis.write(value.value) for value in found]
+    names = [one.name for one in series]
+
+    def paint(axes: Axes) -> Tooltips:
+        tooltips = {}
+        if zero:
+            axes.axvline(0, color=COLOURS["dim"], linewidth=1)
+        for row, (one, value) in enumerate(zip(series, found, strict=True)):
+            look = _look(row, one)
+            if bars:
+                axes.barh(row, value.value, 0.6, color=look["color"], gid=look["gid"])
+            else:
+                reach = _reach([value])
+                axes.errorbar(value.value, row, xerr=reach, capsize=5, **look)
+            text = f"{_line(one.name)}: {written[row]} {_ends(value, axis)}"
+            tooltips[f"series{row}"] = [text] * 4  # the line, its ends and the point
+        _rows(axes, names, axis)
+        # At the margin, where they cover neither a line nor each other.
+        beside = axes.secondary_yaxis("right")
+        beside.set_yticks(range(len(written)), written, fontweight="bold")
+        beside.spines["right"].set_visible(False)
+        return tooltips
+
+    return Chart(
+        title=title,
+        description=description,
+        drawing=svg_figure.drawing(title, description, _rows_height(names), paint),
+        header=("", axis.label, "95 % interval"),
+        rows=tuple(
+            (name, text, _ends(value, axis))
+            for name, text, value in zip(names, written, found, strict=True)
+        ),
+    )
+
+
+def dots(
+    title: str,
+    description: str,
+    names: Sequence[str],
+    series: Sequence[Series],
+    axis: Axis,
+    kind: str,
+) -> Chart:
+    """A point of each series in each row.
+
+    Args:
+        title: As in `Chart`.
+        description: As in `Chart`.
+        names: One for each row.
+        series: The places of their points are indices of rows.
+        axis: Of the values.
+        kind: What a row is, above its column of the table.
+    """
+
+    def paint(axes: Axes) -> Tooltips:
+        tooltips = {}
+        for place, one in enumerate(series):
+            shift = 0.5 * ((place + 0.5) / len(series) - 0.5)  # none hides another
+            ys = [row + shift for row, _ in one.points]
+            axes.errorbar([value.value for _, value in one.points], ys,
+                          **_look(place, one))  # fmt: skip
+            tooltips[f"series{place}"] = [
+                f"{_line(one.name)}, {_line(names[int(row)])}: {axis.write(value.value)}"
+                for row, value in one.points
+            ]
+        _rows(axes, names, axis)
+        _legend(axes, series)
+        return tooltips
+
+    height = _rows_height(names) + _LINE_HEIGHT * _legend_shape(series)[0]
+    return Chart(
+        title=title,
+        description=description,
+        drawing=svg_figure.drawing(title, description, height, paint),
+        header=("series", kind, axis.label),
+        rows=tuple(
+            (one.name, names[int(row)], axis.write(value.value))
+            for one in series
+            for row, value in one.points
+        ),
+    )
+
+
+def _rows(axes: Axes, names: Sequence[str], axis: Axis) -> None:
+    """Names the rows, the first at the top."""
+    axes.set_yticks(range(len(names)), [_wrapped(name) for name in names])
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axis_scales.apply(axis, axes, "x")
+    axes.spines["bottom"].set_visible(False)
+    axes.tick_params("x", length=0)
+    axes.grid(axis="x")
+
+
+def _rows_height(names: Sequence[str]) -> int:
+    lines = max(_wrapped(name).count("\n") + 1 for name in names)
+    return max(_ROW_HEIGHT, _LINE_HEIGHT * lines + 6) * len(names) + _AXIS_HEIGHT
+
+
+def _wrapped(name: str) -> str:
+    return textwrap.fill(_line(name), _NAME_LETTERS)
+
+
+def _line(name: str) -> str:
+    return shortened(name, _MAX_LETTERS)
+
+
+def _look(place: int, one: Series) -> dict[str, Any]:
+    return {
+        "color": COLOURS[one.colour],
+        "marker": _MARKERS[place % len(_MARKERS)] if one.marked else "",
+        "linestyle": one.line or "none",
+        "label": _line(one.name),
+        "gid": f"series{place}",
+        "clip_on": False,  # half of a point at the edge would be lost
+    }
+
+
+def _reach(values: Sequence[Interval]) -> np.ndarray | None:
+    """How far the intervals reach below and above their values, shape `(2, n)`."""
+    ends = [
+        (one.value - one.low, one.high - one.value)
+        for one in values
+        if one.low is not None and one.high is not None
+    ]
+    if len(ends) < len(values):
+        return None
+    return np.maximum(np.transpose(ends), 0)
+
+
+def _ends(value: Interval, axis: Axis) -> str:
+    if value.low is None or value.high is None:
+        return ""
+    return f"{axis.write(value.low)} to {axis.write(value.high)}"
+
+
+def _legend(axes: Axes, series: Sequence[Series]) -> None:
+    _, columns = _legend_shape(series)
+    if columns:
+        axes.figure.legend(loc="outside upper left", ncols=columns)
+
+
+def _legend_shape(series: Sequence[Series]) -> tuple[int, int]:
+    """Lines and columns of the legend; a single series needs none."""
+    if len(series) < 2:
+        return 0, 0
+    longest = max(len(_line(one.name)) for one in series) + _KEY_LETTERS
+    columns = max(1, min(len(series), _LEGEND_LETTERS // longest))
+    return -(-len(series) // columns), columns

@@ -1,0 +1,101 @@
+"""Charts: what is drawn, in whose colours, and what is written beside it."""
+
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from tfx_distill.pipeline.report import number_text
+from tfx_distill.pipeline.report.charts import axis_scales, plots, svg_figure
+from tfx_distill.pipeline.report.charts.axis_scales import Axis, Series
+from tfx_distill.pipeline.report.collect.measures import Interval
+
+
+def _series(name="student", value=-0.002, low=-0.004, high=0.001):
+    interval = Interval(value=value, low=low, high=high)
+    return Series(name=name, colour="student", points=((0, interval),))
+
+
+def _differences(*series):
+    axis = Axis(label="difference", write=number_text.signed)
+    return plots.values("Title", "Text.", series, axis, zero=True)
+
+
+def _texts(chart):
+    return [one.text for one in ElementTree.fromstring(chart.drawing).iter("text")]
+
+
+def test_a_value_is_written_with_all_its_decimals_in_the_chart_and_its_table():
+    chart = _differences(_series())
+    assert "-0.0020" in _texts(chart)
+    assert chart.rows == (("student", "-0.0020", "-0.0040 to +0.0010"),)
+
+
+def test_a_written_value_covers_no_line():
+    drawing = ElementTree.fromstring(_differences(_series()).drawing)
+    value = next(one for one in drawing.iter("text") if one.text == "-0.0020")
+    ends = [x for path in drawing.iter("path") if path.get("stroke", "none") != "none"
+            for x in re.findall(r"[ML] ([\d.]+)", path.get("d"))]  # fmt: skip
+    assert float(value.get("x")) > max(map(float, ends))
+
+
+def test_every_colour_is_one_of_the_style_sheet():
+    drawing = ElementTree.fromstring(_differences(_series()).drawing)
+    colours = {one.get(a) for one in drawing.iter() for a in ("fill", "stroke")}
+    assert colours <= {None, "none", *(f"var(--{name})" for name in svg_figure.COLOURS)}
+    assert "var(--student)" in colours
+    assert not [one for one in drawing.iter() if "style" in one.attrib]
+
+
+@pytest.mark.parametrize("name", ["<b>$x$_{1}</b> & \"'", "a\\frac{", "$"])
+def test_a_name_is_text_and_neither_markup_nor_mathematics(name):
+    chart = _differences(_series(name))
+    assert name in "".join(_texts(chart))
+    assert "<b>" not in chart.drawing
+
+
+def test_names_of_odd_letters_are_drawn():
+    name = "\x00\x1b\udcff 魚 " + "long" * 40
+    chart = _differences(_series(name))
+    assert "longlong" in "".join(_texts(chart))
+    assert chart.rows[0][0] == name
+
+
+def test_the_same_chart_has_the_same_bytes():
+    assert _differences(_series()).drawing == _differences(_series()).drawing
+
+
+def test_two_charts_of_a_page_share_no_id():
+    charts = [
+        plots.values(title, "Text.", [_series()], Axis(label="x"))
+        for title in ("One", "Two")
+    ]
+    ids = [set(re.findall(r' id="([^"]+)"', chart.drawing)) for chart in charts]
+    assert ids[0] and not ids[0] & ids[1]
+
+
+def test_every_point_says_what_it_is():
+    points = tuple((x, Interval(value=y)) for x, y in ((1, 0.5), (2, 0.75)))
+    curves = [Series(name="<a>", colour="teacher", points=points)]
+    axis = Axis(label="epoch", write="{:g}".format, scale="epochs")
+    chart = plots.plot("Title", "Text.", curves, axis, Axis(label="accuracy"))
+    drawing = ElementTree.fromstring(chart.drawing)
+    assert [one.text for one in drawing.iter("title")] == [
+        "<a>: 1, 0.5000",
+        "<a>: 2, 0.7500",
+    ]
+
+
+def test_equal_ratios_of_errors_are_equally_far_apart():
+    steps = np.diff(axis_scales._from_accuracy(np.array([0.9, 0.99, 0.999])))
+    assert steps[0] == pytest.approx(steps[1])
+
+
+@pytest.mark.parametrize("values", [(1.0, 1.0), (0.1, 0.2), (0.5, 0.99999), (0.0,)])
+def test_curves_of_any_accuracies_have_ticks(values):
+    points = tuple((x, Interval(value=y)) for x, y in enumerate(values, 1))
+    curves = [Series(name="a", colour="teacher", points=points)]
+    axes = Axis(label="epoch", scale="epochs"), Axis(label="accuracy", scale="errors")
+    numbers = [t for t in _texts(plots.plot("T", "T.", curves, *axes)) if t[:1] == "0"]
+    assert len(numbers) >= 2
