@@ -127,7 +127,7 @@ def train(task: Task, values: Mapping[str, Any], epochs: int) -> float:
         distillation,
         feature_widths=task.feature_widths,
         task="training a trial",
-        only_last=True,
+        validate_last_only=True,
     )
     objective = trained.history[OBJECTIVE][-1]
     if not math.isfinite(objective):

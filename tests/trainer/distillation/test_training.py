@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 import small_data
@@ -14,7 +15,7 @@ from tfx_distill.trainer.config.distillation_config import (
 )
 from tfx_distill.trainer.config.training_config import StudentConfig, TeacherConfig
 from tfx_distill.trainer.data.batches import DistillationBatches, TeacherBatches
-from tfx_distill.trainer.distillation import teacher_logits, training
+from tfx_distill.trainer.distillation import fitting, teacher_logits, training
 from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.export import saved_model
 from tfx_distill.trainer.models import architectures
@@ -114,13 +115,13 @@ def test_options_reach_the_architecture(data, spec):
 def test_a_schedule_moves_from_its_first_to_its_last_value(data, spec, monkeypatch):
     seen = []
 
-    class Spy(training.LinearSchedule):
-        def __call__(self):
-            value = super().__call__()
+    class Spy(keras.optimizers.schedules.PolynomialDecay):
+        def __call__(self, step):
+            value = super().__call__(step)
             tf.py_function(lambda now: seen.append(float(now)), [value], [])
             return value
 
-    monkeypatch.setattr(training, "LinearSchedule", Spy)
+    monkeypatch.setattr(keras.optimizers.schedules, "PolynomialDecay", Spy)
     config = DistillationConfig(temperature=8.0, temperature_end=2.0)
     _train(data, spec, dataclasses.replace(STUDENT, epochs=2), config)
     # Measuring on `eval` after an epoch asks once more for the value of the next step.
@@ -131,7 +132,7 @@ def test_steps_in_one_call_end_with_the_epoch(data, spec, monkeypatch):
     """Whatever their number, and it changes nothing."""
     students = []
     for pixels in (1, 4 * 16 * 64, 10**9):
-        monkeypatch.setattr(training, "_PIXELS_PER_CALL", pixels)
+        monkeypatch.setattr(fitting, "_PIXELS_PER_CALL", pixels)
         student = dataclasses.replace(STUDENT, epochs=2)
         students.append(_train(data, spec, student).model.get_weights())
     for one, *others in zip(*students, strict=True):
