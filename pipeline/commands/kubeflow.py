@@ -1,4 +1,4 @@
-"""The group `distill kubeflow`: the same pipeline on a cluster."""
+"""The group `distill kubeflow`: runs the same pipeline on a cluster."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import pathlib
 
 import click
 
-from tfx_distill.pipeline.commands import kubeflow_client, options
+from tfx_distill.pipeline.commands import (
+    kubeflow_runs,
+    kubeflow_schedules,
+    options,
+    server_options,
+)
 from tfx_distill.pipeline.config.loader import load_config
 
 
@@ -20,7 +25,7 @@ def kubeflow() -> None:
 @click.option(
     "--image",
     metavar="REGISTRY/NAME:TAG",
-    help="Image of all containers; default: kubeflow.image.",
+    help="Image of all containers.  [default: kubeflow.image]",
 )
 @click.option(
     "--output",
@@ -45,10 +50,10 @@ def compile_command(
     output: str,
     target: str,
 ) -> None:
-    """Write the pipeline as Kubeflow Pipelines takes it.
+    """Compile the pipeline for Kubeflow Pipelines.
 
-    The same DAG as a local run, from the same configuration. What Kubeflow cannot
-    run is refused here, with what to do instead.
+    The graph and the configuration are those of a local run. What Kubeflow cannot run
+    is rejected here, with an alternative.
 
     \b
     Example: distill kubeflow compile --image registry.example.org/tfx-distill:1.0
@@ -65,27 +70,20 @@ def compile_command(
 
     planned = plan.make(config, image, target)
     with log_capture.captured(None) as terminal:
-        from tfx_distill.pipeline.runners.kubeflow.compiler import (
-            compilation as compiler,
-        )
+        from tfx_distill.pipeline.runners.kubeflow.compiler import compilation
 
-        package = compiler.compile_plan(planned)
+        package = compilation.compile_plan(planned)
         package.write(output, as_job=target == plan.VERTEX)
-        for note in planned.places.notes:
+        for note in planned.pod_paths.notes:
             terminal.err.print(f"Note: {note}", soft_wrap=True, markup=False)
         terminal.out.print(
             package.summary(output), soft_wrap=True, markup=False, highlight=False
         )
 
 
-def _parameters(
-    _: click.Context, __: click.Parameter, values: tuple[str, ...]
-) -> dict[str, str]:
-    pairs = [value.partition("=") for value in values]
-    for name, equals, _value in pairs:
-        if not equals or not name:
-            raise click.BadParameter(f"received {name!r}, expected NAME=VALUE")
-    return {name: value for name, _equals, value in pairs}
+def _version(_: click.Context, __: click.Parameter, value: str) -> tuple[int, int]:
+    major, minor = value.split(".")
+    return int(major), int(minor)
 
 
 @kubeflow.command()
@@ -95,78 +93,81 @@ def _parameters(
     default="rehearsal",
     show_default=True,
     type=click.Path(file_okay=False),
-    help="Folder for bucket, volumes and logs. Another rehearsal there has its cache.",
+    help="Folder for bucket, volumes and logs. Later rehearsals there use its cache.",
 )
-@click.option(
-    "--param",
-    "texts",
-    multiple=True,
-    callback=_parameters,
-    metavar="NAME=VALUE",
-    help="Set a run parameter. Repeatable.",
-)
+@server_options.param_option
 @click.option(
     "--pipeline-root",
     metavar="URI",
-    help="Where artifacts lie, as minio://BUCKET/FOLDER, s3://… or gs://….",
+    help="Where artifacts are stored, as minio://BUCKET/FOLDER, s3://… or gs://….",
 )
 @click.option(
     "--kfp-version",
     type=click.Choice(["2.14", "2.15"]),
     default="2.15",
     show_default=True,
-    help="2.14: as that and older ones. 2.15: as that and newer ones.",
+    callback=_version,
+    help="2.14: version 2.14 or older. 2.15: version 2.15 or newer.",
 )
 @click.option(
     "--image",
     "in_image",
     is_flag=True,
-    help="Run tasks in their image, by docker, podman or buildah.",
+    help="Run tasks in their image, with docker, podman or buildah.",
 )
 @options.json_option("Print tasks and artifacts as JSON.")
-@click.option("--debug", is_flag=True, help="Show where an error came from.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def rehearse(
     file: str,
     workdir: str,
-    texts: dict[str, str],
+    params: dict[str, str],
     pipeline_root: str | None,
-    kfp_version: str,
+    kfp_version: tuple[int, int],
     in_image: bool,
     as_json: bool,
     debug: bool,
 ) -> None:
-    """Run a compiled FILE here, every task as in its container.
+    """Run a compiled FILE here, each task as in its container.
 
-    Plays the driver and the launcher of Kubeflow Pipelines: a fresh process and a
-    fresh folder for each task, and a bucket that holds files alone. Ends with what
-    was made, and with what only a cluster can prove.
+    Imitates the driver and the launcher of Kubeflow Pipelines: each task gets a new
+    process and a new folder, and a bucket stores the artifacts. Prints the artifacts
+    and what only a cluster can test.
 
     \b
     Example: distill kubeflow rehearse pipeline.yaml --param student_epochs=3
     """
     from tfx_distill.pipeline import log_capture
-    from tfx_distill.pipeline.runners.kubeflow.compiler import package
+    from tfx_distill.pipeline.runners.kubeflow import pipeline_package, run_request
     from tfx_distill.pipeline.runners.kubeflow.rehearsal import (
         rehearsal,
         rehearsal_display,
     )
 
     terminal = log_capture.direct()
-    compiled = package.read(file)
+    package = pipeline_package.read(file)
     result = rehearsal.rehearse(
-        compiled,
+        package,
         pathlib.Path(workdir),
-        rehearsal.parameter_values(compiled, texts),
+        run_request.arguments(package, params),
         rehearsal_display.Lines(terminal.err),
-        version=rehearsal.version(kfp_version),
+        version=kfp_version,
         pipeline_root=pipeline_root,
         in_image=in_image,
     )
     if as_json:
         terminal.out.print_json(result.to_json(), indent=2)
     else:
-        rehearsal_display.show(result, compiled, terminal.out, in_image=in_image)
+        rehearsal_display.show(result, package, terminal.out, in_image=in_image)
 
 
-for command in kubeflow_client.COMMANDS:
+for command in (
+    kubeflow_runs.submit,
+    kubeflow_schedules.schedule,
+    kubeflow_schedules.list_schedules,
+    kubeflow_schedules.pause,
+    kubeflow_schedules.resume,
+    kubeflow_schedules.delete,
+    kubeflow_runs.status,
+    kubeflow_runs.logs,
+):
     kubeflow.add_command(command)

@@ -1,22 +1,51 @@
-"""Options and answers that the commands on a Kubeflow server have in common."""
+"""Options and output that the commands for a Kubeflow server share."""
 
 from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
 from tfx_distill.pipeline.commands import options
-from tfx_distill.trainer.errors import DistillError
+from tfx_distill.trainer.errors import ConfigError, DistillError
+
+_SERVER_OPTIONS = (
+    click.option(
+        "--host",
+        metavar="URL",
+        help="The server's URL; or set KF_PIPELINES_ENDPOINT. Default: the cluster that "
+        "this runs in, or kubectl's.",
+    ),
+    click.option(
+        "--namespace", metavar="NAME", help="Your namespace on a multi-user server."
+    ),
+    click.option(
+        "--token-file",
+        metavar="FILE",
+        help="Bearer token, read again for each request; or set KF_PIPELINES_TOKEN to a "
+        "token.",
+    ),
+    click.option(
+        "--cookies-file",
+        metavar="FILE",
+        help="Cookies of an authenticating proxy; or set KF_PIPELINES_COOKIES.",
+    ),
+    click.option(
+        "--ca-cert",
+        metavar="FILE",
+        help="Certificates to verify the server's certificate with.",
+    ),
+    click.option("--debug", is_flag=True, help="Show the traceback of an error."),
+)
 
 
 def on_server(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options that say which server, and who one is there.
+    """Adds the options for address and authentication.
 
-    The command gets them as one argument, `access`.
+    The command gets them as one argument, `access`, for `connect`.
     """
 
     @functools.wraps(command)
@@ -40,69 +69,106 @@ def on_server(command: Callable[..., Any]) -> Callable[..., Any]:
             click.echo(f"Warning: {warning}", err=True)
         return command(*args, access=access, **kwargs)
 
-    decorated: Callable[..., Any] = with_access
-    for name, help_text in (
-        ("--debug", "Show where an error came from."),
-        ("--ca-cert", "Certificates that the server's is checked against."),
-        ("--cookies-file", "Cookies of a proxy's sign-in; or set KF_PIPELINES_COOKIES."),
-        ("--token-file", "Bearer token, read anew as it is renewed; or set "
-         "KF_PIPELINES_TOKEN to a token."),
-        ("--namespace", "Yours, on a server for several users."),
-        ("--host", "The server's URL; or set KF_PIPELINES_ENDPOINT. Default: the "
-         "cluster that this runs in, or kubectl's."),
-    ):  # fmt: skip
-        if name == "--debug":
-            option = click.option(name, is_flag=True, help=help_text)
-        else:
-            kind = {"--host": "URL", "--namespace": "NAME"}.get(name, "FILE")
-            option = click.option(name, metavar=kind, help=help_text)
-        decorated = option(decorated)
-    return decorated
+    return _with_options(with_access, _SERVER_OPTIONS)
 
 
-def creating(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds what a submit and a schedule have in common."""
-    for option in (
-        options.json_option("Print the result as one JSON object."),
-        click.option(
-            "--service-account",
-            metavar="NAME",
-            help="That the containers run as.  [default: the server's]",
-        ),
-        click.option(
-            "--pipeline-root",
-            metavar="URI",
-            help="Where artifacts go.  [default: the compiled one, or the server's]",
-        ),
-        click.option(
-            "--experiment", metavar="NAME", help="[default: the pipeline's name]"
-        ),
-        click.option(
-            "--param",
-            "params",
-            multiple=True,
-            metavar="NAME=VALUE",
-            help="One parameter of the run in place of its default. Repeatable.",
-        ),
-        click.argument("file", type=click.Path()),
-    ):
-        command = option(command)
-    return command
-
-
-def client(access: Any) -> Any:
-    """Connects to the server."""
+def connect(access: Any) -> Any:
+    """Connects to the server and checks it; returns a `server_connection.Server`."""
     try:
-        from tfx_distill.pipeline.runners.kubeflow.client import runs_client as client_
+        from tfx_distill.pipeline.runners.kubeflow.client import server_connection
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("kfp", "kfp_server_api"):
             raise
         raise DistillError(
             "The KFP client is not installed. Run: pip install 'tfx-distill[kubeflow]'"
         ) from None
-    return client_.Client(access)
+    return server_connection.connect(access)
+
+
+def _parsed_parameters(
+    _: click.Context, __: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str]:
+    for value in values:
+        if not value.partition("=")[1]:
+            raise ConfigError(f"--param: received {value!r}, expected NAME=VALUE.")
+    return dict(value.split("=", 1) for value in values)
+
+
+param_option = click.option(
+    "--param",
+    "params",
+    multiple=True,
+    callback=_parsed_parameters,
+    metavar="NAME=VALUE",
+    help="Set a run parameter. Repeatable.",
+)
+_REQUEST_OPTIONS = (
+    click.argument("file", type=click.Path()),
+    param_option,
+    click.option("--experiment", metavar="NAME", help="[default: the pipeline's name]"),
+    click.option(
+        "--pipeline-root",
+        metavar="URI",
+        help="Where artifacts are stored.  [default: as compiled, or the server's]",
+    ),
+    click.option(
+        "--service-account",
+        metavar="NAME",
+        help="Service account of the containers.  [default: the server's]",
+    ),
+    options.json_option("Print the result as one JSON object."),
+)
+
+
+def requesting(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that `submit` and `schedule` share.
+
+    The command gets them as one argument, `request`, a `submissions.RunRequest`.
+    """
+
+    @functools.wraps(command)
+    def with_request(
+        *args: Any,
+        file: str,
+        params: dict[str, str],
+        experiment: str | None,
+        pipeline_root: str | None,
+        service_account: str | None,
+        **kwargs: Any,
+    ) -> Any:
+        from tfx_distill.pipeline.runners.kubeflow import pipeline_package, run_request
+        from tfx_distill.pipeline.runners.kubeflow.compiler import server_checks
+
+        package = pipeline_package.read(file)
+        server_checks.check_upload(package)
+        request = run_request.RunRequest(
+            package,
+            run_request.arguments(package, params),
+            experiment,
+            pipeline_root or package.pipeline_root,
+            service_account,
+        )
+        return command(*args, request=request, **kwargs)
+
+    return _with_options(with_request, _REQUEST_OPTIONS)
+
+
+def _with_options(
+    command: Callable[..., Any], decorators: Sequence[Callable[..., Any]]
+) -> Callable[..., Any]:
+    for decorator in reversed(decorators):
+        command = decorator(command)
+    return command
+
+
+def print_submission(submission: Any) -> None:
+    """Prints pipeline, version and experiment to standard error."""
+    name, version = submission.request.package.name, submission.version
+    new = "new" if submission.is_new_version else "already uploaded"
+    click.echo(f"Pipeline    {name}, version {version} ({new})", err=True)
+    click.echo(f"Experiment  {submission.experiment}", err=True)
 
 
 def print_json(**values: Any) -> None:
-    """Prints an object for programs."""
+    """Prints a JSON object to standard output."""
     click.echo(json.dumps(values, indent=2, sort_keys=True))

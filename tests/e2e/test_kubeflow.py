@@ -62,7 +62,7 @@ def test_logs_are_readable_and_kept(cluster, first):
     log = pathlib.Path(first["run_dir"], "DistillationTrainer", "log.txt").read_text()
     assert "INFO tfx_distill.trainer.progress: training the student: epoch 12/12" in log
     assert "FutureWarning" not in log
-    assert "ended well after" in log.splitlines()[-1]
+    assert "succeeded after" in log.splitlines()[-1]
     assert list((cluster.work / "bucket").rglob("executor-logs"))
 
 
@@ -78,7 +78,7 @@ def test_another_gate_asks_again_and_pushes_nothing(cluster, first):
     # Nothing before the gate is asked anew, and the list of what is not proved is there.
     for task in ("TfdsExampleGen", "Teacher", "DistillationTrainer"):
         assert f"{task:<20} cached" in process.stderr
-    assert "that the claim distill-serving is there" in process.stdout
+    assert "whether the claim distill-serving exists" in process.stdout
 
 
 def test_a_run_parameter_trains_another_student(cluster, first):
@@ -99,7 +99,7 @@ def test_a_run_parameter_trains_another_student(cluster, first):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--param", "student_epoch=3"], "There is no run parameter student_epoch."),
+        (["--param", "student_epoch=3"], "there is no 'student_epoch'"),
         (["--param", "student_epochs=many"], "received 'many', expected NUMBER_INTEGER"),
         (["--param", "student_epochs=0"],
          "DistillationTrainer ended with status 1: student.epochs must be >= 1"),

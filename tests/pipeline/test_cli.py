@@ -63,7 +63,7 @@ def test_config_prints_the_resolved_configuration():
         (["run", "--config", "nowhere.yaml"], "Configuration file nowhere.yaml cannot be"),
         (["tune", "--set", "hyperparameters=3"],
          "hyperparameters must be null while tuning searches"),
-        (["kubeflow", "compile"], "Error: Which image? Give --image"),
+        (["kubeflow", "compile"], "Error: An image is required. Give --image"),
         (["kubeflow", "compile", "--image", "a:1", "-o", "p.json"], "takes .yaml"),
         (["kubeflow", "rehearse", "nowhere.yaml"], "nowhere.yaml cannot be read (No such"),
         (["kubeflow", "rehearse", "p.yaml", "--param", "a"], "expected NAME=VALUE"),

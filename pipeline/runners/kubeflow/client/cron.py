@@ -1,9 +1,9 @@
-"""The cron expressions of Kubeflow Pipelines: six fields, the seconds first.
+"""Cron expressions of Kubeflow Pipelines: six fields, seconds first.
 
-The API server checks them, and its controller fires by them, with version 1.2.0 of
-the Go package robfig/cron. That takes five fields too, but then reads the first one
-as seconds: `0 2 * * *`, elsewhere "at 02:00", is "in minute 2 of every hour". So
-five fields are refused here.
+The API server and its controller parse them with version 1.2.0 of the Go package
+robfig/cron. It also accepts five fields, but reads the first one as seconds:
+`0 2 * * *`, which means "at 02:00" elsewhere, is "in minute 2 of every hour". So five
+fields are rejected here.
 """
 
 from __future__ import annotations
@@ -17,21 +17,10 @@ from collections.abc import Iterator
 from tfx_distill.trainer.errors import ConfigError
 
 _MONTHS = [
-    "jan",
-    "feb",
-    "mar",
-    "apr",
-    "may",
-    "jun",
-    "jul",
-    "aug",
-    "sep",
-    "oct",
-    "nov",
-    "dec",
-]
+    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+]  # fmt: skip
 _DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
-_YEARS = 5  # that the controller looks ahead
+_YEARS = 5  # how far the controller looks ahead
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,14 +57,14 @@ _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
-    """The moments at which an expression fires.
+    """The times at which an expression fires.
 
     Attributes:
-        expression: As the server gets it.
-        values: For each of the six fields the values that match.
-        any_day: Whether one of the two fields for days is a star. If so a day must
-            match both fields, else one of them is enough.
-        every_s: Seconds between two moments of `@every`, which has no fields.
+        expression: As sent to the server.
+        values: The matching values of each of the six fields.
+        any_day: Whether one of the two day fields is a star. If so, a day must match
+            both fields; otherwise one of them is enough.
+        every_s: Seconds between two firings of `@every`, which has no fields.
     """
 
     expression: str
@@ -84,16 +73,17 @@ class Schedule:
     every_s: int | None = None
 
     def moments(self, after: datetime.datetime) -> Iterator[datetime.datetime]:
-        """Yields the moments after one, in its time zone, for five years."""
+        """Yields the times after `after`, in its time zone, for five years."""
         second = datetime.timedelta(seconds=1)
         start = after.replace(microsecond=0)
         if self.every_s is not None:
-            for number in range(1, _YEARS * 366 * 86400 // self.every_s):
+            num_moments = _seconds_ahead(start) // self.every_s
+            for number in range(1, num_moments + 1):
                 yield start + number * self.every_s * second
             return
         seconds, minutes, hours = (sorted(values) for values in self.values[:3])
         midnight = start.replace(hour=0, minute=0, second=0)
-        for day in range(_YEARS * 366):
+        for day in range(_seconds_ahead(start) // 86400 + 1):
             date = midnight + datetime.timedelta(days=day)
             if not self._matches(date):
                 continue
@@ -113,11 +103,17 @@ class Schedule:
         return day and date.month in months
 
 
+def _seconds_ahead(start: datetime.datetime) -> int:
+    """How far to look: five years, or to the end of Python's calendar."""
+    last = datetime.datetime.max.replace(tzinfo=start.tzinfo)
+    return min(_YEARS * 366 * 86400, int((last - start).total_seconds()))
+
+
 def parse(expression: str) -> Schedule:
-    """Returns the schedule of an expression.
+    """Parses an expression.
 
     Raises:
-        ConfigError: If the server would refuse it, or take it for another one.
+        ConfigError: If the server would reject it or read it differently.
     """
     text = " ".join(expression.split())
     if text.startswith(_EVERY):
@@ -136,7 +132,7 @@ def parse(expression: str) -> Schedule:
     stars = any(re.search(r"(?:^|,)[*?]", part) for part in (fields[3], fields[5]))
     schedule = Schedule(text, values, any_day=stars)
     if next(schedule.moments(datetime.datetime(2024, 1, 1)), None) is None:
-        raise ConfigError(f"cron: {text!r} never fires: no such day comes in 5 years.")
+        raise ConfigError(f"cron: {text!r} does not fire in the next 5 years.")
     return schedule
 
 
@@ -148,12 +144,12 @@ def _wrong_number(text: str, fields: list[str]) -> str:
     if len(fields) == 5:
         seconds, minutes = fields[:2]
         message += (
-            " Kubeflow would accept these five and read them shifted, "
+            " Kubeflow would accept five, but read "
             f"{seconds!r} as the second and {minutes!r} as the minute. "
             f'Put the second first: "0 {text}".'
         )
     elif len(fields) == 7:
-        message += " There is no field for a year."
+        message += " There is no year field."
     return message
 
 
@@ -170,7 +166,7 @@ def _values(text: str, field: _Field, part: str) -> frozenset[int]:
 
 
 def _range(field: _Field, item: str) -> range:
-    """The values of `*`, `?`, `N`, `N-M`, and any of them with `/STEP`."""
+    """The values of `*`, `?`, `N` or `N-M`, each optionally with `/STEP`."""
     span, slash, step_text = item.partition("/")
     step = _number(step_text) if slash else 1
     if step == 0:
@@ -179,7 +175,7 @@ def _range(field: _Field, item: str) -> range:
         return range(field.low, field.high + 1, step)
     first, hyphen, last = span.partition("-")
     low = _number(first, field)
-    # As robfig/cron has it: N/STEP goes on to the field's end.
+    # As in robfig/cron, N/STEP continues to the end of the field.
     high = _number(last, field) if hyphen else (field.high if slash else low)
     for value in (low, high):
         if not field.low <= value <= field.high:
@@ -195,7 +191,7 @@ def _number(text: str, field: _Field | None = None) -> int:
         return field.names[text.lower()]
     if not re.fullmatch(r"[0-9]+", text):
         names = f" or {'/'.join(field.names)}" if field and field.names else ""
-        raise ValueError(f"{text!r} is no number{names}")
+        raise ValueError(f"{text!r} is not a number{names}")
     return int(text)
 
 
@@ -204,7 +200,7 @@ def _every_s(text: str) -> int:
     parts = _DURATION.findall(duration)
     if not parts or "".join(n + unit for n, unit in parts) != duration:
         raise ConfigError(
-            f"cron: received {text!r}, expected @every and a duration such as 1h30m."
+            f"cron: received {text!r}, expected @every with a duration such as 1h30m."
         )
     seconds = sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts)
     return max(1, math.floor(seconds))

@@ -1,8 +1,7 @@
-"""Where the server is and who one is there, as users of the KFP client know it.
+"""Address and authentication of the server, as in the KFP client.
 
-A secret is read from the environment, from a file or from a mounted volume, never
-from the command line, where other users of the machine can see it; and it is blanked
-out of every message.
+Secrets come from the environment, a file or a mounted volume, never from the command
+line, where other users of the machine can see them. No message contains one.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import Any
 
 from tfx_distill.trainer.errors import ConfigError
 
-HOST_ENV = "KF_PIPELINES_ENDPOINT"  # these two are the KFP client's own names
+HOST_ENV = "KF_PIPELINES_ENDPOINT"  # the KFP client has the same two names
 TOKEN_FILE_ENV = "KF_PIPELINES_SA_TOKEN_PATH"
 TOKEN_ENV = "KF_PIPELINES_TOKEN"
 COOKIES_ENV = "KF_PIPELINES_COOKIES"
@@ -26,17 +25,17 @@ _IN_CLUSTER_ENV = "KUBERNETES_SERVICE_HOST"
 
 @dataclasses.dataclass(frozen=True)
 class Access:
-    """How to reach a server; what is secret is left out of its `repr`.
+    """How to reach a server; its `repr` omits secrets.
 
     Attributes:
-        host: URL; None: the cluster that this process runs in, or that kubectl's
-            configuration names.
-        namespace: Of the user on a server for several; None on a server for one.
+        host: URL; None: the cluster that this process runs in, or the one in
+            kubectl's configuration.
+        namespace: The user's, on a multi-user server; otherwise None.
         token: Bearer token.
-        token_file: File with a bearer token, read again for every request, as
+        token_file: File with a bearer token, read again for every request, since
             Kubernetes renews it.
-        cookies: Header of an authenticating proxy, as `authservice_session=…`.
-        ca_cert: File with the certificates that the server's is checked against.
+        cookies: Cookie header of an authenticating proxy, as `authservice_session=…`.
+        ca_cert: File with the trusted certificates.
     """
 
     host: str | None = None
@@ -63,7 +62,7 @@ class Access:
         return arguments
 
     def redacted(self, text: str) -> str:
-        """The text without any secret that is known here."""
+        """Returns the text with every known secret replaced."""
         for secret in (self.token, self.cookies, *self._cookie_values()):
             if secret:
                 text = text.replace(secret, "***")
@@ -75,15 +74,15 @@ class Access:
         return [value for value in values if len(value) > 3]
 
     def warning(self) -> str | None:
-        """Says when a secret would travel unencrypted to another machine."""
+        """Warns if a secret would be sent unencrypted to another machine."""
         url = urllib.parse.urlsplit(self.host or "https://")
         secret = self.token or self.token_file or self.cookies
-        if url.scheme != "http" or not secret or _is_near(url.hostname or ""):
+        if url.scheme != "http" or not secret or _is_local(url.hostname or ""):
             return None
-        return f"The token or cookie goes to {self.host} unencrypted: use https."
+        return f"The token or cookie is sent to {self.host} unencrypted: use https."
 
 
-def _is_near(name: str) -> bool:
+def _is_local(name: str) -> bool:
     try:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
@@ -98,17 +97,16 @@ def access(
     ca_cert: str | None,
     environment: Mapping[str, str] = os.environ,
 ) -> Access:
-    """Gathers options and environment; an option wins over its variable.
+    """Combines options and environment; an option overrides its variable.
 
     Raises:
-        ConfigError: If there is no server, two ways to say who one is, or a file
-            that cannot be read.
+        ConfigError: If there is no server, more than one token, or an unreadable file.
     """
     host = host or environment.get(HOST_ENV) or None
     if host is None and not _has_cluster(environment):
         raise ConfigError(
-            f"No server. Give --host URL or set {HOST_ENV}; without either, this must "
-            "run in the cluster or kubectl must be configured."
+            f"No server is given. Add --host URL or set {HOST_ENV}; otherwise, run this "
+            "in the cluster or configure kubectl."
         )
     token = None if token_file else environment.get(TOKEN_ENV, "").strip() or None
     token_file = token_file or environment.get(TOKEN_FILE_ENV) or None
@@ -123,11 +121,11 @@ def access(
     )
     for what, secret in (("token", token), ("cookies", cookies)):
         if secret and ("\n" in secret or "\r" in secret):
-            raise ConfigError(f"The {what} must be one line; received several.")
+            raise ConfigError(f"The {what} must be a single line, received several.")
     if cookies and "=" not in cookies:
         raise ConfigError("The cookies must be NAME=VALUE, as authservice_session=….")
     if ca_cert and not os.path.isfile(ca_cert):
-        raise ConfigError(f"--ca-cert: there is no file {ca_cert}.")
+        raise ConfigError(f"--ca-cert: {ca_cert} is not a file.")
     return Access(_url(host), namespace, token, token_file, cookies, ca_cert)
 
 
@@ -149,10 +147,10 @@ def _url(host: str | None) -> str | None:
         )
     if parts.username or parts.password:
         raise ConfigError(
-            f"--host: a password does not belong into a URL; use {TOKEN_ENV} "
+            f"--host: the URL must not contain a password; use {TOKEN_ENV} "
             f"or {COOKIES_ENV}."
         )
-    # What a browser shows after it, /#/pipelines, is no part of the server's place.
+    # Drop what a browser adds, such as /#/pipelines.
     return url.partition("#")[0].rstrip("/")
 
 

@@ -1,7 +1,7 @@
 """The connection to a Kubeflow Pipelines server.
 
-The KFP client does the talking. Added here: it fails within seconds when nobody
-answers, and it knows a server that is too old and a sign-in page. Imports `kfp`.
+Extends the KFP client: it fails within seconds if no server answers, and recognizes
+servers that are too old and sign-in pages. Imports `kfp`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # Google's libraries on Python 3.10
+    warnings.simplefilter("ignore")  # of Google's libraries on Python 3.10
     import kfp_server_api
     import urllib3
     from kfp import client as kfp_client
@@ -35,20 +35,19 @@ OLDEST = (2, 5)
 
 
 class Server(kfp_client.Client):
-    """The KFP client, with limits of time and a check of who answers."""
+    """The KFP client, with timeouts and a check of the server."""
 
     def __init__(self, access: Access) -> None:
         self.access = access
         self._healthz: Any = None
-        # The namespace is not handed on: to the base class it is also the place of a
-        # server in the same cluster.
+        # Without the namespace: the base class would also look for the server in it.
         super().__init__(**access.client_arguments())
-        several = self.get_kfp_healthz().multi_user
+        is_multi_user = self.get_kfp_healthz().multi_user
         self.namespace = access.namespace or self.get_user_namespace() or None
-        if several and self.namespace is None:
+        if is_multi_user and self.namespace is None:
             raise ConfigError(
-                f"{self.place} is shared by several users. Give --namespace, that of "
-                "your own."
+                f"{self.place} is a multi-user server. Give --namespace with your own "
+                "namespace."
             )
 
     @property
@@ -57,17 +56,17 @@ class Server(kfp_client.Client):
         return str(self._existing_config.host)
 
     def set_user_namespace(self, namespace: str) -> None:
-        """Keeps it for this process; the base class writes into the home folder."""
+        """Sets it for this process; the base class would write to the home folder."""
         self._context_setting["namespace"] = namespace
 
     def get_kfp_healthz(self, sleep_duration: int = 5) -> Any:
-        """Asks once who is there; the base class, in its constructor, retries.
+        """Checks the server once; the base class, in its constructor, retries.
 
         Raises:
-            ServerError: If it is no server of Kubeflow Pipelines 2.5 or later.
+            ServerError: If it is not a server of Kubeflow Pipelines 2.5 or later.
         """
         if self._healthz is None:
-            _limit_time(self._healthz_api.api_client)
+            _set_timeouts(self._healthz_api.api_client)
             self._healthz = self._checked_version()
         return self._healthz
 
@@ -77,10 +76,10 @@ class Server(kfp_client.Client):
         except kfp_server_api.ApiException as error:
             if error.status != 404:
                 raise
-            self._refuse_old()
+            self._reject_old()
         if not isinstance(health, dict):
-            raise ServerError(f"{self.place} is no server of Kubeflow Pipelines.")
-        # The web interface, which may stand before the API server, renames it.
+            raise ServerError(f"{self.place} is not a server of Kubeflow Pipelines.")
+        # The web interface renames it, if it is in front of the API server.
         tag = str(health.get("tag_name") or health.get("apiServerTagName") or "")
         version = re.match(r"v?(\d+)\.(\d+)", tag)
         if version and (int(version[1]), int(version[2])) < OLDEST:
@@ -89,21 +88,21 @@ class Server(kfp_client.Client):
         answer.multi_user = health.get("multi_user")
         return answer
 
-    def _refuse_old(self) -> None:
+    def _reject_old(self) -> None:
         try:
             health = self.get("/apis/v1beta1/healthz")
         except kfp_server_api.ApiException:
             health = None
         if isinstance(health, dict):
             tag = str(health.get("tag_name") or "unknown")
-            raise ServerError(_too_old(self.place, f"{tag} with the v1 API alone"))
+            raise ServerError(_too_old(self.place, f"{tag} with only the v1 API"))
         raise ServerError(
-            f"{self.place} is no server of Kubeflow Pipelines: it has no "
+            f"{self.place} is not a server of Kubeflow Pipelines: it has no "
             "/apis/v2beta1. Is a path missing, such as /pipeline?"
         )
 
     def get(self, path: str, **options: Any) -> Any:
-        """Requests something that the client has no method for."""
+        """Sends a request for which the client has no method."""
         api: Any = self._healthz_api.api_client
         return api.call_api(
             path,
@@ -116,9 +115,9 @@ class Server(kfp_client.Client):
         )
 
     def text(self, path: str, query: dict[str, str]) -> str | None:
-        """A text that may not be there, or not at this path; None then."""
+        """Returns a text; None if it is not at this path."""
         try:
-            # As it is: the client would read a text that looks like JSON.
+            # Not preloaded: the client would parse a text that looks like JSON.
             response = self.get(
                 path, query_params=list(query.items()), _preload_content=False
             )
@@ -131,15 +130,15 @@ class Server(kfp_client.Client):
             raise
 
     def calling(self, what: str) -> contextlib.AbstractContextManager[None]:
-        """See `failures.calling`."""
+        """See `server_errors.calling`."""
         return calling(self.access, what)
 
-    def pages(self, what: str, key: str, ask: Callable[..., Any]) -> Iterator[Any]:
-        """Yields what a list has under `key`, page by page."""
+    def pages(self, what: str, key: str, get: Callable[..., Any]) -> Iterator[Any]:
+        """Yields the items of a list under `key`, from all pages."""
         token = ""
         while True:
             with self.calling(what):
-                answer = ask(page_token=token, page_size=_PAGE_SIZE)
+                answer = get(page_token=token, page_size=_PAGE_SIZE)
             yield from getattr(answer, key) or ()
             token = answer.next_page_token
             if not token:
@@ -154,8 +153,8 @@ def _too_old(place: str, what: str) -> str:
     )
 
 
-def _limit_time(api: Any) -> None:
-    """Gives every request a time limit and no silent retries."""
+def _set_timeouts(api: Any) -> None:
+    """Gives every request a timeout and no silent retries."""
     rest = api.rest_client
     rest.pool_manager.connection_pool_kw["retries"] = urllib3.Retry(
         total=None, connect=0, read=0, redirect=3, status=0, other=0
@@ -174,16 +173,16 @@ def _limit_time(api: Any) -> None:
 
 
 def connect(access: Access) -> Server:
-    """Returns a checked connection.
+    """Connects and checks the server.
 
     Raises:
-        ServerError: If the server cannot be used, and why.
+        ServerError: If the server cannot be used.
     """
     with calling(access, "connect"):
         return Server(access)
 
 
-def named(name: str) -> str:
-    """The filter of a list for one name."""
+def name_filter(name: str) -> str:
+    """The filter of a list request for one name."""
     predicate = {"operation": 1, "key": "display_name", "stringValue": name}  # EQUALS
     return json.dumps({"predicates": [predicate]})

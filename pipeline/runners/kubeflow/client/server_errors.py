@@ -1,4 +1,4 @@
-"""What the refusals of a Kubeflow server mean, each in one line. Imports `kfp`."""
+"""Explains errors of a Kubeflow server, each in one line. Imports `kfp`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # Google's libraries on Python 3.10
+    warnings.simplefilter("ignore")  # of Google's libraries on Python 3.10
     import kfp_server_api
     import urllib3
 
@@ -23,11 +23,11 @@ _MAX_MESSAGE = 400
 
 
 class ServerError(DistillError):
-    """A server that refused, or did not answer."""
+    """A server that rejected a request or did not answer."""
 
 
 class Unavailable(ServerError):
-    """A failure that may pass by itself."""
+    """A failure that may be temporary."""
 
 
 class NotFound(ServerError):
@@ -35,7 +35,7 @@ class NotFound(ServerError):
 
 
 class WebPage(Exception):
-    """An answer that is a page for people."""
+    """An answer that is an HTML page."""
 
 
 def is_page(data: Any) -> bool:
@@ -45,11 +45,11 @@ def is_page(data: Any) -> bool:
 
 @contextlib.contextmanager
 def calling(access: Access, what: str) -> Iterator[None]:
-    """Keeps the client's prints away, and makes one line of what goes wrong.
+    """Discards what the client prints, and turns its errors into one line.
 
     Args:
-        access: Whose secrets no message may hold.
-        what: That was tried, as `create the run`.
+        access: Has the secrets that no message may contain.
+        what: The attempted action, as `create the run`.
     """
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
@@ -59,23 +59,23 @@ def calling(access: Access, what: str) -> Iterator[None]:
     except DistillError:
         raise
     except kfp_server_api.ApiException as error:
-        raise _refusal(access, what, error) from error
+        raise _rejection(access, what, error) from error
     except WebPage as error:
         raise ServerError(
-            f"{_place(access)} answered with a web page, usually one to sign in on. "
+            f"{_place(access)} answered with a web page, usually to sign in. "
             "Give the proxy's cookie (--cookies-file) or a token (--token-file)."
         ) from error
     except urllib3.exceptions.HTTPError as error:
         raise Unavailable(_unreachable(access, error)) from error
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        # The client's own checks, and what it makes of an answer that is no API's.
+        # From the client's own checks, or from an answer that it cannot parse.
         reason = access.redacted(_short(str(error)))
         raise ServerError(f"Could not {what} at {_place(access)}: {reason}") from error
 
 
 @contextlib.contextmanager
 def _no_logging() -> Iterator[None]:
-    # The root logger's lines of the client, and urllib3's of every retry.
+    # The client logs to the root logger, and urllib3 logs every retry.
     previous = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
@@ -92,17 +92,17 @@ def _unreachable(access: Access, error: Exception) -> str:
     reason = str(getattr(error, "reason", None) or error)
     if "CERTIFICATE_VERIFY_FAILED" in reason or "SSL" in type(error).__name__:
         return (
-            f"{_place(access)} has a certificate that is not trusted here. Give its "
-            f"authority's with --ca-cert FILE. ({_short(_plain(reason))})"
+            f"The certificate of {_place(access)} is not trusted. Give its authority's "
+            f"certificate with --ca-cert FILE. ({_short(_plain(reason))})"
         )
     return (
         f"Cannot reach {_place(access)}: {_short(_plain(reason))}. Check --host, the "
-        "network, and whether a port is still forwarded."
+        "network, and any port forwarding."
     )
 
 
 def _plain(reason: str) -> str:
-    """A cause without the names of Python objects before it."""
+    """The cause of a connection error, without names of Python objects."""
     known = {
         "Connection refused": "connection refused",
         "timed out": "no answer in time",
@@ -117,32 +117,32 @@ def _plain(reason: str) -> str:
     return re.sub(r"^<[^>]*>:?\s*|\(Caused by.*", "", reason)
 
 
-def _refusal(access: Access, what: str, error: Any) -> ServerError:
+def _rejection(access: Access, what: str, error: Any) -> ServerError:
     place, status = _place(access), error.status
     message = access.redacted(_message(error))
-    said = f" It says: {message}" if message else ""
+    said = f" The server says: {message}" if message else ""
     if not status:
         return Unavailable(_unreachable(access, Exception(error.reason)))
     if status == 401:
         return ServerError(
-            f"{place} does not know who this is (401). Give a token (--token-file) or "
+            f"{place} requires authentication (401). Give a token (--token-file) or "
             f"cookies (--cookies-file), or renew them.{said}"
         )
     if status == 403:
         where = f" in the namespace {access.namespace}" if access.namespace else ""
         return ServerError(
-            f"{place} forbids to {what}{where} (403). Ask for the role in "
+            f"No permission to {what}{where} on {place} (403). Ask for the role in "
             f"kubeflow/manifests/rbac.yaml.{said}"
         )
     if status == 404:
-        return NotFound(f"Could not {what}: {place} does not have it (404).{said}")
+        return NotFound(f"Could not {what}: not found on {place} (404).{said}")
     if status == 429 or status >= 500:
         return Unavailable(f"Could not {what}: {place} failed ({status}).{said}")
-    return ServerError(f"Could not {what}: {place} refused ({status}).{said}")
+    return ServerError(f"Could not {what}: rejected by {place} ({status}).{said}")
 
 
 def _message(error: Any) -> str:
-    """The sentence in an answer of the API server; nothing of a page for people."""
+    """The error message of the API server; empty for an HTML page."""
     body = (
         error.body.decode("utf-8", "replace")
         if isinstance(error.body, bytes)

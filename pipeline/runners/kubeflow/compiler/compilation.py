@@ -1,7 +1,8 @@
-"""Compiles the DAG of a local run for Kubeflow Pipelines, or for Vertex AI."""
+"""Compiles the DAG of a local run for Kubeflow Pipelines or Vertex AI."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,22 +11,25 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
+from tfx_distill.components.property_names import SERVED_MODEL
 from tfx_distill.pipeline import graph
 from tfx_distill.pipeline.config.kubeflow_config import KubeflowConfig
 from tfx_distill.pipeline.runners.kubeflow.compiler import (
-    parameters,
-    places,
+    dag_checks,
     plan,
-    refusals,
+    pod_paths,
+    postprocessing,
+    run_parameters,
     server_checks,
-    spec,
 )
-from tfx_distill.pipeline.runners.kubeflow.compiler.package import CompileError, Package
 from tfx_distill.pipeline.runners.kubeflow.container import mounts
+from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import CompileError
+from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package
 from tfx_distill.trainer.errors import DistillError
 
-# `python` is the image's: the entry point is part of what is installed there.
-COMMAND = ("python", "-m", "tfx_distill.pipeline.runners.kubeflow.container.entrypoint")
+# Runs in the image, whose `python` has this package. Compiled files keep this name, so
+# it must stay.
+COMMAND = ("python", "-m", "tfx_distill.pipeline.runners.kubeflow.container")
 
 
 def compile_plan(planned: plan.Plan) -> Package:
@@ -34,20 +38,19 @@ def compile_plan(planned: plan.Plan) -> Package:
     Raises:
         DistillError: For what cannot run there, in one line with the alternative.
     """
-    found, kubeflow = planned.places, planned.config.kubeflow
+    paths, kubeflow = planned.pod_paths, planned.config.kubeflow
     pipeline = graph.create_pipeline(
-        found.config, hyperparameters_dir=found.hyperparameters_uri
+        paths.config, hyperparameters_dir=paths.hyperparameters_uri
     )
-    result = compile_pipeline(
-        pipeline, planned.image, kubeflow, found.volumes, planned.values
+    package = compile_pipeline(
+        pipeline, planned.image, kubeflow, paths.volumes, planned.values
     )
     if kubeflow.pipeline_root:
-        result["defaultPipelineRoot"] = kubeflow.pipeline_root
-    _look_at_what_serves(result, found)
-    platform = None
+        package.spec["defaultPipelineRoot"] = kubeflow.pipeline_root
+    _connect_served_model(package, paths)
     if planned.target == plan.KFP:
-        platform = spec.platform(result, kubeflow, found.mounted)
-    package = Package(result, platform)
+        platform = postprocessing.platform(package, kubeflow, paths.mounted)
+        package = dataclasses.replace(package, platform=platform)
     validate(package)
     return package
 
@@ -58,23 +61,34 @@ def compile_pipeline(
     config: KubeflowConfig,
     volumes: Mapping[str, str],
     values: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Compiles any DAG of TFX.
+) -> Package:
+    """Compiles any TFX pipeline.
 
     Args:
         pipeline: The DAG.
-        image: Of all containers.
-        config: Resources, variables, and whether examples may be reused.
-        volumes: URI by the path where it is mounted.
-        values: Run parameters with their defaults, see `parameters.defaults`.
-
-    Returns:
-        A PipelineSpec.
+        image: Image of all containers.
+        config: Resources, variables, and whether examples may be cached.
+        volumes: URI by mount path.
+        values: Run parameters with their defaults, see `run_parameters.defaults`.
 
     Raises:
         CompileError: For what cannot run on Kubeflow Pipelines.
     """
-    refusals.check(pipeline, volumes)
+    dag_checks.check(pipeline, volumes)
+    package = Package(_compiled_by_tfx(pipeline, image))
+    run_parameters.add(package, values)
+    defaults = dag_checks.runtime_defaults(pipeline)
+    postprocessing.adapt(package, config, defaults)
+    for task, container in package.containers():
+        variables = postprocessing.volumes_variable(volumes)
+        postprocessing.set_environment(container, variables)
+        inputs = package.component(task).get("inputDefinitions", {})
+        if not inputs.get("artifacts") and not config.cache_data:
+            postprocessing.disable_cache(package, task)
+    return package
+
+
+def _compiled_by_tfx(pipeline: tfx_pipeline.Pipeline, image: str) -> dict[str, Any]:
     settings = kubeflow_v2_dag_runner.KubeflowV2DagRunnerConfig(
         default_image=image,
         default_commands=list(COMMAND),
@@ -88,47 +102,41 @@ def compile_pipeline(
             raise
         text = " ".join(str(error).split())
         raise CompileError(f"TFX cannot compile this for Kubeflow: {text}") from error
-    result = dict(job["pipelineSpec"])
-    parameters.add(result, values)
-    spec.finish(result, config, refusals.runtime_defaults(pipeline))
-    for task, container in spec.containers(result):
-        spec.set_environment(container, spec.volumes_variable(volumes))
-        component = result["components"][task]
-        reads_outside = not component.get("inputDefinitions", {}).get("artifacts")
-        if reads_outside and not config.cache_data:
-            spec.never_cache(result, task)
-    return result
+    return dict(job["pipelineSpec"])
 
 
 def validate(package: Package) -> None:
-    """Holds a package against the published message types and the server's checks.
+    """Checks a package against the published message types and the server's rules.
 
     Raises:
         CompileError: In one line.
     """
     server_checks.check(package)
-    deployment = package.spec.get("deploymentSpec", {})
     for value, message in (
         (package.spec, pipeline_spec_pb2.PipelineSpec()),
-        (deployment, pipeline_spec_pb2.PipelineDeploymentConfig()),
+        (package.spec["deploymentSpec"], pipeline_spec_pb2.PipelineDeploymentConfig()),
         (package.platform or {}, pipeline_spec_pb2.PlatformSpec()),
     ):
         try:
             json_format.ParseDict(value, message)
         except json_format.ParseError as error:
             raise CompileError(
-                f"This is no {message.DESCRIPTOR.name} of kfp-pipeline-spec: {error}"
+                f"This is not a {message.DESCRIPTOR.name} of kfp-pipeline-spec: {error}"
             ) from None
 
 
-def _look_at_what_serves(result: Mapping[str, Any], found: places.Places) -> None:
-    """Lets the Evaluator see the volume of served models, and never answer for it."""
-    inputs = result["components"]["Evaluator"]["inputDefinitions"]
-    if parameters.SERVED_MODEL not in inputs.get("parameters", {}):
-        found.mounted.pop("Evaluator", None)
-    elif found.mounted.get("Evaluator"):
-        container = dict(spec.containers(result))["Evaluator"]
-        serving_dir = str(found.config.serving_dir)
-        spec.set_environment(container, {mounts.SERVING_VARIABLE: serving_dir})
-        # Its cache would not see that another model serves by now.
-        spec.never_cache(result, "Evaluator")
+def _connect_served_model(package: Package, paths: pod_paths.PodPaths) -> None:
+    """Gives the Evaluator the volume of served models, and disables its cache.
+
+    The cache would not notice that another model serves by now.
+    """
+    inputs = package.component("Evaluator")["inputDefinitions"]
+    if SERVED_MODEL not in inputs.get("parameters", {}):
+        paths.mounted.pop("Evaluator", None)
+    elif paths.mounted.get("Evaluator"):
+        container = package.executor("Evaluator")["container"]
+        serving_dir = str(paths.config.serving_dir)
+        postprocessing.set_environment(
+            container, {mounts.SERVING_VARIABLE: serving_dir}
+        )
+        postprocessing.disable_cache(package, "Evaluator")

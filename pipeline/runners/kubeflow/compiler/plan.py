@@ -1,4 +1,4 @@
-"""What is to be compiled, checked before TFX loads."""
+"""Checks a configuration for a compilation, before TFX loads."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from typing import Any
 from tfx_distill.pipeline.config.kubeflow_config import looks_secret
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.runners.kubeflow.compiler import (
-    parameters,
-    places,
+    pod_paths,
+    run_parameters,
     server_checks,
 )
-from tfx_distill.pipeline.runners.kubeflow.compiler.package import CompileError
+from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import CompileError
 
 KFP, VERTEX = "kfp", "vertex"
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """A configuration that can run on a cluster, as far as one sees without TFX.
+    """A configuration that can run on a cluster, as far as can be told without TFX.
 
     Attributes:
         config: As for a local run.
-        image: Of all containers.
+        image: Image of all containers.
         target: `kfp` or `vertex`.
-        places: The configuration with the paths of pods.
-        values: Keys that each run may set, with their defaults.
+        pod_paths: The configuration with the paths of pods.
+        values: Run parameters with their defaults.
     """
 
     config: PipelineConfig
     image: str
     target: str
-    places: places.Places
+    pod_paths: pod_paths.PodPaths
     values: dict[str, Any]
 
 
@@ -41,7 +41,7 @@ def make(config: PipelineConfig, image: str | None, target: str = KFP) -> Plan:
 
     Args:
         config: The same as for a local run.
-        image: Of all containers; None: `kubeflow.image`.
+        image: Image of all containers; None: `kubeflow.image`.
         target: `kfp` or `vertex`.
 
     Raises:
@@ -49,13 +49,13 @@ def make(config: PipelineConfig, image: str | None, target: str = KFP) -> Plan:
     """
     image = image or config.kubeflow.image
     if image is None:
-        raise CompileError("Which image? Give --image, or set kubeflow.image.")
+        raise CompileError("An image is required. Give --image, or set kubeflow.image.")
     server_checks.require_image(image)
     _check_beam(config)
     if target == VERTEX:
         _check_vertex(config)
-    values = parameters.defaults(config)
-    return Plan(config, image, target, places.find(config), values)
+    values = run_parameters.defaults(config)
+    return Plan(config, image, target, pod_paths.find(config), values)
 
 
 def _check_beam(config: PipelineConfig) -> None:
@@ -63,8 +63,8 @@ def _check_beam(config: PipelineConfig) -> None:
         name, _, value = arg.partition("=")
         if looks_secret(name, value):
             raise CompileError(
-                f"beam.args: {name} holds a secret, which everyone who sees the run could "
-                "read. Name a Kubernetes secret in kubeflow.secrets instead."
+                f"beam.args: {name} contains a secret, which everyone who can see the run "
+                "could read. Name a Kubernetes secret in kubeflow.secrets instead."
             )
 
 
@@ -73,11 +73,11 @@ def _check_vertex(config: PipelineConfig) -> None:
     volumes = (kubeflow.volumes.data, kubeflow.volumes.serving)
     if any(volumes) or kubeflow.secrets:
         raise CompileError(
-            "Vertex AI has neither kubeflow.volumes nor kubeflow.secrets. Leave them out "
-            "for it; its artifacts lie in Cloud Storage."
+            "Vertex AI supports neither kubeflow.volumes nor kubeflow.secrets. Remove "
+            "them; its artifacts are stored in Cloud Storage."
         )
     if not (kubeflow.pipeline_root or "").startswith("gs://"):
         raise CompileError(
-            f"kubeflow.pipeline_root is {kubeflow.pipeline_root}, and Vertex AI takes a "
-            "bucket of Cloud Storage: --set kubeflow.pipeline_root=gs://BUCKET/FOLDER."
+            f"kubeflow.pipeline_root is {kubeflow.pipeline_root}, but Vertex AI needs a "
+            "Cloud Storage bucket: --set kubeflow.pipeline_root=gs://BUCKET/FOLDER."
         )

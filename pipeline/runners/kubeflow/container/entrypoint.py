@@ -1,7 +1,7 @@
-"""The command of every container, run by `python -m`.
+"""Runs one TFX executor in a container of Kubeflow Pipelines.
 
-Runs one TFX executor between the launcher of Kubeflow Pipelines and TFX's own entry
-point; see `executor_input`. Exits with 0 only if the executor did its work.
+Stands between KFP's launcher and TFX's own entry point; see `executor_input`. Exits
+with 0 only if the executor succeeded.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             status = 0
         elif not isinstance(end.code, int):
             logger.error("%s", end.code)
-    except BaseException as error:  # also KeyboardInterrupt: the pod is asked to end
+    except BaseException as error:  # also KeyboardInterrupt, when the pod must stop
         expected = [e for e in causes(error) if isinstance(e, DistillError)]
         if expected:
             logger.error("%s", expected[0])
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         handler.flush()
     sys.stdout.flush()
     sys.stderr.flush()
-    # Threads of TensorFlow or Beam may abort a shutdown after all work is done.
+    # Threads of TensorFlow or Beam may abort a normal exit after all work is done.
     os._exit(status)
 
 
@@ -78,12 +78,12 @@ def run(argv: Sequence[str]) -> int:
     _describe(name, given)
     start = time.monotonic()
 
-    # Loads TensorFlow; whatever is wrong with the arguments has been said by now.
+    # Loads TensorFlow, after the arguments were checked.
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 
     kubeflow_v2_run_executor.main((args, beam_args))
     _rewrite_output(task)
-    logger.info("%s ended well after %.0f s", name, time.monotonic() - start)
+    logger.info("%s succeeded after %.0f s", name, time.monotonic() - start)
     return 0
 
 
@@ -97,9 +97,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _set_up_logs() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # Google's libraries on the age of Python, some 15 times.
+    # Google's libraries warn about old Python versions, some 15 times.
     warnings.filterwarnings("ignore", category=FutureWarning)
-    # Each line at once: a pod that is killed has said what it could.
+    # Flush each line, so that a killed pod loses none.
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -115,9 +115,9 @@ def _set_up_logs() -> None:
 
 
 def _is_worth_reading(record: logging.LogRecord) -> bool:
-    """TFX and Beam describe every step; of theirs, what goes wrong is enough."""
-    ours = ("distill", "tfx_distill")
-    return record.levelno >= logging.WARNING or record.name.split(".")[0] in ours
+    """Keeps warnings, and our own messages: TFX and Beam log every step."""
+    own_loggers = ("distill", "tfx_distill")
+    return record.levelno >= logging.WARNING or record.name.split(".")[0] in own_loggers
 
 
 def _describe(name: str, given: dict[str, Any]) -> None:
@@ -132,13 +132,9 @@ def _rewrite_output(task: executor_input.ExecutorInput) -> None:
     path = task.output_file
     with open(path, encoding="utf-8") as file:
         written = json.load(file)
-    # A whole file or the old one: the launcher reads whatever is there.
+    # Replaced at once: the launcher would also read half a file.
     with open(f"{path}.new", "w", encoding="utf-8") as file:
         json.dump(task.for_launcher(written), file, sort_keys=True)
         file.flush()
         os.fsync(file.fileno())
     os.replace(f"{path}.new", path)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,9 +1,9 @@
-"""What the launcher hands to a container, as TFX's executors take it, and back.
+"""Converts the launcher's input to what TFX's executors take, and their output back.
 
-TFX's own entry point fails three times on Kubeflow Pipelines: it takes the extra
-output `executor-logs` for an artifact to import the class of, expects types that the
-server leaves empty, and opens URIs that only the launcher can. So it is given another
-input, and what it writes is written again.
+TFX's own entry point fails on Kubeflow Pipelines for three reasons: it tries to import
+an artifact class for the extra output `executor-logs`, it needs the types that the
+server leaves empty, and it opens URIs that only the launcher can open. So it gets a
+converted input, and its output is converted back.
 """
 
 from __future__ import annotations
@@ -12,23 +12,25 @@ import copy
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tfx_distill.components import property_names
 from tfx_distill.components.pusher import versions
-from tfx_distill.pipeline.runners.kubeflow.compiler import parameters
+from tfx_distill.pipeline.runners.kubeflow.compiler import run_parameters
 from tfx_distill.pipeline.runners.kubeflow.container.mounts import Mounts, mapped
 
 LOGS_KEY = "executor-logs"
-# The server's own; TFX would take them for properties of the artifact.
-_FOREIGN_METADATA = ("display_name", "store_session_info")
-# TFX keeps these in files, all others in folders.
+# The server's own metadata, which TFX would read as properties of the artifact.
+_SERVER_METADATA = ("display_name", "store_session_info")
+# TFX stores these in files, all others in folders.
+_TITLE = re.compile(r"title: *(\S+)")
 _VALUE_TYPES = ("String", "Integer", "Float", "Boolean", "JsonValue", "Bytes")
 
 
 class ExecutorInput:
-    """One task's input: as it came, and as TFX takes it."""
+    """One task's input: as the launcher passes it, and as TFX takes it."""
 
     def __init__(
         self,
@@ -37,11 +39,11 @@ class ExecutorInput:
         mounts: Mounts,
         serving_dir: str | None = None,
     ) -> None:
-        """Reads what the launcher gives.
+        """Takes the launcher's input.
 
         Args:
-            given: The ExecutorInput that stands for `{{$}}`.
-            inputs_spec: The component's inputs as they were compiled.
+            given: The ExecutorInput that the launcher puts in place of `{{$}}`.
+            inputs_spec: The component's inputs as compiled.
             mounts: Where artifacts and volumes are.
             serving_dir: Folder of the versions that a model server sees.
         """
@@ -50,70 +52,75 @@ class ExecutorInput:
 
     @property
     def output_file(self) -> str:
-        """Where the executor's output is expected.
+        """Where the launcher expects the executor's output.
 
-        The launcher names a local file; Vertex AI an object, which it mounts.
+        KFP names a local file, Vertex AI an object, which it mounts.
         """
         return self._mounts.path(self._given.get("outputs", {}).get("outputFile", ""))
 
     def for_tfx(self) -> dict[str, Any]:
-        """The ExecutorInput that TFX's entry point gets."""
+        """The ExecutorInput for TFX's entry point."""
         result = copy.deepcopy(dict(self._given))
         inputs = result.setdefault("inputs", {})
         declared = self._spec.get("artifacts", {})
-        for key, artifact in _artifacts(inputs):
+        for key, artifact in artifacts(inputs):
             artifact["uri"] = self._path(artifact)
-            # Always: the server gives an empty type, or one in a form of its own.
+            # Always: the server gives an empty type, or one in its own format.
             if key in declared:
                 artifact["type"] = dict(declared[key]["artifactType"])
             artifact["metadata"] = {
                 # Executors compare these with paths that they are given.
                 name: mapped(_unwrapped(value), self._mounts.path)
                 for name, value in artifact.get("metadata", {}).items()
-                if name not in _FOREIGN_METADATA and value is not None
+                if name not in _SERVER_METADATA and value is not None
             }
+        inputs["parameterValues"] = self._values(inputs.get("parameterValues", {}))
+        outputs = result.setdefault("outputs", {})
+        outputs.get("artifacts", {}).pop(LOGS_KEY, None)
+        outputs["outputFile"] = self.output_file
+        for _, artifact in artifacts(outputs):
+            artifact["uri"] = self._path(artifact)
+        return result
+
+    def _values(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Parameters with the run's values in their sections, and paths of this pod."""
         kinds = {
             name: spec.get("parameterType", "")
             for name, spec in self._spec.get("parameters", {}).items()
         }
-        values = parameters.applied(inputs.get("parameterValues", {}), kinds)
-        values = mapped(values, self._mounts.here)
-        if (
-            self._serving_dir
-            and values.get(parameters.SERVED_MODEL) == parameters.LATEST
-        ):
-            # What the driver finds in a local run.
-            found = versions.newest(self._mounts.here(self._serving_dir))
+        under_root = self._mounts.under_root
+        values = dict(mapped(run_parameters.applied(given, kinds), under_root))
+        served = values.get(property_names.SERVED_MODEL)
+        if self._serving_dir and served == run_parameters.LATEST:
+            # In a local run, the Evaluator's driver finds it.
+            found = versions.newest(under_root(self._serving_dir))
             values[property_names.SERVED_MODEL_URI] = found
-        inputs["parameterValues"] = values
-        outputs = result.setdefault("outputs", {})
-        outputs.get("artifacts", {}).pop(LOGS_KEY, None)
-        outputs["outputFile"] = self.output_file
-        for _, artifact in _artifacts(outputs):
-            artifact["uri"] = self._path(artifact)
-        return result
+        return values
 
     def make_folders(self) -> None:
-        """Makes what executors expect to be there: the launcher makes parents alone."""
-        for key, artifact in _artifacts(self._given.get("outputs", {})):
+        """Creates the output folders; the launcher creates only their parents."""
+        for key, artifact in artifacts(self._given.get("outputs", {})):
             if key != LOGS_KEY:
                 path = self._path(artifact)
-                is_file = _title(artifact).rpartition(".")[2] in _VALUE_TYPES
+                is_file = (
+                    type_name(artifact.get("type", {})).rpartition(".")[2]
+                    in _VALUE_TYPES
+                )
                 os.makedirs(os.path.dirname(path) if is_file else path, exist_ok=True)
 
     def for_launcher(self, written: Mapping[str, Any]) -> dict[str, Any]:
-        """The ExecutorOutput that the launcher gets: no path of this container in it."""
+        """The ExecutorOutput for the launcher, without paths of this container."""
         result = copy.deepcopy(dict(written))
         uris = {
             key: artifact["uri"]
-            for key, artifact in _artifacts(self._given.get("outputs", {}))
+            for key, artifact in artifacts(self._given.get("outputs", {}))
         }
         ids = {
             _number_for_tfx(artifact["name"]): artifact["name"]
-            for _, artifact in _artifacts(self._given.get("inputs", {}))
+            for _, artifact in artifacts(self._given.get("inputs", {}))
             if artifact.get("name")
         }
-        for key, artifact in _artifacts(result):
+        for key, artifact in artifacts(result):
             artifact["uri"] = uris.get(key, artifact.get("uri", ""))
             own = artifact["uri"]
             metadata = artifact.get("metadata", {})
@@ -127,11 +134,11 @@ class ExecutorInput:
         return result
 
     def _outside(self, own_uri: str) -> Callable[[str], str]:
-        """What turns a text with a path of this container into one for everybody."""
+        """Returns a function that replaces paths of this container by URIs."""
         known = {
             self._path(artifact): artifact["uri"]
             for part in ("inputs", "outputs")
-            for _, artifact in _artifacts(self._given.get(part, {}))
+            for _, artifact in artifacts(self._given.get(part, {}))
         }
 
         def change(text: str) -> str:
@@ -139,8 +146,8 @@ class ExecutorInput:
                 if path and path != known[path]:
                     text = text.replace(path, known[path])
             if text.startswith("/"):
-                # What is lost with the pod is, where it was copied, the artifact itself.
-                return self._mounts.claimed(self._mounts.uri(text)) or own_uri
+                # A folder that is lost with the pod was copied to the artifact itself.
+                return self._mounts.claim_uri(self._mounts.uri(text)) or own_uri
             return text
 
         return change
@@ -150,19 +157,20 @@ class ExecutorInput:
         return str(custom) if custom else self._mounts.path(artifact.get("uri", ""))
 
 
-def _artifacts(part: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def artifacts(part: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields key and artifact of all `inputs` or `outputs`."""
     for key, values in part.get("artifacts", {}).items():
         for artifact in values.get("artifacts", []):
             yield key, artifact
 
 
 def _number_for_tfx(name: str) -> float:
-    """The id that TFX gives an artifact of that name, as far as a double holds it."""
+    """The ID that TFX derives from an artifact's name, rounded to a double."""
     return float(int(hashlib.sha256(name.encode()).hexdigest(), 16) % (1 << 63))
 
 
 def _unwrapped(value: Any) -> Any:
-    """The server keeps lists and mappings as `{"list": [...]}`, `{"struct": {...}}`."""
+    """Undoes the server's `{"list": [...]}` and `{"struct": {...}}`."""
     if isinstance(value, Mapping) and len(value) == 1:
         ((kind, inner),) = value.items()
         if (kind == "list" and isinstance(inner, list)) or (
@@ -172,12 +180,12 @@ def _unwrapped(value: Any) -> Any:
     return value
 
 
-def _title(artifact: Mapping[str, Any]) -> str:
-    kind = artifact.get("type", {})
-    if "schemaTitle" in kind:
-        return str(kind["schemaTitle"])
-    first = str(kind.get("instanceSchema", "")).partition("\n")[0]
-    return first.partition("title:")[2].strip()
+def type_name(schema: Mapping[str, Any]) -> str:
+    """Name of an ArtifactTypeSchema, such as `tfx.Model`; empty without one."""
+    if "schemaTitle" in schema:
+        return str(schema["schemaTitle"])
+    match = _TITLE.search(str(schema.get("instanceSchema", "")))
+    return match[1] if match else ""
 
 
 def read(text: str) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""Where a container sees what lies elsewhere: object stores and volumes.
+"""Paths at which a container sees object stores and volumes.
 
-The launcher of Kubeflow Pipelines copies artifacts to folders named by their URI's
-scheme. Everything below `DISTILL_MOUNT_ROOT` instead of `/` is for rehearsals and tests.
+The launcher of Kubeflow Pipelines copies artifacts to folders named after their URI's
+scheme. In rehearsals and tests, `DISTILL_MOUNT_ROOT` stands for `/`.
 
-This module imports the standard library alone.
+This module imports only the standard library.
 """
 
 from __future__ import annotations
@@ -16,24 +16,29 @@ from typing import Any
 
 ROOT_VARIABLE = "DISTILL_MOUNT_ROOT"
 VOLUMES_VARIABLE = "DISTILL_VOLUMES"
-# Where the versions are that a model server sees, for whoever asks what serves.
+# Folder of the model versions that a model server sees.
 SERVING_VARIABLE = "DISTILL_SERVING_DIR"
 
-# What a pod may write and lose.
+# A folder that a pod may write to and that is lost with it.
 SCRATCH_DIR = "/tmp/distill"
 CLAIM_SCHEME = "pvc://"
 
 _FOLDERS = {"minio://": "minio", "s3://": "s3", "gs://": "gcs"}
 
 
+def is_within(path: str, folder: str) -> bool:
+    """Whether a path is a folder or below it, by their names alone."""
+    return f"{path}/".startswith(f"{folder.rstrip('/')}/")
+
+
 @dataclasses.dataclass(frozen=True)
 class Mounts:
-    """Paths of URIs, and URIs of paths.
+    """Converts URIs to paths and back.
 
     Attributes:
         root: Folder that stands for `/`.
-        volumes: URI by the path it is mounted at, such as
-            `{"/data": "pvc://distill-data"}`; empty URI: lost with the pod.
+        volumes: URI by mount path, such as `{"/data": "pvc://distill-data"}`; an empty
+            URI means that the folder is lost with the pod.
     """
 
     root: str = "/"
@@ -46,30 +51,31 @@ class Mounts:
         return cls(environment.get(ROOT_VARIABLE) or "/", volumes)
 
     def path(self, uri: str) -> str:
-        """Where the launcher puts an artifact; `uri` itself if it is no store's."""
+        """Where the launcher puts an artifact; `uri` itself outside an object store."""
         for scheme, folder in _FOLDERS.items():
             if uri.startswith(scheme):
                 return os.path.join(self.root, folder, uri[len(scheme) :])
         return uri
 
     def uri(self, path: str) -> str:
-        """The reverse of `path`."""
+        """The inverse of `path`."""
         for scheme, folder in _FOLDERS.items():
             prefix = os.path.join(self.root, folder) + "/"
             if path.startswith(prefix):
                 return scheme + path[len(prefix) :]
         return path
 
-    def here(self, path: str) -> str:
-        """Where a path of the container lies under `root`, if it is on a volume."""
+    def under_root(self, path: str) -> str:
+        """Moves a path on a volume below `root`; returns other paths unchanged."""
         if self._volume_of(path) is None or self.root == "/":
             return path
         return os.path.join(self.root, path.lstrip("/"))
 
-    def claimed(self, path: str) -> str:
-        """The URI of a path on a volume; empty for one that is lost with the pod."""
-        if self.root != "/" and path.startswith(self.root.rstrip("/") + "/"):
-            path = path[len(self.root.rstrip("/")) :]
+    def claim_uri(self, path: str) -> str:
+        """The URI of a path on a volume; empty if it is lost with the pod."""
+        root = self.root.rstrip("/")
+        if path.startswith(f"{root}/"):
+            path = path[len(root) :]
         volume = self._volume_of(path)
         if volume is None:
             return path
@@ -77,14 +83,15 @@ class Mounts:
         return uri + path[len(volume) :] if uri else ""
 
     def _volume_of(self, path: str) -> str | None:
-        for volume in sorted(self.volumes, key=len, reverse=True):
-            if path == volume or path.startswith(f"{volume}/"):
-                return volume
-        return None
+        found = [volume for volume in self.volumes if is_within(path, volume)]
+        return max(found, key=len, default=None)
 
 
 def mapped(value: Any, change: Callable[[str], str]) -> Any:
-    """Applies `change` to every text in a value, also inside texts that are JSON."""
+    """Applies `change` to every string in a value, also within strings of JSON.
+
+    Strings of JSON without a slash stay whole, since they contain no path.
+    """
     if isinstance(value, Mapping):
         return {key: mapped(item, change) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -97,6 +104,18 @@ def mapped(value: Any, change: Callable[[str], str]) -> Any:
         except ValueError:
             return change(value)
         outer = mapped(inner, change)
-        # Untouched texts stay as they are, to the byte.
+        # An unchanged string stays the same, to the byte.
         return value if outer == inner else json.dumps(outer, sort_keys=True)
     return change(value)
+
+
+def strings(value: Any) -> list[str]:
+    """Returns the strings that `mapped` would change."""
+    found: list[str] = []
+
+    def note(text: str) -> str:
+        found.append(text)
+        return text
+
+    mapped(value, note)
+    return found

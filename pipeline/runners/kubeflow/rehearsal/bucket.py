@@ -1,4 +1,4 @@
-"""An object store in a folder: it holds files, never folders."""
+"""An object store in a folder; it stores files, not empty folders."""
 
 from __future__ import annotations
 
@@ -13,32 +13,24 @@ class Bucket:
         self.folder = folder
 
     def path(self, uri: str) -> pathlib.Path:
-        """Where an object lies, or all whose URI begins with this one and a slash."""
+        """The file of an object, or the folder of all objects below the URI."""
         scheme, _, rest = uri.partition("://")
         return self.folder / scheme / rest
 
     def upload(self, source: pathlib.Path, uri: str) -> int:
         """Stores a file, or every file in a folder; returns how many."""
-        if source.is_file():
-            _copy(source, self.path(uri))
-            return 1
-        files = [path for path in sorted(source.rglob("*")) if path.is_file()]
-        for path in files:
-            _copy(path, self.path(uri) / path.relative_to(source))
-        return len(files)
+        return _copy(source, self.path(uri))
 
     def download(self, uri: str, target: pathlib.Path) -> int:
-        """The reverse; an empty folder that was uploaded does not come back."""
-        source = self.path(uri)
-        if source.is_file():
-            _copy(source, target)
-            return 1
-        files = [path for path in sorted(source.rglob("*")) if path.is_file()]
-        for path in files:
-            _copy(path, target / path.relative_to(source))
-        return len(files)
+        """The inverse of `upload`; empty folders do not come back."""
+        return _copy(self.path(uri), target)
 
 
-def _copy(source: pathlib.Path, target: pathlib.Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
+def _copy(source: pathlib.Path, target: pathlib.Path) -> int:
+    files = [source, *sorted(source.rglob("*"))]
+    files = [path for path in files if path.is_file()]
+    for path in files:
+        copy = target / path.relative_to(source)  # the target itself for a single file
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+    return len(files)

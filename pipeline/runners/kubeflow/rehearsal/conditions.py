@@ -1,4 +1,4 @@
-"""Conditions of tasks, in the part of CEL that TFX and Kubeflow's SDK write."""
+"""Evaluates conditions of tasks, in the subset of CEL that TFX and KFP's SDK write."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tfx_distill.pipeline.runners.kubeflow.compiler.package import RehearsalError
+from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import RehearsalError
 
 _TOKENS = re.compile(r"'[^']*'|&&|\|\||!(?!=)|\b(?:true|false)\b")
 _PYTHON = {"&&": " and ", "||": " or ", "!": " not ", "true": "True", "false": "False"}
-# As CEL reads an ExecutorInput; JSON has other names for some.
+# Fields of an ExecutorInput that CEL and JSON name differently.
 _FIELDS = {"parameter_values": "parameterValues"}
 _COMPARISONS: dict[type, Any] = {
     ast.Eq: operator.eq,
@@ -25,25 +25,25 @@ _COMPARISONS: dict[type, Any] = {
 
 
 def holds(condition: str, inputs: Mapping[str, Any]) -> bool:
-    """Whether a task is to run.
+    """Whether a task must run.
 
     Args:
         condition: Such as `inputs.artifacts['x'].artifacts[0].metadata['blessed'] == 1.0`.
         inputs: The part `inputs` of its ExecutorInput.
 
     Raises:
-        RehearsalError: Where the server's driver would fail.
+        RehearsalError: If the server's driver would fail.
     """
     text = _TOKENS.sub(lambda match: _PYTHON.get(match[0], match[0]), condition)
     try:
         value = _value(ast.parse(text.strip(), mode="eval").body, inputs)
     except (SyntaxError, KeyError, IndexError, TypeError) as error:
         raise RehearsalError(
-            f"The condition {condition} cannot be decided: {error}."
+            f"The condition {condition} cannot be evaluated: {error}."
         ) from None
     if not isinstance(value, bool):
         raise RehearsalError(
-            f"The condition {condition} gives {value!r}, no truth value."
+            f"The condition {condition} gives {value!r}, which is not a boolean."
         )
     return value
 
@@ -67,4 +67,4 @@ def _value(node: ast.expr, inputs: Mapping[str, Any]) -> Any:
     if isinstance(node, ast.Compare) and len(node.ops) == 1:
         compare = _COMPARISONS[type(node.ops[0])]
         return compare(_value(node.left, inputs), _value(node.comparators[0], inputs))
-    raise TypeError(f"{ast.unparse(node)} is not understood here")
+    raise TypeError(f"{ast.unparse(node)} is not supported here")

@@ -1,6 +1,6 @@
-"""The launcher's part of a rehearsal: files in, one process, files out.
+"""The launcher of a rehearsal: downloads inputs, runs a task, uploads outputs.
 
-After kubeflow/pipelines, backend/src/v2/component/launcher_v2.go.
+Modelled on kubeflow/pipelines, backend/src/v2/component/launcher_v2.go.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from tfx_distill.pipeline.runners.kubeflow.compiler.package import (
-    Package,
-    RehearsalError,
+from tfx_distill.pipeline.runners.kubeflow.container.executor_input import (
+    LOGS_KEY,
+    artifacts,
 )
-from tfx_distill.pipeline.runners.kubeflow.container import executor_input
 from tfx_distill.pipeline.runners.kubeflow.container.mounts import Mounts
+from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import RehearsalError
+from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package
 from tfx_distill.pipeline.runners.kubeflow.rehearsal.bucket import Bucket
 from tfx_distill.pipeline.runners.kubeflow.rehearsal.runtimes import Pod, Runtime
 
@@ -27,26 +28,26 @@ logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
-class Finished:
+class ContainerResult:
     """What a container left.
 
     Attributes:
         status: Exit status.
-        artifacts: URI and metadata by output; empty where it failed.
-        values: Output parameters.
         log: File with everything it printed.
-        warnings: What the launcher would only warn of.
+        artifacts: URI and metadata by output; empty if it failed.
+        values: Output parameters.
+        warnings: Problems for which the launcher only warns.
     """
 
     status: int
-    artifacts: dict[str, dict[str, Any]]
-    values: dict[str, Any]
     log: pathlib.Path
-    warnings: list[str]
+    artifacts: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    values: dict[str, Any] = dataclasses.field(default_factory=dict)
+    warnings: list[str] = dataclasses.field(default_factory=list)
 
 
 class Launcher:
-    """Runs a task as its container would run."""
+    """Runs tasks as their containers would run."""
 
     def __init__(
         self,
@@ -59,29 +60,29 @@ class Launcher:
         self._claims_dir, self._runtime = claims_dir, runtime
 
     def mounts(self, task_dir: pathlib.Path) -> Mounts:
-        """Paths as the task's container sees them."""
+        """Paths as seen by the task's container."""
         return Mounts(self._runtime.root_inside(task_dir / "root"))
 
     def run(
         self, task: str, given: Mapping[str, Any], task_dir: pathlib.Path
-    ) -> Finished:
+    ) -> ContainerResult:
         """Runs one task.
 
         Args:
             task: Its name.
-            given: Its whole ExecutorInput, with paths as in `mounts`.
-            task_dir: Fresh folder; `root` in it stands for the container's `/`.
+            given: Its ExecutorInput, with paths as in `mounts`.
+            task_dir: New folder; `root` in it stands for the container's `/`.
 
         Raises:
             RehearsalError: For an output file that the launcher cannot read.
         """
         pod = self._pod(task, task_dir / "root")
         pod.prepare()
-        here = Mounts(str(pod.root))
+        local = Mounts(str(pod.root))
         files = _Files(pod.root, self._runtime.root_inside(pod.root))
-        self._download(given, here)
-        for _, artifact in _first(given["outputs"]):
-            os.makedirs(os.path.dirname(here.path(artifact["uri"])), exist_ok=True)
+        self._download(given, local)
+        for _, artifact in artifacts(given["outputs"]):
+            os.makedirs(os.path.dirname(local.path(artifact["uri"])), exist_ok=True)
         for value in given["outputs"]["parameters"].values():
             os.makedirs(files.path(value["outputFile"]).parent, exist_ok=True)
         container = self._package.executor(task)["container"]
@@ -89,17 +90,17 @@ class Launcher:
         log = task_dir / "log.txt"
         with open(log, "wb") as file:
             status = self._runtime.run(pod, words, file)
-        (logs,) = given["outputs"]["artifacts"][executor_input.LOGS_KEY]["artifacts"]
+        (logs,) = given["outputs"]["artifacts"][LOGS_KEY]["artifacts"]
         self._bucket.upload(log, logs["uri"])
         if status != 0:
-            return Finished(status, {}, {}, log, [])
+            return ContainerResult(status, log)
         written = _read_output(task, files.path(given["outputs"]["outputFile"]))
-        artifacts, warned = self._upload(task, given, written, here)
+        uploaded, warned = self._upload(task, given, written, local)
         values = _output_values(given, written, files)
-        return Finished(status, artifacts, values, log, warned)
+        return ContainerResult(status, log, uploaded, values, warned)
 
     def _pod(self, task: str, root: pathlib.Path) -> Pod:
-        """Variables and volumes of a task's container."""
+        """Environment variables and volumes of a task's container."""
         container = self._package.executor(task)["container"]
         environment = {item["name"]: item["value"] for item in container.get("env", [])}
         platform = self._package.kubernetes(task)
@@ -108,7 +109,7 @@ class Launcher:
             for mount in platform.get("pvcMount", [])
         }
         for secret in platform.get("secretAsVolume", []):
-            # Its content is the cluster's alone; the folder is there.
+            # The folder stays empty: only the cluster has the secret.
             volumes[secret["mountPath"]] = (
                 root.parent / "secrets" / secret["secretName"]
             )
@@ -119,41 +120,41 @@ class Launcher:
         return Pod(root, container["image"], environment, volumes)
 
     def has(self, uri: str) -> bool:
-        """Whether the bucket holds something there."""
+        """Whether the bucket has something there."""
         return self.place(uri).exists()
 
     def place(self, uri: str) -> pathlib.Path:
-        """Where it lies, or would lie."""
+        """The file or folder of a URI, which need not exist."""
         return self._bucket.path(uri)
 
-    def _download(self, given: Mapping[str, Any], places: Mounts) -> None:
-        for key, artifact in _first(given["inputs"]):
+    def _download(self, given: Mapping[str, Any], local: Mounts) -> None:
+        for key, artifact in artifacts(given["inputs"]):
             uri = artifact["uri"]
-            if not self._bucket.download(uri, pathlib.Path(places.path(uri))):
-                logger.warning("Input %s has no files at %s", key, uri)
+            if not self._bucket.download(uri, pathlib.Path(local.path(uri))):
+                logger.warning("Input %s: no files at %s", key, uri)
 
     def _upload(
         self,
         task: str,
         given: Mapping[str, Any],
         written: Mapping[str, Any],
-        places: Mounts,
+        local: Mounts,
     ) -> tuple[dict[str, dict[str, Any]], list[str]]:
         """Stores the outputs; returns URI and metadata of each, and warnings."""
         made, warned = {}, []
-        reported = dict(_first(written))
-        for key, planned in _first(given["outputs"]):
-            if key == executor_input.LOGS_KEY:
+        reported = dict(artifacts(written))
+        for key, planned in artifacts(given["outputs"]):
+            if key == LOGS_KEY:
                 continue
             own = reported.get(key, {})
-            # Nothing else of what the executor says is used.
+            # The launcher ignores everything else that the executor reports.
             uri = own.get("uri") or planned["uri"]
             metadata = {**planned["metadata"], **own.get("metadata", {})}
-            path = pathlib.Path(places.path(uri))
+            path = pathlib.Path(local.path(uri))
             if str(path) == uri:
                 raise RehearsalError(
-                    f"{task} gave {key} the URI {uri}, which is no object store's: it "
-                    "would not be uploaded, and later tasks would get nothing."
+                    f"{task} gave {key} the URI {uri}, which is not in an object store: "
+                    "it would not be uploaded, and later tasks would get nothing."
                 )
             if not path.exists():
                 warned.append(f"{key} was not written")
@@ -163,24 +164,15 @@ class Launcher:
         return made, warned
 
 
-def _first(part: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """The artifact of each key: components have one."""
-    return [
-        (key, value["artifacts"][0])
-        for key, value in part.get("artifacts", {}).items()
-        if value.get("artifacts")
-    ]
-
-
 def _resolved(words: list[str], given: Mapping[str, Any]) -> list[str]:
-    """Puts values into the placeholders of a command."""
-    # Go's encoder leaves out what is empty.
+    """Fills in the placeholders of a command."""
+    # Go's encoder omits empty values.
     values = {"{{$}}": json.dumps(_without_empty(given), sort_keys=True)}
     for name, value in given["inputs"].get("parameterValues", {}).items():
         text = value if isinstance(value, str) else json.dumps(value)
         values[f"{{{{$.inputs.parameters['{name}']}}}}"] = text
     for part in ("inputs", "outputs"):
-        for name, artifact in _first(given[part]):
+        for name, artifact in artifacts(given[part]):
             prefix = f"{{{{$.{part}.artifacts['{name}']."
             values[f"{prefix}uri}}}}"] = artifact["uri"]
             values[f"{prefix}path}}}}"] = Mounts().path(artifact["uri"])
@@ -198,17 +190,17 @@ def _without_empty(value: Any) -> Any:
     return {
         key: _without_empty(item)
         for key, item in value.items()
-        # An empty schema is a chosen field of a union, which Go does write.
+        # Go does write an empty schema, since it is the chosen field of a union.
         if item != {} or key == "instanceSchema"
     }
 
 
 def _read_output(task: str, path: pathlib.Path) -> dict[str, Any]:
-    """Parses the executor's output as strictly as the launcher; missing: empty."""
+    """Parses the executor's output as strictly as the launcher; a missing file is empty."""
     if not path.exists():
         return {}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the SDK's own
+        warnings.simplefilter("ignore")  # from KFP's SDK
         from google.protobuf import json_format
         from kfp.pipeline_spec import pipeline_spec_pb2
     text = path.read_text(encoding="utf-8")
@@ -216,7 +208,7 @@ def _read_output(task: str, path: pathlib.Path) -> dict[str, Any]:
         json_format.Parse(text, pipeline_spec_pb2.ExecutorOutput())
     except json_format.ParseError as error:
         raise RehearsalError(
-            f"{task} wrote an output that the launcher cannot read: {error}"
+            f"{task} wrote an output that the launcher cannot parse: {error}"
         ) from None
     return dict(json.loads(text))
 
@@ -234,7 +226,7 @@ def _output_values(
 
 @dataclasses.dataclass(frozen=True)
 class _Files:
-    """Where a path of the container lies on this machine."""
+    """Converts paths of the container to paths on this machine."""
 
     root: pathlib.Path
     inside: str

@@ -1,4 +1,4 @@
-"""What a rehearsal records in the place of ML Metadata: artifacts and executions."""
+"""A rehearsal's records of artifacts and cached tasks, in place of ML Metadata."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import json
 import pathlib
 from typing import Any
 
-from tfx_distill.pipeline.runners.kubeflow.compiler.package import RehearsalError
+from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import RehearsalError
 
 
 class Ledger:
-    """Artifacts by id, and what the cache may use again; kept in a file."""
+    """Artifacts by ID, and the outputs that the cache may reuse; saved in a file."""
 
     def __init__(self, path: pathlib.Path) -> None:
         self._path = path
         self._artifacts: list[dict[str, Any]] = []
         self._cache: dict[str, dict[str, int]] = {}
         if path.exists():
-            kept = json.loads(path.read_text(encoding="utf-8"))
-            self._artifacts, self._cache = kept["artifacts"], kept["cache"]
+            saved = json.loads(path.read_text(encoding="utf-8"))
+            self._artifacts, self._cache = saved["artifacts"], saved["cache"]
 
     def record(
         self, task: str, key: str, uri: str, kind: str, metadata: dict[str, Any]
     ) -> int:
-        """Records an artifact as the launcher does; returns its id.
+        """Records an artifact as the launcher does; returns its ID.
 
         Raises:
             RehearsalError: For metadata that the launcher cannot record.
@@ -35,7 +35,7 @@ class Ledger:
                 "uri": uri,
                 "type": kind,
                 "metadata": {
-                    name: _kept(task, name, value) for name, value in metadata.items()
+                    name: _stored(task, name, value) for name, value in metadata.items()
                 },
             }
         )
@@ -45,7 +45,7 @@ class Ledger:
         return self._artifacts[number - 1]
 
     def runtime_artifact(self, number: int) -> dict[str, Any]:
-        """An input as the driver gives it: no type, and metadata of its own added."""
+        """An input as the driver passes it: without a type, with the server's metadata."""
         artifact = self.artifact(number)
         return {
             "name": str(number),
@@ -59,19 +59,19 @@ class Ledger:
         }
 
     def cached(self, fingerprint: str) -> dict[str, int] | None:
-        """Ids of the outputs of an equal task that ended well."""
+        """IDs of the outputs of an equal task that succeeded."""
         return self._cache.get(fingerprint)
 
     def remember(self, fingerprint: str, outputs: dict[str, int]) -> None:
         self._cache[fingerprint] = outputs
 
     def save(self) -> None:
-        kept = {"artifacts": self._artifacts, "cache": self._cache}
-        self._path.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+        saved = {"artifacts": self._artifacts, "cache": self._cache}
+        self._path.write_text(json.dumps(saved, indent=1), encoding="utf-8")
 
 
-def _kept(task: str, name: str, value: Any) -> Any:
-    """A value as ML Metadata gives it back."""
+def _stored(task: str, name: str, value: Any) -> Any:
+    """A value as ML Metadata returns it."""
     if value is None:
         raise RehearsalError(
             f"{task} wrote {name}: null. The launcher cannot record that and fails."

@@ -1,31 +1,30 @@
-"""A rehearsal, shown to a person: tasks as they run, then what they made."""
+"""Prints a rehearsal: tasks as they run, then their artifacts."""
 
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from tfx_distill.pipeline.runners.kubeflow.compiler.package import Package
-from tfx_distill.pipeline.runners.kubeflow.rehearsal.rehearsal import (
+from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package
+from tfx_distill.pipeline.runners.kubeflow.rehearsal.rehearsal_result import (
     RAN,
     Result,
     TaskResult,
 )
 
-_ONLY_A_CLUSTER = (
-    "that Argo admits the workflow, and its size",
-    "credentials of the object store, and who may submit",
-    "pod security, user ids, and a root that is read-only",
-    "that pods with these resources are scheduled",
-    "cron, and who else runs there",
+_UNTESTED = (
+    "whether Argo accepts the workflow and its size",
+    "the object store's credentials and the permission to submit",
+    "pod security, user IDs and a read-only root file system",
+    "whether pods with these resources can be scheduled",
+    "schedules, and the load of other users",
 )
 
 
 class Lines:
-    """A line for each task."""
+    """Prints a line for each task."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -51,14 +50,14 @@ class Lines:
 def show(
     result: Result, package: Package, console: Console, *, in_image: bool = False
 ) -> None:
-    """Prints lineage, outcome, and what was not proved."""
+    """Prints lineage, outcome, and what only a cluster can test."""
 
     def line(text: str = "") -> None:
         console.print(text, soft_wrap=True, markup=False, highlight=False)
 
     line()
     console.print(_lineage(result))
-    line("Every URI and property names something that all pods can reach.")
+    line("All pods can reach every recorded URI and path.")
     line()
     if result.pushed is not None:
         line(f"Pushed: {result.pushed['metadata'].get('pushed_destination')}")
@@ -68,12 +67,12 @@ def show(
         for reason in result.reasons:
             line(f"  {reason}")
     line()
-    line("Only a cluster can prove:")
-    image = "that the image can be pulled" + (
-        "" if in_image else ", and holds this code"
+    line("Only a cluster can test:")
+    image = "whether the image can be pulled" + (
+        "" if in_image else " and contains this code"
     )
-    for claim in (image, *_ONLY_A_CLUSTER, *_of_this_package(package)):
-        line(f"  - {claim}")
+    for assumption in (image, *_UNTESTED, *_assumptions(package)):
+        line(f"  - {assumption}")
     line()
     line(f"Logs: {os.path.relpath(result.run_dir)}/TASK/log.txt")
 
@@ -87,28 +86,24 @@ def _lineage(result: Result) -> Table:
     return table
 
 
-def _of_this_package(package: Package) -> list[str]:
-    """What this pipeline in particular takes for granted."""
-    claims: set[Any] = set()
-    secrets: set[Any] = set()
+def _assumptions(package: Package) -> list[str]:
+    """What this particular pipeline expects of its cluster."""
+    claims: set[str] = set()
+    secrets: set[str] = set()
     gpus: set[str] = set()
-    for task in package.tasks:
+    for task, container in package.containers():
         platform = package.kubernetes(task)
-        claims |= {mount["constant"] for mount in platform.get("pvcMount", [])}
+        for mount in platform.get("pvcMount", []):
+            name = mount["constant"]
+            claims.add(
+                f"whether the claim {name} exists and the image's user can write to it"
+            )
         for key in ("secretAsEnv", "secretAsVolume"):
-            secrets |= {secret["secretName"] for secret in platform.get(key, [])}
-        container = package.executor(task).get("container", {})
+            for secret in platform.get(key, []):
+                name = secret["secretName"]
+                secrets.add(f"whether the secret {name} exists with its keys")
         accelerator = container.get("resources", {}).get("accelerator")
         if accelerator:
-            gpus.add(f"{task}: {accelerator['count']} × {accelerator['type']}")
-    return [
-        *(
-            f"that the claim {name} is there, and the image's user may write to it"
-            for name in sorted(claims)
-        ),
-        *(
-            f"that the secret {name} is there, with its keys"
-            for name in sorted(secrets)
-        ),
-        *(f"that a node has the accelerators, {gpu}" for gpu in sorted(gpus)),
-    ]
+            count, kind = accelerator["count"], accelerator["type"]
+            gpus.add(f"whether a node has the accelerators of {task}: {count} × {kind}")
+    return [*sorted(claims), *sorted(secrets), *sorted(gpus)]

@@ -1,4 +1,4 @@
-"""What runs a rehearsal's containers: processes of this machine, or a container tool."""
+"""Runs a rehearsal's containers, as local processes or with a container tool."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from typing import BinaryIO, Protocol
 
 import tfx_distill
-from tfx_distill.pipeline.runners.kubeflow.compiler.package import RehearsalError
 from tfx_distill.pipeline.runners.kubeflow.container import mounts
+from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import RehearsalError
 
-# What holds the package, in a checkout as when it is installed.
+# The folder that contains the package, in a checkout or installed.
 _IMPORT_DIR = pathlib.Path(tfx_distill.__file__).parents[1]
-# What a process has of this machine's environment: nothing that decides anything.
+# Variables that a process inherits: none that affects results.
 _KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
-# The folders that the launcher's pods have, and their own /tmp.
+# Folders in every pod: those of the launcher, and /tmp.
 _POD_FOLDERS = ("minio", "s3", "gcs", "tmp")
 _TOOLS = ("docker", "podman", "buildah")
 
@@ -29,10 +29,10 @@ class Pod:
     """What a task's container finds.
 
     Attributes:
-        root: Fresh folder that stands for `/`.
-        image: Of the container.
-        environment: Its own variables.
-        volumes: Folders by the path they are mounted at.
+        root: New folder that stands for `/`.
+        image: The container's image.
+        environment: The container's own variables.
+        volumes: Folders by mount path.
     """
 
     root: pathlib.Path
@@ -51,17 +51,17 @@ class Runtime(Protocol):
     """Runs containers."""
 
     def root_inside(self, root: pathlib.Path) -> str:
-        """What the container's `/` is called inside."""
+        """The name of the pod's root inside the container."""
 
     def run(self, pod: Pod, words: list[str], log: BinaryIO) -> int:
         """Runs a command; returns its exit status."""
 
     def close(self) -> None:
-        """Removes what is left."""
+        """Removes what is left over."""
 
 
 class Processes:
-    """Processes with this machine's Python; paths lie under the pod's root."""
+    """Runs processes with this machine's Python; paths are below the pod's root."""
 
     def root_inside(self, root: pathlib.Path) -> str:
         return str(root)
@@ -72,7 +72,7 @@ class Processes:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.symlink_to(folder, target_is_directory=True)
         temporary = str(pod.root / "tmp")
-        # A person's own models: an image has them installed.
+        # The folder of the user's own models, which an image has installed.
         search = [str(_IMPORT_DIR), os.getcwd(), os.environ.get("PYTHONPATH", "")]
         environment = {
             **{
@@ -93,10 +93,10 @@ class Processes:
 
 
 class Containers:
-    """Containers of a tool that is there and has the image: nothing is pulled."""
+    """Runs containers with a tool that has the image; pulls nothing."""
 
     def __init__(self, tool: str) -> None:
-        """Takes a tool: docker, podman or buildah."""
+        """Uses `tool`: docker, podman or buildah."""
         self._tool = tool
         self._working: dict[str, str] = {}  # buildah's containers by image
 
@@ -121,7 +121,7 @@ class Containers:
             command += [self._container(pod.image), "--", *words]
         else:
             command = [self._tool, "run", "--rm", "--read-only", "--pull=never"]
-            # Files must be this user's afterwards.
+            # Output files must belong to the current user.
             user = f"{os.getuid()}:{os.getgid()}"
             own = ["--userns=keep-id"] if self._tool == "podman" else [f"--user={user}"]
             command += [
@@ -149,18 +149,18 @@ class Containers:
 
 
 def containers(images: set[str]) -> Containers:
-    """A tool that has all of these images.
+    """Finds a tool that has all of these images.
 
     Raises:
-        RehearsalError: If there is none.
+        RehearsalError: If no tool has them.
     """
     tools = [tool for tool in _TOOLS if shutil.which(tool)]
     for tool in tools:
         if all(_has(tool, image) for image in images):
             return Containers(tool)
-    asked = f"asked {', '.join(tools)}" if tools else f"found no {' or '.join(_TOOLS)}"
+    tried = f"tried {', '.join(tools)}" if tools else f"found no {' or '.join(_TOOLS)}"
     raise RehearsalError(
-        f"No container tool here has the image {', '.join(sorted(images))} ({asked}). "
+        f"No container tool here has the image {', '.join(sorted(images))} ({tried}). "
         "Build it with `make image`, or rehearse without --image."
     )
 
@@ -171,7 +171,7 @@ def _has(tool: str, image: str) -> bool:
 
 
 def _open_to_all(folder: pathlib.Path) -> None:
-    # The image's user is another, as on a cluster, whose empty volumes are all's.
+    # The image has another user; on a cluster, new volumes are writable for it.
     for path in [folder, *folder.rglob("*")]:
         if path.is_dir() and not path.is_symlink():
             path.chmod(0o777)

@@ -1,7 +1,7 @@
-"""The driver's part of a rehearsal: what a task gets, and whether it must run.
+"""The driver of a rehearsal: resolves a task's inputs and computes its cache key.
 
-After kubeflow/pipelines, backend/src/v2/driver/{container,resolve,driver,cache}.go and
-backend/src/v2/cacheutils/cache.go.
+Modelled on kubeflow/pipelines, backend/src/v2/driver/{container,resolve,driver,cache}.go
+and backend/src/v2/cacheutils/cache.go.
 """
 
 from __future__ import annotations
@@ -13,26 +13,24 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from tfx_distill.pipeline.runners.kubeflow.compiler.package import (
-    Package,
-    RehearsalError,
-)
 from tfx_distill.pipeline.runners.kubeflow.container import executor_input
 from tfx_distill.pipeline.runners.kubeflow.container.mounts import Mounts
+from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import RehearsalError
+from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package
 from tfx_distill.pipeline.runners.kubeflow.rehearsal.ledger import Ledger
 
 DEFAULT_ROOT = "minio://mlpipeline/v2/artifacts"
 LATEST_VERSION = (2, 17)
-# From here on the executor's output lies among its artifacts.
+# Since this version, the executor's output file is among its artifacts.
 _OUTPUT_FILE_MOVED = (2, 15)
 
 
 class Skipped(Exception):
-    """Something this task needs was skipped."""
+    """A task that this one needs was skipped."""
 
 
 class Driver:
-    """Resolves inputs of one run's tasks."""
+    """Resolves the inputs of one run's tasks."""
 
     def __init__(
         self,
@@ -42,14 +40,14 @@ class Driver:
         pipeline_root: str,
         version: tuple[int, int],
     ) -> None:
-        """Begins a run.
+        """Starts a run.
 
         Args:
-            package: What runs.
+            package: The pipeline.
             ledger: Artifacts so far.
-            values: Run parameters that are not left at their defaults.
-            pipeline_root: URI that artifacts lie under.
-            version: Of Kubeflow Pipelines.
+            values: Run parameters; missing ones have their defaults.
+            pipeline_root: URI below which artifacts are stored.
+            version: Version of Kubeflow Pipelines.
         """
         self._package, self._ledger = package, ledger
         self._values = {
@@ -59,7 +57,7 @@ class Driver:
         self._version = version
         self.run_id = str(uuid.uuid4())
         self._root = f"{pipeline_root.rstrip('/')}/{package.name}/{self.run_id}"
-        # Ids of outputs, and output parameters, by task that ended well.
+        # IDs of outputs, and output parameters, by task that succeeded.
         self.outputs: dict[str, dict[str, int]] = {}
         self.output_values: dict[str, dict[str, Any]] = {}
 
@@ -68,7 +66,7 @@ class Driver:
 
         Raises:
             Skipped: If a task it depends on did not run.
-            RehearsalError: If a value is not there.
+            RehearsalError: If a value is missing.
         """
         spec = self._package.tasks[task]
         for needed in spec.get("dependentTasks", []):
@@ -83,7 +81,7 @@ class Driver:
             if output["outputArtifactKey"] not in made:
                 raise RehearsalError(
                     f"{task} needs {output['outputArtifactKey']} of "
-                    f"{output['producerTask']}, which made none."
+                    f"{output['producerTask']}, which created none."
                 )
             number = made[output["outputArtifactKey"]]
             artifacts[key] = {"artifacts": [self._ledger.runtime_artifact(number)]}
@@ -102,10 +100,10 @@ class Driver:
             if made is None:
                 raise Skipped(output["producerTask"])
             return made[output["outputParameterKey"]]
-        raise RehearsalError(f"{task}: where {key} comes from is not understood.")
+        raise RehearsalError(f"{task}: the source of {key} is not supported here.")
 
     def planned_outputs(self, task: str, mounts: Mounts) -> dict[str, Any]:
-        """The part `outputs`: where the task is to write."""
+        """The part `outputs`: where the task must write."""
         definitions = self._package.component(task).get("outputDefinitions", {})
         artifacts = {
             key: (value["artifactType"], value.get("metadata", {}))
@@ -141,7 +139,7 @@ class Driver:
         }
 
     def fingerprint(self, task: str, inputs: Mapping[str, Any], outputs: Any) -> str:
-        """What the server's cache knows a task by: nothing of its data but ids."""
+        """The server's cache key of a task; of its data, it has only artifact IDs."""
         container = self._package.executor(task)["container"]
         claims = self._package.kubernetes(task).get("pvcMount", [])
         definitions = self._package.component(task).get("outputDefinitions", {})
@@ -164,7 +162,7 @@ class Driver:
                 "cmdArgs": [*container["command"], *container.get("args", [])],
                 "pvcNames": sorted({claim["constant"] for claim in claims}),
             },
-            # Entries are looked up within one pipeline.
+            # The server looks entries up within one pipeline.
             "pipeline": self._package.name,
         }
         return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()

@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from tfx_distill.pipeline.runners.kubeflow.client import cron, times
+from tfx_distill.pipeline.runners.kubeflow.client import cron, schedule_window
 from tfx_distill.trainer.errors import ConfigError
 
 AFTER = datetime.datetime(2026, 2, 27, 23, 30, 15, 7, tzinfo=datetime.timezone.utc)
@@ -65,7 +65,7 @@ def test_five_fields_are_refused_with_what_the_server_would_make_of_them():
     ("expression", "reason"),
     [
         ("", "0 fields"),
-        ("0 0 2 * * * 2026", "no field for a year"),
+        ("0 0 2 * * * 2026", "no year field"),
         ("60 0 2 * * *", "the second is '60': 60 is outside 0-59"),
         ("0 0 24 * * *", "the hour is '24': 24 is outside 0-23"),
         ("0 0 0 * * 7", r"outside 0-6 \(0 is Sunday\)"),
@@ -73,12 +73,12 @@ def test_five_fields_are_refused_with_what_the_server_would_make_of_them():
         ("0 0 0 * 13 *", "outside 1-12"),
         ("0 0 5-3 * * *", "5 is after 3"),
         ("0 0 */0 * * *", "a step must be above 0"),
-        ("0 0 0 L * *", "'L' is no number"),
-        ("0 0 0 * * mo", "no number or sun/mon"),
-        ("0 0 1-2-3 * * *", "no number"),
-        ("0 0 1, * * *", "no number"),
-        ("0 0 -1 * * *", "no number"),
-        ("0 0 0 30 2 *", "never fires"),
+        ("0 0 0 L * *", "'L' is not a number"),
+        ("0 0 0 * * mo", "not a number or sun/mon"),
+        ("0 0 1-2-3 * * *", "not a number"),
+        ("0 0 1, * * *", "not a number"),
+        ("0 0 -1 * * *", "not a number"),
+        ("0 0 0 30 2 *", "does not fire"),
         ("@reboot", "@yearly"),
         ("@every 5 minutes", "a duration such as 1h30m"),
         ("TZ=UTC 0 0 2 * * *", "7 fields"),
@@ -90,13 +90,13 @@ def test_what_the_server_refuses_is_refused(expression, reason):
 
 
 def test_a_window_bounds_the_moments():
-    window = times.window("2030-01-01T00:00:00Z", "2030-01-02T01:00:00+01:00")
+    window = schedule_window.window("2030-01-01T00:00:00Z", "2030-01-02T01:00:00+01:00")
     found = list(window.moments(cron.parse("0 0 */12 * * *"), AFTER))
-    assert [times.text(m) for m in found] == [
+    assert [schedule_window.rfc3339(m) for m in found] == [
         "2030-01-01T12:00:00Z",
         "2030-01-02T00:00:00Z",
     ]
-    assert window.end_text == "2030-01-02T00:00:00Z"
+    assert schedule_window.rfc3339(window.end) == "2030-01-02T00:00:00Z"
 
 
 @pytest.mark.parametrize(
@@ -104,10 +104,39 @@ def test_a_window_bounds_the_moments():
     [
         ("tomorrow", None, "with its zone"),
         ("2030-01-01T00:00:00", None, "with its zone"),
-        (None, "2020-01-01T00:00:00Z", "is over"),
+        (None, "2020-01-01T00:00:00Z", "is in the past"),
         ("2030-01-02T00:00:00Z", "2030-01-01T00:00:00Z", "not after the start"),
     ],
 )
 def test_impossible_windows_are_refused(start, end, reason):
     with pytest.raises(ConfigError, match=reason):
-        times.window(start, end)
+        schedule_window.window(start, end)
+
+
+@pytest.mark.parametrize(
+    "text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:00:00-05:00"]
+)
+def test_a_time_outside_the_calendar_in_utc_is_refused(text):
+    with pytest.raises(ConfigError, match="with its zone"):
+        schedule_window.window(text, None)
+
+
+@pytest.mark.parametrize("expression", ["0 0 12 * * *", "@every 12h"])
+def test_the_end_of_the_calendar_ends_the_moments(expression):
+    window = schedule_window.window("9999-12-30T00:00:00Z", None)
+    found = list(window.moments(cron.parse(expression), AFTER))
+    assert schedule_window.rfc3339(found[-1]) == "9999-12-31T12:00:00Z"
+
+
+def test_a_time_before_the_year_1000_has_four_digits():
+    window = schedule_window.window("0999-01-01T00:00:00Z", None)
+    assert schedule_window.rfc3339(window.start) == "0999-01-01T00:00:00Z"
+
+
+def test_a_year_from_a_leap_day_and_over_a_change_of_year():
+    leap_day = datetime.datetime(2028, 2, 29, tzinfo=datetime.timezone.utc)
+    found = itertools.islice(cron.parse("0 0 0 29 2 *").moments(leap_day), 1)
+    assert [moment.year for moment in found] == [2032]
+    eve = datetime.datetime(2027, 12, 31, 23, 59, 59, tzinfo=datetime.timezone.utc)
+    (first,) = itertools.islice(cron.parse("0 0 * * * *").moments(eve), 1)
+    assert schedule_window.rfc3339(first) == "2028-01-01T00:00:00Z"

@@ -1,4 +1,4 @@
-"""The commands for a Kubeflow server, against a stub that takes no wrong request."""
+"""The commands for a Kubeflow server, against a stub that accepts only valid requests."""
 
 import datetime
 import json
@@ -156,7 +156,7 @@ def test_wait_gives_up_when_the_failures_do_not_pass(stub, distill):
     stub.answers["GET /apis/v2beta1/runs/"] = kfp_stub.Answer(503, "gone")
     status, _, err = distill("submit", PIPELINE, "--wait")
     assert status == 1
-    assert "failed (503). It says: gone" in err.splitlines()[-1]
+    assert "failed (503). The server says: gone" in err.splitlines()[-1]
 
 
 def test_schedule_sends_six_fields_and_shows_the_next_five_moments(stub, distill):
@@ -214,7 +214,7 @@ def test_a_schedule_of_cached_sources_is_warned_of(stub, distill, tmp_path):
     text = PIPELINE.read_text().replace("      ExampleGen:\n", cached, 1)
     (tmp_path / "cached.yaml").write_text(text)
     _, _, err = distill("schedule", tmp_path / "cached.yaml", "--cron", "@daily")
-    assert "Warning: ExampleGen may be answered from the cache" in err
+    assert "allows caching of ExampleGen" in err
     _, _, err = distill("schedule", PIPELINE, "--cron", "@daily", "--name", "b")
     assert "Warning" not in err
 
@@ -256,6 +256,16 @@ def test_a_name_that_two_schedules_have_needs_an_id(stub, distill):
     status, _, err = distill("delete", "same")
     assert status == 1 and all(key in err for key in stub.recurring)
     assert len(stub.recurring) == 2
+
+
+def test_a_file_of_an_earlier_version_can_still_be_submitted(stub, distill):
+    file = pathlib.Path(__file__).parents[4] / "golden/kubeflow_before_tfx_distill.yaml"
+    status, out, _ = distill("submit", file, "--param", "student_epochs=3", "--json")
+    assert status == 0
+    assert json.loads(out)["parameters"]["student_epochs"] == 3
+    run_id = json.loads(out)["run_id"]
+    nodes = [line.split()[0] for line in distill("status", run_id)[1].splitlines()[1:]]
+    assert nodes[0] == "TfdsExampleGen" and nodes[-1] == "Pusher"
 
 
 def submitted(stub, distill):

@@ -1,4 +1,4 @@
-"""Every refusal of a server is one clear line, and no secret is ever in it."""
+"""Every server error is one clear line without secrets."""
 
 import socket
 import time
@@ -31,7 +31,7 @@ def refused(result, *words, status=1):
         (kfp_stub.Answer(200, PAGE, "text/html"), ["web page", "--cookies-file"]),
         (kfp_stub.Answer(500, {"error": "boom"}), ["failed (500)", "boom"]),
         (kfp_stub.Answer(503, PAGE, "text/html"), ["failed (503)"]),
-        (kfp_stub.Answer(200, "hello", "text/plain"), ["no server of Kubeflow"]),
+        (kfp_stub.Answer(200, "hello", "text/plain"), ["not a server of Kubeflow"]),
     ],
 )  # fmt: skip
 def test_at_the_door(stub, distill, answer, words):
@@ -62,12 +62,12 @@ def test_servers_that_are_too_old(stub, distill, health, words):
 def test_a_server_with_the_v1_api_alone(stub, distill):
     stub.health = {"tag_name": "1.8.5"}
     stub.answers["GET /apis/v2beta1"] = kfp_stub.Answer(404, "404 page not found")
-    refused(distill("submit", PIPELINE), "1.8.5 with the v1 API alone", "2.5 or later")
+    refused(distill("submit", PIPELINE), "1.8.5 with only the v1 API", "2.5 or later")
 
 
 def test_another_server(stub, distill):
     stub.answers["GET /apis"] = kfp_stub.Answer(404, "not here")
-    refused(distill("submit", PIPELINE), "no server of Kubeflow", "/apis/v2beta1")
+    refused(distill("submit", PIPELINE), "not a server of Kubeflow", "/apis/v2beta1")
 
 
 @pytest.mark.parametrize("tag", ["unknown", "2.17.0", "v2.5.0", "2.18.0-rc.1", ""])
@@ -125,7 +125,8 @@ def test_what_the_server_refuses_in_its_words(stub, distill, path, message):
     stub.answers[path] = kfp_stub.Answer(400, {"error_message": message})
     code, out, err = distill("submit", PIPELINE)
     assert (code, out) == (1, "")
-    assert err.splitlines()[-1].endswith(f"refused (400). It says: {message}")
+    assert "rejected by" in err
+    assert err.splitlines()[-1].endswith(f"(400). The server says: {message}")
 
 
 def test_an_unknown_run(stub, distill):
@@ -146,7 +147,7 @@ def test_an_unknown_schedule_id(stub, distill):
         ("{pipelineSpec: {}}", ["Vertex AI"]),
         (PIPELINE.read_text().replace("2.1.0", "2.0.0"), ["2.0.0", "2.1.0"]),
         (PIPELINE.read_text().replace("name: digits", "name: My_Digits"),
-         ["My_Digits", "small letters"]),
+         ["My_Digits", "lowercase letters"]),
         (PIPELINE.read_text().replace("example/tfx-distill:1", "''"),
          ["exec-ExampleGen", "--image"]),
         (PIPELINE.read_text().replace("defaultValue: /data", "description: d"),

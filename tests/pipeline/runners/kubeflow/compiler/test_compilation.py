@@ -26,17 +26,20 @@ from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 from tfx.proto import example_gen_pb2, infra_validator_pb2, pusher_pb2, trainer_pb2
 from tfx.types import channel, standard_artifacts
 
-from tfx_distill.components import property_names
 from tfx_distill.components.evaluator import driver
 from tfx_distill.pipeline.config.loader import load_config
-from tfx_distill.pipeline.runners.kubeflow.compiler import compilation as compiler
+from tfx_distill.pipeline.runners.kubeflow import pipeline_package
 from tfx_distill.pipeline.runners.kubeflow.compiler import (
-    package,
-    parameters,
+    compilation,
     plan,
+    run_parameters,
     server_checks,
 )
-from tfx_distill.pipeline.runners.kubeflow.compiler.package import CompileError, Package
+from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import (
+    CompileError,
+    RehearsalError,
+)
+from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package
 from tfx_distill.pipeline.runners.kubeflow.rehearsal import conditions
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[4] / "golden" / "kubeflow.yaml"
@@ -61,7 +64,7 @@ kubeflow:
 
 def _compiled(*overrides, target="kfp"):
     planned = plan.make(load_config("smoke", overrides), IMAGE, target)
-    return compiler.compile_plan(planned)
+    return compilation.compile_plan(planned)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +89,7 @@ def test_the_whole_file_is_as_before(full):
 
 def test_tasks_are_those_of_the_local_run(full):
     planned = plan.make(load_config("smoke"), IMAGE)
-    local = {n.id for n in compiler.graph.create_pipeline(planned.config).components}
+    local = {n.id for n in compilation.graph.create_pipeline(planned.config).components}
     assert set(_compiled().tasks) == local
     assert {"Control", "Assistant", "DistillationTuner"} <= set(full.tasks)
 
@@ -94,7 +97,7 @@ def test_tasks_are_those_of_the_local_run(full):
 def test_a_key_that_the_message_types_do_not_have_is_refused(full):
     spec = {**full.spec, "pipelineName": "x"}
     with pytest.raises(CompileError, match='no field named "pipelineName"'):
-        compiler.validate(Package(spec))
+        compilation.validate(Package(spec))
 
 
 def test_examples_are_read_each_time_unless_one_asks_otherwise(full):
@@ -115,10 +118,7 @@ def test_what_serves_is_found_where_the_driver_of_a_local_run_would_say_it(full)
     variables = {item["name"]: item["value"] for item in container["env"]}
     assert variables["DISTILL_SERVING_DIR"] == "/serving/smoke-digits"
     assert full.parameters["served_model"]["defaultValue"] == driver.LATEST
-    assert (parameters.SERVED_MODEL, parameters.LATEST) == (
-        property_names.SERVED_MODEL,
-        driver.LATEST,
-    )
+    assert run_parameters.LATEST == driver.LATEST
     assert _compiled().parameters["served_model"]["defaultValue"] == ""
 
 
@@ -157,8 +157,8 @@ def _tfx(dag, tmp_path, filename="pipeline.yaml", schema_2_1=True):
 
 def _ours(dag):
     config = load_config("smoke").kubeflow
-    compiled = Package(compiler.compile_pipeline(dag, IMAGE, config, {}, {}))
-    compiler.validate(compiled)
+    compiled = compilation.compile_pipeline(dag, IMAGE, config, {}, {})
+    compilation.validate(compiled)
     return compiled
 
 
@@ -175,14 +175,16 @@ def _data():
 def test_a_json_file_of_tfx_is_a_job_which_kubeflow_does_not_take(tmp_path):
     path = _tfx(_dag(*_data()), tmp_path, "pipeline.json")
     assert "pipelineSpec" in json.loads(path.read_text())
-    with pytest.raises(CompileError, match="which Vertex AI takes"):
-        package.read(path)
+    with pytest.raises(
+        CompileError, match="for Vertex AI; Kubeflow Pipelines does not"
+    ):
+        pipeline_package.read(path)
 
 
 def test_tfx_by_itself_writes_a_schema_that_the_server_refuses(tmp_path):
     path = _tfx(_dag(*_data()), tmp_path, schema_2_1=False)
     with pytest.raises(CompileError, match="The schema version is 2.0.0"):
-        server_checks.check(package.read(path))
+        server_checks.check(pipeline_package.read(path))
     assert _ours(_dag(*_data())).spec["schemaVersion"] == "2.1.0"
 
 
@@ -196,8 +198,8 @@ def _with_parameter(default):
 
 
 def test_tfx_loses_the_defaults_of_run_parameters(tmp_path):
-    with pytest.raises(CompileError, match="infer is not optional, yet has no default"):
-        server_checks.check(package.read(_tfx(_with_parameter(1), tmp_path)))
+    with pytest.raises(CompileError, match="infer is required but has no default"):
+        server_checks.check(pipeline_package.read(_tfx(_with_parameter(1), tmp_path)))
     assert _ours(_with_parameter(1)).parameters == {
         "infer": {"parameterType": "NUMBER_INTEGER", "defaultValue": 1}
     }
@@ -210,8 +212,8 @@ def test_tfx_takes_names_that_argo_refuses(tmp_path, name):
     def dag():
         return _dag(CsvExampleGen(input_base="s3://bucket/csv").with_id(name))
 
-    assert name in package.read(_tfx(dag(), tmp_path)).tasks
-    with pytest.raises(CompileError, match=f"The node is called {name}"):
+    assert name in pipeline_package.read(_tfx(dag(), tmp_path)).tasks
+    with pytest.raises(CompileError, match=f"The node ID {name} is invalid"):
         _ours(dag())
 
 
@@ -220,7 +222,7 @@ def test_tfx_compiles_drivers_that_nobody_runs(tmp_path):
         return compiled.executor("CsvExampleGen")["container"].get("lifecycle")
 
     path = _tfx(_dag(*_data()), tmp_path)
-    assert "preCacheCheck" in lifecycle(package.read(path))
+    assert "preCacheCheck" in lifecycle(pipeline_package.read(path))
     assert lifecycle(_ours(_dag(*_data()))) is None
 
 
@@ -249,8 +251,8 @@ def test_tfx_names_an_input_that_the_task_does_not_have(tmp_path):
         condition = task["triggerPolicy"]["condition"]
         return conditions.holds(condition, {"artifacts": inputs})
 
-    with pytest.raises(package.RehearsalError, match="_Blessing.result"):
-        decided(package.read(_tfx(_conditional(), tmp_path)))
+    with pytest.raises(RehearsalError, match="_Blessing.result"):
+        decided(pipeline_package.read(_tfx(_conditional(), tmp_path)))
     assert decided(_ours(_conditional())) is True
 
 
@@ -287,7 +289,7 @@ def _trainer(**arguments):
         ),
         (
             lambda tmp_path: importer.Importer("/models/1", standard_artifacts.Model),
-            "imports /models/1, which no pod has",
+            "imports /models/1, which pods do not have",
         ),
         (
             lambda tmp_path: CsvExampleGen(input_base="/csv"),

@@ -1,9 +1,9 @@
-"""What is refused before TFX loads, and where pods find what lies here."""
+"""What is rejected before TFX loads, and which folders pods use."""
 
 import pytest
 
 from tfx_distill.pipeline.config.loader import load_config
-from tfx_distill.pipeline.runners.kubeflow.compiler import places, plan
+from tfx_distill.pipeline.runners.kubeflow.compiler import plan, pod_paths
 from tfx_distill.trainer.errors import ConfigError
 
 IMAGE = "registry.example.org/tfx-distill:1.0"
@@ -16,7 +16,7 @@ def _make(*overrides, image=IMAGE, target="kfp"):
 
 
 def test_folders_lie_on_the_volumes():
-    found = _make(DATA, SERVING, "tuning={}").places
+    found = _make(DATA, SERVING, "tuning={}").pod_paths
     assert found.config.data.data_dir == "/data/tfds"
     assert found.config.pusher.directory == "/models/smoke-digits"
     assert found.config.tuning.directory == "/data/tuning"
@@ -26,23 +26,25 @@ def test_folders_lie_on_the_volumes():
 
 
 def test_without_a_volume_folders_are_lost_with_the_pod_and_that_is_said():
-    found = _make("data.dataset=mnist", "metadata.connection={mysql: {host: h}}").places
+    found = _make(
+        "data.dataset=mnist", "metadata.connection={mysql: {host: h}}"
+    ).pod_paths
     assert found.config.data.data_dir == "/tmp/distill/tfds"
     first, second, third = found.notes
-    assert "each run prepares mnist anew" in first
+    assert "each run prepares mnist again" in first
     assert "no model server sees it" in second
-    assert "metadata.connection is for local runs" in third
+    assert "metadata.connection applies only to local runs" in third
 
 
 def test_a_folder_that_is_on_a_volume_stays():
     found = _make(DATA, "data.data_dir=/data/sets", "data.manual_dir=/data/files/")
-    assert found.places.config.data.data_dir == "/data/sets"
-    assert found.places.config.data.manual_dir == "/data/files"
+    assert found.pod_paths.config.data.data_dir == "/data/sets"
+    assert found.pod_paths.config.data.manual_dir == "/data/files"
 
 
 def test_the_variable_for_original_files_speaks_of_this_machine(monkeypatch):
     monkeypatch.setenv("DISTILL_MANUAL_DIR", "/here/alone")
-    assert _make().places.config.data.manual_dir is None
+    assert _make().pod_paths.config.data.manual_dir is None
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,7 @@ def test_the_variable_for_original_files_speaks_of_this_machine(monkeypatch):
         ),
         ([DATA, "data.data_dir=/database"], "Set it to a folder in /data"),
         ([DATA, "data.data_dir=/data/../x"], "Set it to a folder in /data"),
-        (["data.manual_dir=files"], "by kubeflow.volumes.data.claim"),
+        (["data.manual_dir=files"], "with kubeflow.volumes.data.claim"),
         (["pusher.directory=/models"], "--set pusher.directory=null"),
         (
             ["tuning={directory: /t}"],
@@ -62,11 +64,11 @@ def test_the_variable_for_original_files_speaks_of_this_machine(monkeypatch):
         ),
         (
             [DATA, "kubeflow.volumes.serving={claim: c, path: /data/x}"],
-            "lie in each other",
+            "contains the other",
         ),
         (["hyperparameters=12"], "give its URI"),
         (["hyperparameters=best.yaml"], "give its URI"),
-        (["beam.args=[--password=x]"], "beam.args: --password holds a secret"),
+        (["beam.args=[--password=x]"], "beam.args: --password contains a secret"),
         (["kubeflow.parameters=[gate.min_accuracy]"], "compile with --set instead"),
         (["kubeflow.parameters=[student.model]"], "not an architecture"),
         (["kubeflow.parameters=[student.seed]", "seeds=2"], "of which there are 2"),
@@ -85,8 +87,8 @@ def test_what_no_pod_has_is_refused_with_the_alternative(overrides, message):
     ("image", "message"),
     [
         (None, "Give --image, or set kubeflow.image"),
-        ("Registry/Image:1", "has no name that works"),
-        ("name:tag:tag", "has no name that works"),
+        ("Registry/Image:1", "is invalid"),
+        ("name:tag:tag", "is invalid"),
         ("registry.example.org:5000/tfx-distill", "no tag of its own"),
         ("tfx-distill:latest", "no tag of its own"),
     ],
@@ -104,7 +106,7 @@ def test_other_images_are_taken(image):
 
 
 def test_hyperparameters_in_an_object_store_are_imported():
-    found = _make("hyperparameters=s3://bucket/best").places
+    found = _make("hyperparameters=s3://bucket/best").pod_paths
     assert found.hyperparameters_uri == "s3://bucket/best"
 
 
@@ -123,5 +125,5 @@ def test_what_serves_is_looked_for_where_there_is_a_volume():
 
 
 def test_scratch_is_writable_in_a_pod():
-    # The image's root is read-only but for /tmp.
-    assert places.SCRATCH_DIR.startswith("/tmp/")
+    # The image's root is read-only except for /tmp.
+    assert pod_paths.SCRATCH_DIR.startswith("/tmp/")

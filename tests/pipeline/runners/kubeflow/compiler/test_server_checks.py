@@ -4,8 +4,10 @@ import copy
 
 import pytest
 
-from tfx_distill.pipeline.runners.kubeflow.compiler import package, server_checks
-from tfx_distill.pipeline.runners.kubeflow.compiler.package import CompileError, Package
+from tfx_distill.pipeline.runners.kubeflow import pipeline_package
+from tfx_distill.pipeline.runners.kubeflow.compiler import server_checks
+from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import CompileError
+from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package, task_order
 
 IMAGE = "registry.example.org/image:1"
 SPEC = {
@@ -50,7 +52,7 @@ def _changed(path, value):
 
 def test_a_sound_pipeline_passes_and_has_an_order():
     server_checks.check(Package(SPEC))
-    assert server_checks.order(Package(SPEC)) == ["Make", "Use"]
+    assert task_order(SPEC["root"]["dag"]["tasks"]) == ["Make", "Use"]
 
 
 CONTAINER = ("deploymentSpec", "executors", "Make_executor", "container")
@@ -93,21 +95,21 @@ def test_what_the_server_would_refuse_is_refused(path, value, message):
 @pytest.mark.parametrize(
     ("executors", "message"),
     [
-        ({"Gone_executor": {}}, "which is no executor"),
+        ({"Gone_executor": {}}, "which is not an executor"),
         ({"Make_executor": {"pvcMounts": []}}, "an unknown pvcMounts"),
         ({"Make_executor": {"pvcMount": [{"constant": "C!", "mountPath": "/a"}]}},
-         "cannot be the name of a claim"),
+         "not a valid claim or secret name"),
         ({"Make_executor": {"pvcMount": [{"constant": "c", "mountPath": "/gcs/a"}]}},
          "which the launcher"),
         ({"Make_executor": {"pvcMount": [{"constant": "a.b", "mountPath": "/a"}]}},
-         "called like what they mount"),
+         "becomes the name of the pod's volume"),
         ({"Make_executor": {"pvcMount": [{"constant": "c", "mountPath": "/a"}],
                             "secretAsVolume": [{"secretName": "c", "mountPath": "/b"}]}},
          "mounts c twice"),
         ({"Make_executor": {"pvcMount": [{"constant": "c", "mountPath": "/a"}],
                             "secretAsVolume": [{"secretName": "d", "mountPath": "/a"}]}},
          "mounts /a twice"),
-        ({"Make_executor": {"secretAsEnv": [{"keyToEnv": []}]}}, "wants None"),
+        ({"Make_executor": {"secretAsEnv": [{"keyToEnv": []}]}}, "names None"),
         ({}, "must be a platform"),
     ],
 )  # fmt: skip
@@ -125,16 +127,16 @@ def test_a_file_comes_back_as_it_was_written(tmp_path):
     spec["deploymentSpec"]["executors"]["Make_executor"]["container"]["args"] = texts
     path = tmp_path / "pipeline.yaml"
     Package(spec, PLATFORM).write(str(path))
-    assert package.read(path) == Package(spec, PLATFORM)
+    assert pipeline_package.read(path) == Package(spec, PLATFORM)
     assert '- "1e3"\n' in path.read_text()
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{pipelineSpec: {}}", "which Vertex AI takes"),
+        ("{pipelineSpec: {}}", "for Vertex AI; Kubeflow Pipelines does not"),
         ("a: 1", "received 0 and 0 in 1 documents"),
-        ("- a", "holds no mapping"),
+        ("- a", "is not a YAML mapping"),
         ("a: [", "is not YAML"),
     ],
 )
@@ -142,6 +144,6 @@ def test_a_file_that_is_no_pipeline_is_refused(tmp_path, text, message):
     path = tmp_path / "pipeline.yaml"
     path.write_text(text)
     with pytest.raises(CompileError, match=message):
-        package.read(path)
+        pipeline_package.read(path)
     with pytest.raises(CompileError, match="cannot be read"):
-        package.read(tmp_path / "nowhere.yaml")
+        pipeline_package.read(tmp_path / "nowhere.yaml")

@@ -1,8 +1,8 @@
-"""Conditions as the server decides them."""
+"""Conditions are evaluated as on the server."""
 
 import pytest
 
-from tfx_distill.pipeline.runners.kubeflow.compiler.package import RehearsalError
+from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import RehearsalError
 from tfx_distill.pipeline.runners.kubeflow.rehearsal.conditions import holds
 
 BLESSED = "inputs.artifacts['b'].artifacts[0].metadata['blessed'] == 1.0"
@@ -26,7 +26,7 @@ INPUTS = {
         ("(inputs.artifacts['b'].artifacts[0].uri + 'x') == 's3://!&&x'", True),
     ],
 )
-def test_conditions_are_decided(condition, expected):
+def test_conditions_are_evaluated(condition, expected):
     assert holds(condition, INPUTS) is expected
 
 
@@ -38,6 +38,6 @@ def test_conditions_are_decided(condition, expected):
         "open('x')",
     ],
 )
-def test_others_fail_as_they_fail_there(condition):
+def test_other_conditions_fail_as_on_the_server(condition):
     with pytest.raises(RehearsalError, match="The condition"):
         holds(condition, INPUTS)

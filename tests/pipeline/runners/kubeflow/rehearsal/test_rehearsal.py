@@ -5,14 +5,14 @@ import pathlib
 
 import pytest
 
-from tfx_distill.pipeline.runners.kubeflow.compiler.package import (
-    Package,
-    RehearsalError,
-)
+from tfx_distill.pipeline.runners.kubeflow import pipeline_package, run_request
+from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import RehearsalError
+from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package
 from tfx_distill.pipeline.runners.kubeflow.rehearsal import rehearsal, runtimes
 from tfx_distill.trainer.errors import ConfigError
 
 IMAGE = "registry.example.org/image:1"
+OLD_FILE = pathlib.Path(__file__).parents[4] / "golden/kubeflow_before_tfx_distill.yaml"
 MODEL = {"artifactType": {"instanceSchema": "title: tfx.Model\n"}}
 # What every container begins with: its input, and where its output lies.
 HEAD = """
@@ -160,18 +160,18 @@ def test_conditions_are_decided_before_a_task(tmp_path, value, state):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        ("sys.exit(7)", "Make ended with status 7: nothing"),
+        ("sys.exit(7)", "Make ended with status 7: no output"),
         ("print('no python\\nError: exit status 1'); sys.exit(1)", "1: no python Its"),
         (
             "print('12:00:00 ERROR distill: no digits'); sys.exit(1)",
             "1: no digits Its log",
         ),
         ("leave({'a': None})", "Make wrote a: null"),
-        ("leave({'a': '/data/x'})", "recorded a folder of its own container"),
+        ("leave({'a': '/data/x'})", "recorded a path of its own container"),
         ("leave({'a': json.dumps({'b': ['/data/x']})})", "model: /data/x"),
-        ("leave({'a': 'see ' + path('outputs', 'model')})", "a folder of its own"),
-        ("leave({}, uri=path('outputs', 'model'))", "which is no object store's"),
-        ("leave({}, owner='me')", "an output that the launcher cannot read"),
+        ("leave({'a': 'see ' + path('outputs', 'model')})", "a path of its own"),
+        ("leave({}, uri=path('outputs', 'model'))", "which is not in an object store"),
+        ("leave({}, owner='me')", "an output that the launcher cannot parse"),
     ],
 )
 def test_what_would_fail_there_fails_here(tmp_path, make, message):
@@ -184,10 +184,9 @@ def test_parameters_are_read_as_a_submit_reads_them():
     parameters = package.spec["root"]["inputDefinitions"]["parameters"]
     parameters["rate"] = {"parameterType": "NUMBER_DOUBLE", "defaultValue": 0.1}
     texts = {"epochs": "5", "rate": "1e-3"}
-    values = rehearsal.parameter_values(package, texts)
-    assert values == {"epochs": 5, "rate": 0.001}
+    assert run_request.arguments(package, texts) == {"epochs": 5, "rate": 0.001}
     with pytest.raises(ConfigError, match="rate: received 'nan', expected NUMBER_DOU"):
-        rehearsal.parameter_values(package, {"rate": "nan"})
+        run_request.arguments(package, {"rate": "nan"})
 
 
 def test_a_process_has_nothing_of_this_machines_environment(tmp_path, monkeypatch):
@@ -218,6 +217,24 @@ def test_an_image_that_no_tool_has_is_one_line(tmp_path, monkeypatch):
         _rehearse(tmp_path, _package(), in_image=True)
 
 
+def test_a_file_of_an_earlier_version_must_be_compiled_again(tmp_path):
+    package = pipeline_package.read(OLD_FILE)
+    with pytest.raises(RehearsalError) as refusal:
+        _rehearse(tmp_path, package)
+    message = str(refusal.value)
+    assert f"{OLD_FILE} was compiled by an earlier version" in message
+    assert "Compile it again" in message and "\n" not in message
+
+
+def test_a_file_of_an_earlier_version_runs_in_its_image(tmp_path, monkeypatch):
+    # What the image does is its own business: here it fails, so it was started.
+    tool = _tool(tmp_path, monkeypatch, TOOL + "exit 7\n")
+    with pytest.raises(RehearsalError, match="TfdsExampleGen ended with status 7"):
+        _rehearse(tmp_path, pipeline_package.read(OLD_FILE), in_image=True)
+    words = (tool.parent / "arguments").read_text().split("\n")
+    assert "pipeline.runners.kubeflow.entrypoint" in words
+
+
 TOOL = """#!/bin/sh
 # Stands for docker: it has every image, and runs words after it with binds as they are.
 [ "$1" = image ] && exit 0
@@ -225,12 +242,17 @@ printf '%s\\n' "$@" > "$(dirname "$0")/arguments"
 """
 
 
-def test_a_container_tool_gets_image_volumes_and_command(tmp_path, monkeypatch):
+def _tool(tmp_path, monkeypatch, script=TOOL):
     tool = tmp_path / "bin" / "docker"
     tool.parent.mkdir()
-    tool.write_text(TOOL)
+    tool.write_text(script)
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tool.parent), prepend=":")
+    return tool
+
+
+def test_a_container_tool_gets_image_volumes_and_command(tmp_path, monkeypatch):
+    tool = _tool(tmp_path, monkeypatch)
     _rehearse(tmp_path / "work", _package(), in_image=True)
     words = (tool.parent / "arguments").read_text().split("\n")
     assert words[:4] == ["run", "--rm", "--read-only", "--pull=never"]

@@ -6,8 +6,12 @@ import json
 import pytest
 
 from tfx_distill.pipeline.config.loader import load_config
-from tfx_distill.pipeline.runners.kubeflow.compiler import parameters, spec
-from tfx_distill.pipeline.runners.kubeflow.compiler.package import CompileError
+from tfx_distill.pipeline.runners.kubeflow.compiler import (
+    postprocessing,
+    run_parameters,
+)
+from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import CompileError
+from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package
 
 NOTHING = load_config("smoke").kubeflow
 
@@ -62,7 +66,7 @@ def _spec(task=None, **inputs):
 
 
 def _finish(value, config=NOTHING, **defaults):
-    spec.finish(value, config, defaults)
+    postprocessing.adapt(Package(value), config, defaults)
     return value
 
 
@@ -103,7 +107,7 @@ def test_a_condition_names_the_input_as_the_task_does():
 
 def test_a_condition_on_what_is_no_input_is_refused():
     with pytest.raises(
-        CompileError, match="reads _Other.x, which is none of its inputs"
+        CompileError, match="reads _Other.x, which is not one of its inputs"
     ):
         _finish(_condition("inputs.artifacts['_Other.x'].artifacts[0].uri == 'a'"))
 
@@ -124,14 +128,16 @@ def test_resources_are_what_every_server_understands():
 
 
 def test_resources_of_a_node_that_is_not_there_are_refused():
-    with pytest.raises(CompileError, match="names Teachr, which is no node"):
+    with pytest.raises(CompileError, match="names Teachr, which is not a node"):
         _finish(_spec(), _nodes("{Teachr: {cpu: 1}}"))
 
 
 def test_the_platform_gives_volumes_and_secrets_to_executors():
     secrets = "[{name: s, key: k, env: TOKEN}, {name: certificates, path: /certs}]"
     config = load_config("smoke", [f"kubeflow.secrets={secrets}"]).kubeflow
-    document = spec.platform(_spec(), config, {"Use": [("claim", "/data")]})
+    document = postprocessing.platform(
+        Package(_spec()), config, {"Use": [("claim", "/data")]}
+    )
     (entry,) = document["platforms"]["kubernetes"]["deploymentSpec"][
         "executors"
     ].values()
@@ -144,7 +150,7 @@ def test_the_platform_gives_volumes_and_secrets_to_executors():
             {"secretName": "certificates", "mountPath": "/certs", "optional": False}
         ],
     }
-    assert spec.platform(_spec(), NOTHING, {}) is None
+    assert postprocessing.platform(Package(_spec()), NOTHING, {}) is None
 
 
 STUDENT = '{"epochs": 12}'
@@ -169,7 +175,7 @@ STUDENT = '{"epochs": 12}'
 )
 def test_a_run_parameter_goes_to_whoever_reads_its_section(key, inputs, expected):
     value = _spec(**inputs)
-    parameters.add(value, {key: 3})
+    run_parameters.add(Package(value), {key: 3})
     name = key.replace(".", "_")
     added = {
         input_name: source["componentInputParameter"]
@@ -181,7 +187,7 @@ def test_a_run_parameter_goes_to_whoever_reads_its_section(key, inputs, expected
 
 def test_the_container_is_told_of_its_new_inputs():
     value = _spec(student=STUDENT)
-    parameters.add(value, {"student.epochs": 12})
+    run_parameters.add(Package(value), {"student.epochs": 12})
     (told,) = _container(_finish(value))["args"][1:]
     assert json.loads(told)["parameters"]["student__epochs"] == {
         "parameterType": "NUMBER_INTEGER"
@@ -195,7 +201,7 @@ def test_the_container_is_told_of_its_new_inputs():
 
 def test_the_served_model_is_a_parameter_of_each_run():
     value = _spec(served_model="latest")
-    parameters.add(value, {"served_model": ""})
+    run_parameters.add(Package(value), {"served_model": ""})
     given = _task(value)["inputs"]["parameters"]["served_model"]
     assert given == {"componentInputParameter": "served_model"}
 
@@ -203,7 +209,7 @@ def test_the_served_model_is_a_parameter_of_each_run():
 def test_a_teachers_value_is_put_where_its_trainer_reads_it():
     custom = json.dumps({"teacher": '{"epochs": 8, "seed": 1}', "code": "x"})
     values = {"custom_config": custom, "teacher__epochs": 2.0}
-    result = parameters.applied(values, {"teacher__epochs": "NUMBER_INTEGER"})
+    result = run_parameters.applied(values, {"teacher__epochs": "NUMBER_INTEGER"})
     assert json.loads(json.loads(result["custom_config"])["teacher"]) == {
         "epochs": 2,
         "seed": 1,

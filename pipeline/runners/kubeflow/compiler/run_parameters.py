@@ -1,18 +1,20 @@
-"""Keys of the configuration that each run may set to another value.
+"""Configuration keys that each run may override.
 
-Executors take whole sections as JSON. A run parameter `student_epochs` goes to every
-task that reads the section `student`, as an input `student__epochs` of its own; the
-entry point puts its value into the section. So the section keeps its one form, and
-the server's cache sees the value.
+Executors read whole sections as JSON. A run parameter `student_epochs` becomes an
+additional input `student__epochs` of every task that reads the section `student`; the
+entry point then writes its value into the section. So the section keeps its format, and
+the server's cache takes the value into account.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from typing import Any
 
+from tfx_distill.components.property_names import SERVED_MODEL
 from tfx_distill.pipeline.config.schema import PipelineConfig
+from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package
 from tfx_distill.trainer.errors import ConfigError
 
 _SEPARATOR = "__"
@@ -20,107 +22,91 @@ _CUSTOM_CONFIG = "custom_config"  # of TFX's Trainer: sections by name, as JSON
 _ASSISTANT = "assistant"
 _SECTIONS = ("teacher", "student", _ASSISTANT, "distillation")
 
-# What serves before this run: an input of the Evaluator that is no section's. `latest`
-# is the newest version on the volume of served models.
-SERVED_MODEL = "served_model"
+# The newest version on the volume of served models.
 LATEST = "latest"
 
 
 def defaults(config: PipelineConfig) -> dict[str, Any]:
-    """Value of every run parameter: those of `kubeflow.parameters`, and what serves.
+    """Default of every run parameter: `kubeflow.parameters` and the served model.
 
     Raises:
-        ConfigError: For a key that cannot be set by run.
+        ConfigError: For a key that a run cannot override.
     """
     values = {}
     for key in config.kubeflow.parameters:
         section, _, name = key.partition(".")
         value = getattr(getattr(config, section, None), name, None)
         if section not in _SECTIONS or not isinstance(value, bool | int | float | str):
-            _refuse(
+            _reject(
                 key,
-                "a number, text or truth value that is set, in teacher, student, "
+                "a number, string or boolean that is set, in teacher, student, "
                 "assistant or distillation",
             )
         if name == "model":
-            _refuse(key, "not an architecture, whose code decides on the cache")
-        many = config.ensemble.size if section == "teacher" else config.seeds
-        if name == "seed" and many > 1:
-            _refuse(key, f"not a seed, of which there are {many}")
+            _reject(key, "not an architecture, whose code is part of the cache key")
+        num_models = config.ensemble.size if section == "teacher" else config.seeds
+        if name == "seed" and num_models > 1:
+            _reject(key, f"not a seed, of which there are {num_models}")
         values[key] = value
+    # An input of the Evaluator that is in no section: what serves before the run.
     values[SERVED_MODEL] = LATEST if config.kubeflow.volumes.serving else ""
     return values
 
 
-def _refuse(key: str, expected: str) -> None:
+def _reject(key: str, expected: str) -> None:
     raise ConfigError(
         f"kubeflow.parameters names {key}, expected {expected}. "
-        "Leave it out, and compile with --set instead."
+        "Remove it, and compile with --set instead."
     )
 
 
-def run_name(key: str) -> str:
-    """What a run calls the key `student.epochs`: names there are Python's."""
-    return key.replace(".", "_")
-
-
-def add(spec: MutableMapping[str, Any], values: Mapping[str, Any]) -> None:
-    """Makes run parameters of keys of the configuration.
+def add(package: Package, values: Mapping[str, Any]) -> None:
+    """Turns configuration keys into run parameters.
 
     Args:
-        spec: The PipelineSpec, changed in place.
+        package: Its PipelineSpec is changed in place.
         values: As `defaults` returns them.
     """
     for key, value in values.items():
         section, dot, name = key.partition(".")
-        for task, component in _tasks(spec):
-            place = _place(task, section)
+        for task in package.tasks:
+            place = _input_of_section(package.tasks[task], section)
             if place is not None:
                 input_name = place + _SEPARATOR + name if dot else place
-                _connect(spec, task, component, input_name, run_name(key), value)
+                _connect(package, task, input_name, key.replace(".", "_"), value)
 
 
-def _tasks(spec: Mapping[str, Any]) -> list[tuple[Any, Any]]:
-    tasks = spec["root"]["dag"]["tasks"].values()
-    return [(task, spec["components"][task["componentRef"]["name"]]) for task in tasks]
-
-
-def _constants(task: Mapping[str, Any]) -> dict[str, Any]:
+def _input_of_section(task: Mapping[str, Any], section: str) -> str | None:
+    """The task's input that holds the section; None if the task does not read it."""
     inputs = task.get("inputs", {}).get("parameters", {})
-    return {
+    values = {
         name: value["runtimeValue"]["constant"]
         for name, value in inputs.items()
         if "runtimeValue" in value
     }
-
-
-def _place(task: Mapping[str, Any], section: str) -> str | None:
-    """The task's input that holds the section; None: it does not read it."""
-    values = _constants(task)
-    role = values.get("role", "student")
     if section == "teacher":
         custom = json.loads(values.get(_CUSTOM_CONFIG) or "null") or {}
         return section if section in custom else None
     if section in ("student", _ASSISTANT):
-        is_assistant = role == _ASSISTANT
-        return (
-            "student"
-            if "student" in values and is_assistant == (section == _ASSISTANT)
-            else None
-        )
+        is_assistant = values.get("role") == _ASSISTANT
+        is_read = "student" in values and is_assistant == (section == _ASSISTANT)
+        return "student" if is_read else None
     return section if section in values else None
 
 
-def _connect(spec, task, component, input_name, parameter, default) -> None:
-    """Lets a run parameter be an input of a task."""
+def _connect(
+    package: Package, task: str, input_name: str, parameter: str, default: Any
+) -> None:
+    """Makes a run parameter an input of a task."""
+
+    def parameters(owner: dict[str, Any], key: str) -> dict[str, Any]:
+        return owner.setdefault(key, {}).setdefault("parameters", {})
+
     kind = {"parameterType": _kind(default)}
-    component.setdefault("inputDefinitions", {}).setdefault("parameters", {})[
-        input_name
-    ] = kind
-    task.setdefault("inputs", {}).setdefault("parameters", {})[input_name] = {
-        "componentInputParameter": parameter
-    }
-    root = spec["root"].setdefault("inputDefinitions", {}).setdefault("parameters", {})
+    parameters(package.component(task), "inputDefinitions")[input_name] = kind
+    source = {"componentInputParameter": parameter}
+    parameters(package.tasks[task], "inputs")[input_name] = source
+    root = parameters(package.spec["root"], "inputDefinitions")
     root[parameter] = {**kind, "defaultValue": default}
 
 
@@ -133,10 +119,10 @@ def _kind(value: Any) -> str:
 
 
 def applied(values: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, Any]:
-    """What executors read: values of runs put into the sections they belong to.
+    """Returns what executors read: run parameters written into their sections.
 
     Args:
-        values: A task's inputs by name, as the launcher gives them: every number is
+        values: A task's inputs by name, as the launcher passes them: every number is
             a double.
         kinds: `parameterType` of each.
     """

@@ -1,0 +1,166 @@
+"""Commands that schedule runs on a Kubeflow server."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from typing import Any
+
+import click
+
+from tfx_distill.pipeline.commands import options, server_options
+
+_NUM_MOMENTS = 5
+_MAX_CONCURRENCY = 10  # the server's own limit
+
+
+@click.command()
+@server_options.requesting
+@server_options.on_server
+@click.option(
+    "--cron",
+    "expression",
+    required=True,
+    metavar='"S M H D M W"',
+    help="When to run: six fields, seconds first, or @daily and the like.",
+)
+@click.option("--name", metavar="NAME", help="[default: the pipeline's name]")
+@click.option(
+    "--max-concurrency",
+    type=click.IntRange(1, _MAX_CONCURRENCY),
+    default=1,
+    show_default=True,
+    help="Number of runs of this schedule at the same time.",
+)
+@click.option("--start", metavar="TIME", help="Not before, as 2030-01-31T00:00:00Z.")
+@click.option("--end", metavar="TIME", help="Not after.")
+@click.option(
+    "--catchup/--no-catchup",
+    help="After a pause, make up for every missed run.  [default: no-catchup]",
+)
+def schedule(
+    request: Any,
+    access: Any,
+    expression: str,
+    name: str | None,
+    max_concurrency: int,
+    start: str | None,
+    end: str | None,
+    catchup: bool,
+    as_json: bool,
+) -> None:
+    """Run the compiled pipeline FILE on a server repeatedly.
+
+    Five-field crontab expressions are rejected: the server would accept them, but read
+    the minute as a second and the hour as a minute.
+
+    \b
+    Example: distill kubeflow schedule pipeline.yaml --cron "0 0 2 * * *"
+    """
+    from tfx_distill.pipeline.runners.kubeflow.client import cron, schedule_window
+
+    parsed = cron.parse(expression)
+    window = schedule_window.window(start, end)
+    server = server_options.connect(access)
+    from tfx_distill.pipeline.runners.kubeflow.client import schedules, submissions
+
+    name = name or request.package.name
+    existing = schedules.Schedules(server)
+    existing.require_unused(name)
+    submission = submissions.submit(server, request)
+    schedule_id = existing.create(
+        submission, name, parsed, window, max_concurrency=max_concurrency,
+        catchup=catchup,
+    )  # fmt: skip
+    server_options.print_submission(submission)
+    _warn_of_cache(request.package)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    moments = list(itertools.islice(window.moments(parsed, now), _NUM_MOMENTS))
+    if as_json:
+        server_options.print_json(
+            schedule_id=schedule_id, name=name, cron=parsed.expression,
+            next=[schedule_window.rfc3339(m) for m in moments], **submission.to_dict(),
+        )  # fmt: skip
+    else:
+        _print_schedule(name, schedule_id, parsed.expression, moments)
+
+
+def _print_schedule(
+    name: str, schedule_id: str, expression: str, moments: list[datetime.datetime]
+) -> None:
+    click.echo(f"Schedule    {name}  {schedule_id}")
+    click.echo(f"Cron        {expression}")
+    for heading, moment in zip(["Next"] + [""] * _NUM_MOMENTS, moments, strict=False):
+        click.echo(f"{heading:<12}{moment:%a %Y-%m-%d %H:%M:%S} UTC")
+    click.echo(
+        "In UTC, unless CRON_SCHEDULE_TIMEZONE of the server's controller is set.",
+        err=True,
+    )
+
+
+def _warn_of_cache(package: Any) -> None:
+    if package.cached_sources:
+        nodes = ", ".join(package.cached_sources)
+        click.echo(
+            f"Warning: {package.path} allows caching of {nodes}: with unchanged "
+            "parameters, every run after the first would do nothing. For a schedule, "
+            "compile it without caching these nodes.",
+            err=True,
+        )
+
+
+@click.command(name="schedules")
+@server_options.on_server
+@options.json_option("Print the schedules as JSON.")
+def list_schedules(access: Any, as_json: bool) -> None:
+    """List the schedules on a server."""
+    server = server_options.connect(access)
+    from tfx_distill.pipeline.runners.kubeflow.client import schedule_window, schedules
+
+    now = datetime.datetime.now(datetime.timezone.utc)
+    rows = [
+        {
+            "name": item.name,
+            "status": item.status,
+            "cron": item.cron,
+            "next": schedule_window.rfc3339(item.next_moment(now)) or "",
+            "id": item.id,
+        }
+        for item in schedules.Schedules(server).all()
+    ]
+    if as_json:
+        server_options.print_json(schedules=rows)
+    elif not rows:
+        click.echo("There are no schedules.", err=True)
+    else:
+        _print_table(["name", "status", "cron", "next", "id"], rows)
+
+
+def _print_table(columns: list[str], rows: list[dict[str, str]]) -> None:
+    lines = [{column: column.upper() for column in columns}, *rows]
+    widths = {c: max(len(str(row[c])) for row in lines) for c in columns}
+    for row in lines:
+        click.echo("  ".join(f"{row[c]:<{widths[c]}}" for c in columns).rstrip())
+
+
+def _on_schedule(verb: str, participle: str, help_text: str) -> click.Command:
+    """Creates a command that does one thing to one schedule."""
+
+    @click.command(name=verb, help=help_text)
+    @click.argument("name_or_id", metavar="NAME_OR_ID")
+    @server_options.on_server
+    def command(name_or_id: str, access: Any) -> None:
+        server = server_options.connect(access)
+        from tfx_distill.pipeline.runners.kubeflow.client import schedules
+
+        existing = schedules.Schedules(server)
+        found = existing.find(name_or_id)
+        getattr(existing, verb)(found)
+        click.echo(f"Schedule {found.name} ({found.id}) {participle}.")
+
+    return command
+
+
+pause = _on_schedule("pause", "paused", "Stop a schedule until it is resumed.")
+resume = _on_schedule("resume", "resumed", "Resume a paused schedule.")
+delete = _on_schedule("delete", "deleted", "Delete a schedule; its runs remain.")

@@ -1,0 +1,265 @@
+"""A compiled pipeline: the type that every part of this folder uses, and its file.
+
+The file holds a PipelineSpec and, optionally, a second YAML document: a PlatformSpec
+with the volumes and secrets that Kubernetes adds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import graphlib
+import hashlib
+import json
+import os
+import pathlib
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import CompileError
+
+_HEADER = """\
+# Pipeline {name} for Kubeflow Pipelines 2.5 or newer.
+# Written by `distill kubeflow compile`; change the configuration, not this file.
+"""
+_ADVICE = "Create one with `distill kubeflow compile -o pipeline.yaml`."
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# Unquoted, some YAML 1.1 or 1.2 parser reads these as something other than a string.
+_AMBIGUOUS = re.compile(
+    r"[-+.\d].*|0o.*|(?:true|false|yes|no|on|off|null|nan|inf|y|n|~)?", re.I
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Package:
+    """A pipeline as it is uploaded.
+
+    The properties return parts of the two documents, not copies: the compiler changes
+    them in place.
+
+    Attributes:
+        spec: The PipelineSpec.
+        platform: The PlatformSpec, with `platforms.kubernetes`.
+        path: The file it was read from.
+        digest: SHA-256 of that file, hexadecimal.
+    """
+
+    spec: dict[str, Any]
+    platform: dict[str, Any] | None = None
+    path: pathlib.Path | None = dataclasses.field(default=None, compare=False)
+    digest: str = dataclasses.field(default="", compare=False)
+
+    @property
+    def name(self) -> str:
+        return str(self.spec["pipelineInfo"]["name"])
+
+    @property
+    def pipeline_root(self) -> str | None:
+        """Artifact URI it was compiled with; the server ignores it, so runs set it."""
+        return self.spec.get("defaultPipelineRoot")
+
+    @property
+    def tasks(self) -> dict[str, dict[str, Any]]:
+        return self.spec["root"]["dag"]["tasks"]  # type: ignore[no-any-return]
+
+    @property
+    def parameters(self) -> dict[str, dict[str, Any]]:
+        """Definitions of the run parameters: parameterType and defaultValue by name."""
+        inputs = self.spec["root"].get("inputDefinitions", {})
+        return inputs.get("parameters", {})  # type: ignore[no-any-return]
+
+    @property
+    def executors(self) -> dict[str, dict[str, Any]]:
+        """Containers, importers and resolvers by executor label."""
+        return self.spec["deploymentSpec"]["executors"]  # type: ignore[no-any-return]
+
+    def component(self, task: str) -> dict[str, Any]:
+        name = self.tasks[task]["componentRef"]["name"]
+        return self.spec["components"][name]  # type: ignore[no-any-return]
+
+    def executor_label(self, task: str) -> str:
+        return str(self.component(task).get("executorLabel", ""))
+
+    def executor(self, task: str) -> dict[str, Any]:
+        return self.executors.get(self.executor_label(task), {})
+
+    def containers(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yields task and container of every task that has one."""
+        for task in self.tasks:
+            executor = self.executor(task)
+            if "container" in executor:
+                yield task, executor["container"]
+
+    @property
+    def images(self) -> set[str]:
+        return {container["image"] for _, container in self.containers()}
+
+    @property
+    def platform_executors(self) -> dict[str, dict[str, Any]]:
+        """Volumes and secrets by executor label."""
+        platforms = (self.platform or {}).get("platforms", {})
+        deployment = platforms.get("kubernetes", {}).get("deploymentSpec", {})
+        return deployment.get("executors", {})  # type: ignore[no-any-return]
+
+    def kubernetes(self, task: str) -> dict[str, Any]:
+        """Volumes and secrets of a task."""
+        return self.platform_executors.get(self.executor_label(task), {})
+
+    @property
+    def cached_sources(self) -> tuple[str, ...]:
+        """Tasks without input artifacts that the cache may answer.
+
+        With unchanged parameters, such a task always returns its first result.
+        """
+        return tuple(
+            name
+            for name, task in self.tasks.items()
+            if task.get("cachingOptions", {}).get("enableCache")
+            and not task.get("inputs", {}).get("artifacts")
+        )
+
+    def to_yaml(self) -> str:
+        documents = [self.spec] + ([self.platform] if self.platform else [])
+        return _HEADER.format(name=self.name) + yaml.dump_all(
+            documents, Dumper=_Dumper, sort_keys=True, width=88
+        )
+
+    def to_job_json(self) -> str:
+        """The PipelineJob that Vertex AI takes."""
+        values = {name: p["defaultValue"] for name, p in self.parameters.items()}
+        job = {
+            "displayName": self.name,
+            "pipelineSpec": self.spec,
+            "runtimeConfig": {
+                "gcsOutputDirectory": self.spec["defaultPipelineRoot"],
+                "parameterValues": values,
+            },
+        }
+        return json.dumps(job, sort_keys=True, indent=1) + "\n"
+
+    def write(self, path: str, *, as_job: bool = False) -> None:
+        """Writes the file to upload.
+
+        Raises:
+            CompileError: If `path` is not writable.
+        """
+        text = self.to_job_json() if as_job else self.to_yaml()
+        try:
+            pathlib.Path(path).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise CompileError(
+                f"{path} cannot be written ({error.strerror})."
+            ) from None
+
+    def summary(self, path: str) -> str:
+        """Names the file, the number of tasks and the run parameters."""
+        lines = [f"{path}: {self.name}, {len(self.tasks)} tasks"]
+        for name, parameter in sorted(self.parameters.items()):
+            lines.append(f"  {name} = {parameter['defaultValue']}")
+        return "\n".join(lines)
+
+
+def read(path: str | os.PathLike[str]) -> Package:
+    """Reads a compiled file, also one that an earlier version or KFP's SDK wrote.
+
+    Raises:
+        CompileError: If it is not a compiled pipeline.
+    """
+    file = pathlib.Path(path)
+    try:
+        content = file.read_bytes()
+        documents = [doc for doc in yaml.load_all(content, _LOADER) if doc is not None]
+    except OSError as error:
+        raise CompileError(f"{path} cannot be read ({error.strerror}).") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        detail = " ".join(str(error).split())
+        raise CompileError(f"{path} is not YAML: {detail}. {_ADVICE}") from None
+    if any("pipelineSpec" in doc for doc in documents if isinstance(doc, dict)):
+        raise CompileError(
+            f"{path} is a PipelineJob for Vertex AI; Kubeflow Pipelines does not accept "
+            f"it. {_ADVICE}"
+        )
+    problem = _problem(documents)
+    if problem:
+        raise CompileError(f"{path} is not a compiled pipeline: {problem}. {_ADVICE}")
+    spec, *platform = sorted(documents, key=lambda document: "platforms" in document)
+    return Package(
+        spec,
+        platform[0] if platform else None,
+        path=file,
+        digest=hashlib.sha256(content).hexdigest(),
+    )
+
+
+def _problem(documents: list[Any]) -> str | None:
+    """What is missing or superfluous in a file's documents."""
+    if not all(isinstance(document, dict) for document in documents):
+        return "it is not a YAML mapping"
+    specs = [document for document in documents if "pipelineInfo" in document]
+    num_platforms = sum("platforms" in document for document in documents)
+    if len(specs) != 1 or num_platforms > 1 or len(documents) != 1 + num_platforms:
+        return (
+            "expected one pipeline specification and at most one platform "
+            f"specification, received {len(specs)} and {num_platforms} in "
+            f"{len(documents)} documents"
+        )
+    try:
+        package = Package(specs[0])
+        _ = package.name, package.executors, {**package.tasks}
+    except (KeyError, TypeError) as error:
+        return f"its specification is incomplete ({error})"
+    return None
+
+
+def task_order(tasks: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Sorts tasks so that each follows the tasks it needs.
+
+    Raises:
+        CompileError: If a task needs an unknown task or itself.
+    """
+    needs = {name: set(_needed_tasks(task)) for name, task in tasks.items()}
+    for name, needed in needs.items():
+        for missing in sorted(needed - set(tasks)):
+            raise CompileError(f"{name} depends on {missing}, which is not a task.")
+    sorter = graphlib.TopologicalSorter(needs)
+    try:
+        sorter.prepare()
+    except graphlib.CycleError as error:
+        raise CompileError(
+            f"These tasks wait for each other: {', '.join(error.args[1])}."
+        ) from None
+    order: list[str] = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready())
+        order += ready
+        sorter.done(*ready)
+    return order
+
+
+def _needed_tasks(task: Mapping[str, Any]) -> Iterator[str]:
+    yield from task.get("dependentTasks", ())
+    inputs = task.get("inputs", {})
+    for kind, source in (
+        ("artifacts", "taskOutputArtifact"),
+        ("parameters", "taskOutputParameter"),
+    ):
+        for value in inputs.get(kind, {}).values():
+            if source in value:
+                yield value[source]["producerTask"]
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes strings that YAML parsers read differently; writes no anchors."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _represent_text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    style = '"' if _AMBIGUOUS.fullmatch(value) or "\n" in value else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)
