@@ -7,6 +7,7 @@ import os
 from rich.console import Console
 from rich.table import Table
 
+from tfx_distill.components import property_names
 from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package
 from tfx_distill.pipeline.runners.kubeflow.rehearsal.rehearsal_result import (
     RAN,
@@ -60,7 +61,9 @@ def show(
     line("All pods can reach every recorded URI and path.")
     line()
     if result.pushed is not None:
-        line(f"Pushed: {result.pushed['metadata'].get('pushed_destination')}")
+        line(
+            f"Pushed: {result.pushed['metadata'].get(property_names.PUSHED_DESTINATION)}"
+        )
         line(f"    as {result.pushed['uri']}")
     elif result.reasons is not None:
         line(f"{'' if result.blessed else 'Student NOT blessed. '}Nothing was pushed.")

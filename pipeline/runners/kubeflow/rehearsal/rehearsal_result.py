@@ -6,6 +6,8 @@ import dataclasses
 import json
 from typing import Any
 
+from tfx_distill.components import property_names
+
 RAN, CACHED, SKIPPED = "ran", "cached", "skipped"
 
 
@@ -48,16 +50,15 @@ class Result:
     def blessed(self) -> bool | None:
         """The gate's verdict; None without a gate."""
         for metadata in self._metadata("tfx.ModelBlessing"):
-            return bool(metadata.get("blessed"))
+            return bool(metadata.get(property_names.BLESSED))
         return None
 
     @property
     def pushed(self) -> dict[str, Any] | None:
         """The artifact of the pushed student; None if nothing was pushed."""
         for artifact in self.artifacts.values():
-            if artifact["type"] == "tfx.PushedModel" and artifact["metadata"].get(
-                "pushed"
-            ):
+            is_push = artifact["type"] == "tfx.PushedModel"
+            if is_push and artifact["metadata"].get(property_names.PUSHED):
                 return artifact
         return None
 
@@ -68,8 +69,8 @@ class Result:
         if self.pushed is not None or not pushes:
             return None
         for metadata in (*pushes, *self._metadata("tfx.ModelBlessing")):
-            if metadata.get("reason"):
-                return str(metadata["reason"]).split("; ")
+            if metadata.get(property_names.REASON):
+                return str(metadata[property_names.REASON]).split("; ")
         return []
 
     def _metadata(self, kind: str) -> list[dict[str, Any]]:
