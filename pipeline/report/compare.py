@@ -1,4 +1,4 @@
-"""What tells several runs apart: settings, results, and students on the same images."""
+"""A comparison of runs: their settings, results, and students on the same images."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ABSENT = "not set"
 
 
 def settings(reports: Sequence[Report]) -> list[tuple[str, list[str]]]:
-    """The configuration's keys that are not the same in all runs, with their values."""
+    """The configuration keys whose values differ, each with its value in every run."""
     keys = dict.fromkeys(key for report in reports for key in report.config)
     found = []
     for key in keys:
@@ -33,7 +33,7 @@ def settings(reports: Sequence[Report]) -> list[tuple[str, list[str]]]:
 
 
 def names(reports: Sequence[Report]) -> list[str]:
-    """Short names: what the runs' ids do not have in common, with a letter."""
+    """The runs' ids, each after a letter."""
     return [
         f"{chr(ord('A') + place % 26)} {report.run.id}"
         for place, report in enumerate(reports)
@@ -52,7 +52,7 @@ def accuracies(reports: Sequence[Report], role: str) -> Chart | None:
 def differences(reports: Sequence[Report]) -> list[Difference]:
     """Each student against the first run's, on the same images.
 
-    Only where both runs asked the same images: equal data, equal labels.
+    Only for runs with the same test images: equal data, equal labels.
     """
     first, *others = reports
     found = []
@@ -92,7 +92,7 @@ def _right(report: Report) -> np.ndarray:
 def difference_chart(found: Sequence[Difference]) -> Chart | None:
     return run_charts.difference_intervals(
         "Students against the first run’s",
-        "Right of 0 a student is better than that of A, on the same images.",
+        "Right of 0 a student is better than A’s on the same images.",
         [(one.name, one.interval) for one in found],
     )
 
@@ -112,25 +112,25 @@ def curves(reports: Sequence[Report], role: str) -> Chart | None:
 
 
 def rows(reports: Sequence[Report]) -> list[tuple[str, list[Any]]]:
-    """What is told of each run, a line a fact."""
+    """A row for each fact: its name, and its value in every run."""
     facts: list[tuple[str, Callable[[Report], Any]]] = [
         ("Started", lambda report: report.run.started),
         ("Data", _data),
         ("Test images", lambda report: f"{report.num_examples:,}"),
         *(
-            (f"Accuracy of the {role}", _accuracy_of(role))
+            (f"{role.capitalize()} accuracy", _accuracy_of(role))
             for role in ("student", "teacher", "control")
         ),
         ("Student − teacher", _difference_to_teacher),
-        ("Same answer as teacher", lambda report: number_text.share(report.agreement)),
-        ("Calibration error of the student", _calibration),
-        ("Parameters of the student", _fact("parameters", "{:,}")),
-        ("Bytes of the student", _fact("bytes", "{:,}")),
-        ("Seconds of the student’s training", _fact("seconds", "{:.1f}")),
+        ("Agreement with teacher", lambda report: number_text.share(report.agreement)),
+        ("Student calibration error", _calibration),
+        ("Student parameters", _fact("parameters", "{:,}")),
+        ("Student size, bytes", _fact("bytes", "{:,}")),
+        ("Student training, s", _fact("seconds", "{:.1f}")),
         ("LiteRT", _lite),
         ("Median ms, 1 image", _latency("1")),
         ("Median ms, 64 images", _latency("64")),
-        ("What distillation gained", lambda report: report.conclusion or "–"),
+        ("Effect of distillation", lambda report: report.conclusion or "–"),
     ]
     table = [(name, [fact(report) for report in reports]) for name, fact in facts]
     return [(name, cells) for name, cells in table if set(cells) != {"–"}]

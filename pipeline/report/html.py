@@ -1,8 +1,7 @@
-"""A report as one HTML file that needs nothing else and asks nobody for anything.
+"""A report as one self-contained HTML file that makes no network requests.
 
-Jinja escapes every value. Should a value get through all the same, the content
-security policy allows no script and no style but those whose hash it names, and
-no request at all.
+Jinja escapes every value. In case one is missed, the content security policy allows
+only the page's own script and style, named by their hashes, and no requests.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ def run_page(report: Report) -> str:
         "run.html.j2",
         title=f"{report.pipeline}, run {report.run.id}",
         report=report,
-        lineage=lineage_drawing.drawn(report.run),
+        lineage=lineage_drawing.laid_out(report.run),
         charts=run_charts,
     )
 
@@ -51,7 +50,7 @@ def _render(template: str, **values: Any) -> str:
         f"script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
     )
     return environment.get_template(template).render(
-        # Our own files, and not a person's: they go in as they are.
+        # Our own files, which need no escaping.
         style=Markup(style),
         script=Markup(script),
         policy=policy,
@@ -87,13 +86,13 @@ def _file(environment: jinja2.Environment, name: str) -> str:
 
 
 def _hash(content: str) -> str:
-    """What a policy calls an inline script or style by."""
+    """The name of an inline script or style in a content security policy."""
     digest = hashlib.sha256(content.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
 def _heat(count: int, most: int) -> int:
-    """How strongly a cell of a confusion matrix is coloured, in [0, 9]."""
+    """The colour strength of a cell in a confusion matrix, in [0, 9]."""
     if not count or not most:
         return 0
     return max(1, min(9, round(9 * count / most)))

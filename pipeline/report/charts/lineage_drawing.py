@@ -1,19 +1,20 @@
-"""The lineage of a run as a drawing: executions as boxes, artifacts rounded.
+"""The lineage of a run as a graph: where its nodes and edges are, and what they say.
 
-Each node is a button, for pointer and keyboard, that shows its properties.
+`lineage.html.j2` draws it: executions as boxes, artifacts rounded. Each node is a
+button, for pointer and keyboard, that shows its properties.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
-from markupsafe import Markup
-
-from tfx_distill.pipeline.report.charts import graph_layout, svg
+from tfx_distill.pipeline.report.charts import graph_layout
+from tfx_distill.pipeline.report.charts.graph_layout import HEIGHT, WIDTH, Placed
 from tfx_distill.pipeline.report.collect.run_graph import Artifact, Execution, Run
+from tfx_distill.pipeline.short_text import shortened
 
 _MAX_LETTERS = 20
 # Classes of the style sheet.
@@ -24,152 +25,111 @@ _FAMILIES = {
     "InfraBlessing": "blessing",
     "PushedModel": "pushed",
 }
+_Facts = tuple[tuple[str, str], ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Node:
-    """What is shown of a node.
+    """One execution or artifact.
 
     Attributes:
         key: `e12` of execution 12, `a12` of artifact 12.
         kind: `execution` or `artifact`.
+        look: Classes of the style sheet.
         title: Its name.
+        second: The line below.
         facts: Name and value of what every node has.
         properties: Name and value of its own.
+        x: Pixels from the left.
+        y: Pixels from the top.
     """
 
     key: str
     kind: str
+    look: str
     title: str
-    facts: tuple[tuple[str, str], ...]
-    properties: tuple[tuple[str, str], ...]
+    second: str
+    facts: _Facts
+    properties: _Facts
+    x: float = 0.0
+    y: float = 0.0
+    width: ClassVar[int] = WIDTH
+    height: ClassVar[int] = HEIGHT
+
+    @property
+    def lines(self) -> tuple[str, str]:
+        """What fits into its shape."""
+        return shortened(self.title, _MAX_LETTERS), shortened(self.second, _MAX_LETTERS)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Lineage:
-    """The drawing, and the nodes in the order of reading."""
+    """The graph.
 
-    drawing: Markup
+    Attributes:
+        width: In pixels.
+        height: In pixels.
+        nodes: In reading order: from top left to bottom right.
+        edges: Keys of the two nodes, and the SVG path between them.
+    """
+
+    width: int
+    height: int
     nodes: tuple[Node, ...]
+    edges: tuple[tuple[str, str, str], ...]
 
 
-def drawn(run: Run) -> Lineage:
-    """Draws what a run executed, read and wrote."""
+def laid_out(run: Run) -> Lineage:
+    """Lays out what a run executed, read and wrote."""
     nodes = [_execution(execution, run) for execution in run.executions]
     nodes += [_artifact(artifact, run) for artifact in run.artifacts.values()]
-    edges = [
-        edge
-        for execution in run.executions
-        for edge in (
-            *((f"a{id_}", f"e{execution.id}") for id_ in _ids(execution.inputs)),
-            *((f"e{execution.id}", f"a{id_}") for id_ in _ids(execution.outputs)),
-        )
-    ]
-    edges = list(dict.fromkeys(edges))
+    edges = list(dict.fromkeys(_edges(run)))
     placed = graph_layout.place([node.key for node in nodes], edges)
-    # Tab goes through the graph as one reads it: from top left to bottom right.
-    nodes.sort(key=lambda node: placed.places[node.key][::-1])
-    looks = _looks(run)
-    arrow = svg.element(
-        "marker",
-        svg.element("path", d="M0 0L8 4L0 8z"),
-        id="arrow",
-        viewBox="0 0 8 8",
-        refX=8,
-        refY=4,
-        markerWidth=7,
-        markerHeight=7,
-        orient="auto-start-reverse",
-    )
-    drawing = svg.element(
-        "svg",
-        svg.element("defs", arrow),
-        *(_edge(start, end, placed) for start, end in edges),
-        *(_button(node, looks[node.key], placed) for node in nodes),
-        viewBox=f"0 0 {placed.width} {placed.height}",
+    nodes = [
+        dataclasses.replace(node, x=x, y=y)
+        for node in nodes
+        for x, y in [placed.places[node.key]]
+    ]
+    return Lineage(
         width=placed.width,
         height=placed.height,
-        role="group",
-        aria_label=f"Lineage: {len(run.executions)} executions and "
-        f"{len(run.artifacts)} artifacts. Each is a button that shows its properties.",
-        id="graph",
+        nodes=tuple(sorted(nodes, key=lambda node: (node.y, node.x))),
+        edges=tuple((start, end, _path(start, end, placed)) for start, end in edges),
     )
-    return Lineage(drawing=drawing, nodes=tuple(nodes))
+
+
+def _edges(run: Run) -> Iterator[tuple[str, str]]:
+    for execution in run.executions:
+        for id_ in _ids(execution.inputs):
+            yield f"a{id_}", f"e{execution.id}"
+        for id_ in _ids(execution.outputs):
+            yield f"e{execution.id}", f"a{id_}"
 
 
 def _ids(by_key: Mapping[str, tuple[int, ...]]) -> list[int]:
     return [id_ for ids in by_key.values() for id_ in ids]
 
 
-def _looks(run: Run) -> dict[str, tuple[str, str]]:
-    """The style classes of each node, and its second line."""
-    looks = {}
-    for execution in run.executions:
-        state = execution.state.lower()
-        second = {
-            "complete": f"{execution.seconds:.1f} s",
-            "cached": "from the cache",
-        }.get(state, state)
-        look = state if state in ("complete", "cached") else "failed"
-        looks[f"e{execution.id}"] = f"execution {look}", second
-    for artifact in run.artifacts.values():
-        type_name = artifact.type.rpartition(".")[2]
-        family = _FAMILIES.get(type_name, "plain")
-        looks[f"a{artifact.id}"] = f"artifact {family}", f"artifact {artifact.id}"
-    return looks
-
-
-def _button(node: Node, look: tuple[str, str], placed: graph_layout.Placed) -> Markup:
-    x, y = placed.places[node.key]
-    style, second = look
-    is_artifact = node.kind == "artifact"
-    radius = graph_layout.HEIGHT / 2 if is_artifact else 4
-    middle = graph_layout.WIDTH / 2
-    return svg.element(
-        "g",
-        svg.element("title", f"{node.kind} {node.title}"),
-        svg.element(
-            "rect",
-            width=graph_layout.WIDTH,
-            height=graph_layout.HEIGHT,
-            rx=radius,
-            class_="shape",
-        ),
-        svg.text(middle, 17, _cut(node.title), "middle", class_="name"),
-        svg.text(middle, 31, _cut(second), "middle", class_="second"),
-        class_=f"node {style}",
-        transform=f"translate({x} {y})",
-        tabindex=0,
-        role="button",
-        aria_pressed="false",
-        aria_controls="properties",
-        aria_label=f"{node.kind} {node.title}, {second}",
-        data_node=node.key,
-    )
-
-
-def _edge(start: str, end: str, placed: graph_layout.Placed) -> Markup:
-    x1, y1 = placed.places[start]
-    x2, y2 = placed.places[end]
-    x1, x2 = x1 + graph_layout.WIDTH / 2, x2 + graph_layout.WIDTH / 2
-    y1 += graph_layout.HEIGHT
+def _path(start: str, end: str, placed: Placed) -> str:
+    """A curve from the bottom of a node to the top of another."""
+    (x1, y1), (x2, y2) = placed.places[start], placed.places[end]
+    x1, x2, y1 = x1 + WIDTH / 2, x2 + WIDTH / 2, y1 + HEIGHT
     bend = (y2 - y1) / 2
-    path = f"M{x1:.1f} {y1}C{x1:.1f} {y1 + bend} {x2:.1f} {y2 - bend} {x2:.1f} {y2}"
-    return svg.element(
-        "path",
-        d=path,
-        class_="edge",
-        marker_end="url(#arrow)",
-        data_from=start,
-        data_to=end,
-    )
+    return f"M{x1:.1f} {y1}C{x1:.1f} {y1 + bend} {x2:.1f} {y2 - bend} {x2:.1f} {y2}"
 
 
 def _execution(execution: Execution, run: Run) -> Node:
+    state = execution.state.lower()
+    written = {
+        "complete": f"{execution.seconds:.1f} s",
+        "cached": "from the cache",
+    }
     return Node(
         key=f"e{execution.id}",
         kind="execution",
+        look=f"execution {state if state in written else 'failed'}",
         title=execution.node,
+        second=written.get(state, state),
         facts=(
             ("id", str(execution.id)),
             ("type", execution.type),
@@ -186,38 +146,45 @@ def _execution(execution: Execution, run: Run) -> Node:
 def _artifact(artifact: Artifact, run: Run) -> Node:
     makers = [e.node for e in run.executions if artifact.id in _ids(e.outputs)]
     readers = [e.node for e in run.executions if artifact.id in _ids(e.inputs)]
+    title = _type_name(artifact)
     return Node(
         key=f"a{artifact.id}",
         kind="artifact",
-        title=artifact.type.rpartition(".")[2],
+        look=f"artifact {_FAMILIES.get(title, 'plain')}",
+        title=title,
+        second=f"artifact {artifact.id}",
         facts=(
             ("id", str(artifact.id)),
             ("type", artifact.type),
             ("name", artifact.name),
             ("uri", artifact.uri),
             ("state", artifact.state),
-            ("made", artifact.created),
-            ("made by", ", ".join(makers) or "not in this run"),
+            ("created", artifact.created),
+            ("written by", ", ".join(makers) or "not in this run"),
             ("read by", ", ".join(readers) or "nothing in this run"),
         ),
         properties=_shown(artifact.properties),
     )
 
 
+def _type_name(artifact: Artifact) -> str:
+    return artifact.type.rpartition(".")[2]
+
+
 def _named(by_key: Mapping[str, tuple[int, ...]], run: Run) -> list[str]:
     return [
-        f"{key}: {run.artifacts[id_].type.rpartition('.')[2]} {id_}"
+        f"{key}: {_type_name(run.artifacts[id_])} {id_}"
         for key, ids in by_key.items()
         for id_ in ids
     ]
 
 
-def _shown(properties: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+def _shown(properties: Mapping[str, Any]) -> _Facts:
     return tuple((name, _text(value)) for name, value in properties.items())
 
 
 def _text(value: Any) -> str:
-    """A property; JSON with an entry a line."""
+    """A property; JSON over several lines."""
     if isinstance(value, str) and value[:1] in ("{", "["):
         try:
             value = json.loads(value)
@@ -226,7 +193,3 @@ def _text(value: Any) -> str:
     if isinstance(value, dict | list):
         return json.dumps(value, indent=2, ensure_ascii=False)
     return str(value)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _MAX_LETTERS else text[: _MAX_LETTERS - 1] + "…"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -223,15 +222,3 @@ def checked(answers: Predictions) -> Predictions:
     if not size or answers.labels.min() < 0 or answers.labels.max() >= classes:
         raise ValueError(f"{size} labels that do not fit {classes} classes")
     return answers
-
-
-def ticks(low: float, high: float, count: int = 5) -> Sequence[float]:
-    """Round numbers that divide a range, for an axis."""
-    if not high > low:
-        return [low]
-    raw = (high - low) / count
-    power = 10.0 ** math.floor(math.log10(raw))
-    step = next(power * m for m in (1, 2, 2.5, 5, 10) if power * m >= raw * 0.999)
-    first = math.ceil(low / step - 1e-9)
-    last = math.floor(high / step + 1e-9)
-    return [number * step for number in range(first, last + 1)]

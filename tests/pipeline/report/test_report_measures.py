@@ -79,7 +79,3 @@ def test_the_most_confident_mistakes_come_first():
 def test_answers_that_cannot_be_are_refused(changes):
     with pytest.raises(ValueError):
         measures.checked(_answers(**changes))
-
-
-def test_ticks_are_round_numbers():
-    assert measures.ticks(0.9, 1.0) == pytest.approx([0.9, 0.92, 0.94, 0.96, 0.98, 1.0])
