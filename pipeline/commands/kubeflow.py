@@ -130,8 +130,7 @@ def rehearse(
     """Run a compiled FILE here, each task as in its container.
 
     Imitates the driver and the launcher of Kubeflow Pipelines: each task gets a new
-    process and a new folder, and a bucket stores the artifacts. Prints the artifacts
-    and what only a cluster can test.
+    process and a new folder, and a bucket stores the artifacts.
 
     \b
     Example: distill kubeflow rehearse pipeline.yaml --param student_epochs=3

@@ -57,39 +57,34 @@ def schedule(
     \b
     Example: distill kubeflow schedule pipeline.yaml --cron "0 0 2 * * *"
     """
-    from tfx_distill.pipeline.runners.kubeflow.client import cron, schedule_window
+    from tfx_distill.pipeline.runners.kubeflow.client import schedule_timing
 
-    parsed = cron.parse(expression)
-    window = schedule_window.window(start, end)
+    timing = schedule_timing.parse(expression, start, end)
     server = server_options.connect(access)
-    from tfx_distill.pipeline.runners.kubeflow.client import schedules, submissions
+    from tfx_distill.pipeline.runners.kubeflow.client import schedules
 
-    name = name or request.package.name
-    existing = schedules.Schedules(server)
-    existing.require_unused(name)
-    submission = submissions.submit(server, request)
-    schedule_id = existing.create(
-        submission, name, parsed, window, max_concurrency=max_concurrency,
-        catchup=catchup,
-    )  # fmt: skip
+    schedule_id, submission = schedules.Schedules(server).submit(
+        request, name, timing, max_concurrency=max_concurrency, catchup=catchup
+    )
     server_options.print_submission(submission)
     _warn_of_cache(request.package)
     now = datetime.datetime.now(datetime.timezone.utc)
-    moments = list(itertools.islice(window.moments(parsed, now), _NUM_MOMENTS))
+    result = {
+        "schedule_id": schedule_id,
+        "name": name or request.package.name,
+        "cron": timing.cron.expression,
+    }
+    moments = list(itertools.islice(timing.moments(now), _NUM_MOMENTS))
     if as_json:
-        server_options.print_json(
-            schedule_id=schedule_id, name=name, cron=parsed.expression,
-            next=[schedule_window.rfc3339(m) for m in moments], **submission.to_dict(),
-        )  # fmt: skip
+        texts = [schedule_timing.rfc3339(moment) for moment in moments]
+        server_options.print_json(**result, next=texts, **submission.to_dict())
     else:
-        _print_schedule(name, schedule_id, parsed.expression, moments)
+        _print_schedule(result, moments)
 
 
-def _print_schedule(
-    name: str, schedule_id: str, expression: str, moments: list[datetime.datetime]
-) -> None:
-    click.echo(f"Schedule    {name}  {schedule_id}")
-    click.echo(f"Cron        {expression}")
+def _print_schedule(result: dict[str, str], moments: list[datetime.datetime]) -> None:
+    click.echo(f"Schedule    {result['name']}  {result['schedule_id']}")
+    click.echo(f"Cron        {result['cron']}")
     for heading, moment in zip(["Next"] + [""] * _NUM_MOMENTS, moments, strict=False):
         click.echo(f"{heading:<12}{moment:%a %Y-%m-%d %H:%M:%S} UTC")
     click.echo(
@@ -115,7 +110,7 @@ def _warn_of_cache(package: Any) -> None:
 def list_schedules(access: Any, as_json: bool) -> None:
     """List the schedules on a server."""
     server = server_options.connect(access)
-    from tfx_distill.pipeline.runners.kubeflow.client import schedule_window, schedules
+    from tfx_distill.pipeline.runners.kubeflow.client import schedule_timing, schedules
 
     now = datetime.datetime.now(datetime.timezone.utc)
     rows = [
@@ -123,7 +118,7 @@ def list_schedules(access: Any, as_json: bool) -> None:
             "name": item.name,
             "status": item.status,
             "cron": item.cron,
-            "next": schedule_window.rfc3339(item.next_moment(now)) or "",
+            "next": schedule_timing.rfc3339(item.next_moment(now)) or "",
             "id": item.id,
         }
         for item in schedules.Schedules(server).all()

@@ -49,21 +49,11 @@ def on_server(command: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     @functools.wraps(command)
-    def with_access(
-        *args: Any,
-        host: str | None,
-        namespace: str | None,
-        token_file: str | None,
-        cookies_file: str | None,
-        ca_cert: str | None,
-        debug: bool,
-        **kwargs: Any,
-    ) -> Any:
+    def with_access(*args: Any, debug: bool, **kwargs: Any) -> Any:
         from tfx_distill.pipeline.runners.kubeflow.client import server_access
 
-        access = server_access.access(
-            host, namespace, token_file, cookies_file, ca_cert
-        )
+        names = ("host", "namespace", "token_file", "cookies_file", "ca_cert")
+        access = server_access.access(**{name: kwargs.pop(name) for name in names})
         warning = access.warning()
         if warning:
             click.echo(f"Warning: {warning}", err=True)
@@ -128,13 +118,7 @@ def requesting(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def with_request(
-        *args: Any,
-        file: str,
-        params: dict[str, str],
-        experiment: str | None,
-        pipeline_root: str | None,
-        service_account: str | None,
-        **kwargs: Any,
+        *args: Any, file: str, params: dict[str, str], **kwargs: Any
     ) -> Any:
         from tfx_distill.pipeline.runners.kubeflow import pipeline_package, run_request
         from tfx_distill.pipeline.runners.kubeflow.compiler import server_checks
@@ -144,9 +128,9 @@ def requesting(command: Callable[..., Any]) -> Callable[..., Any]:
         request = run_request.RunRequest(
             package,
             run_request.arguments(package, params),
-            experiment,
-            pipeline_root or package.pipeline_root,
-            service_account,
+            experiment=kwargs.pop("experiment"),
+            pipeline_root=kwargs.pop("pipeline_root") or package.pipeline_root,
+            service_account=kwargs.pop("service_account"),
         )
         return command(*args, request=request, **kwargs)
 

@@ -7,10 +7,10 @@ import datetime
 import uuid
 from typing import Any
 
-from tfx_distill.pipeline.runners.kubeflow.client import cron
-from tfx_distill.pipeline.runners.kubeflow.client.schedule_window import (
-    Window,
-    rfc3339,
+from tfx_distill.pipeline.runners.kubeflow.client import (
+    cron,
+    schedule_timing,
+    submissions,
 )
 from tfx_distill.pipeline.runners.kubeflow.client.server_connection import (
     Server,
@@ -20,7 +20,7 @@ from tfx_distill.pipeline.runners.kubeflow.client.server_errors import (
     NotFound,
     ServerError,
 )
-from tfx_distill.pipeline.runners.kubeflow.client.submissions import Submission
+from tfx_distill.pipeline.runners.kubeflow.run_request import RunRequest
 from tfx_distill.trainer.errors import ConfigError
 
 
@@ -49,37 +49,39 @@ class Schedules:
     def __init__(self, server: Server) -> None:
         self._server = server
 
-    def create(
+    def submit(
         self,
-        submission: Submission,
-        name: str,
-        cron: cron.Schedule,
-        window: Window,
+        request: RunRequest,
+        name: str | None,
+        timing: schedule_timing.Timing,
         *,
         max_concurrency: int = 1,
         catchup: bool = False,
-    ) -> str:
-        """Creates a schedule; returns its ID."""
-        with self._server.calling(f"create the schedule {name}"):
-            created = self._server.create_recurring_run(
-                job_name=name,
-                cron_expression=cron.expression,
-                start_time=rfc3339(window.start),
-                end_time=rfc3339(window.end),
-                max_concurrency=max_concurrency,
-                no_catchup=not catchup,
-                **submission.client_arguments(),
-            )
-        return str(created.recurring_run_id)
+    ) -> tuple[str, submissions.Submission]:
+        """Uploads a pipeline and creates a schedule for it; returns the schedule's ID.
 
-    def require_unused(self, name: str) -> None:
-        """Rejects the name of an existing schedule, since both would fire."""
+        Raises:
+            ServerError: Also if a schedule with that name exists, since both would fire.
+        """
+        name = name or request.package.name
         existing = [found.id for found in self.all(name)]
         if existing:
             raise ServerError(
                 f"There is a schedule {name!r} already ({', '.join(existing)}), and both "
                 "would fire. Delete it first, or choose another --name."
             )
+        submission = submissions.submit(self._server, request)
+        with self._server.calling(f"create the schedule {name}"):
+            created = self._server.create_recurring_run(
+                job_name=name,
+                cron_expression=timing.cron.expression,
+                start_time=schedule_timing.rfc3339(timing.start),
+                end_time=schedule_timing.rfc3339(timing.end),
+                max_concurrency=max_concurrency,
+                no_catchup=not catchup,
+                **submission.client_arguments(),
+            )
+        return str(created.recurring_run_id), submission
 
     def all(self, name: str | None = None) -> list[ScheduleState]:
         """Returns all schedules, or those with a name."""

@@ -158,21 +158,7 @@ def platform(
     Returns:
         None if there are neither volumes nor secrets.
     """
-    secrets: dict[str, list[dict[str, Any]]] = {
-        "secretAsEnv": [
-            {
-                "secretName": secret.name,
-                "keyToEnv": [{"secretKey": secret.key, "envVar": secret.env}],
-            }
-            for secret in config.secrets
-            if secret.env is not None
-        ],
-        "secretAsVolume": [
-            {"secretName": secret.name, "mountPath": secret.path, "optional": False}
-            for secret in config.secrets
-            if secret.path is not None
-        ],
-    }
+    secrets = _secrets(config)
     executors = {}
     for task, _ in package.containers():
         claims = [
@@ -187,6 +173,25 @@ def platform(
     if not executors:
         return None
     return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
+
+
+def _secrets(config: KubeflowConfig) -> dict[str, list[dict[str, Any]]]:
+    """Secrets as variables and as files, in the PlatformSpec's format."""
+    return {
+        "secretAsEnv": [
+            {
+                "secretName": secret.name,
+                "keyToEnv": [{"secretKey": secret.key, "envVar": secret.env}],
+            }
+            for secret in config.secrets
+            if secret.env is not None
+        ],
+        "secretAsVolume": [
+            {"secretName": secret.name, "mountPath": secret.path, "optional": False}
+            for secret in config.secrets
+            if secret.path is not None
+        ],
+    }
 
 
 def volumes_variable(volumes: Mapping[str, str]) -> dict[str, str]:

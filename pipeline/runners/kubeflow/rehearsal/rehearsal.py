@@ -83,16 +83,13 @@ def rehearse(
     if not in_image:
         _require_current_code(package)
     root = _pipeline_root(package, pipeline_root)
+    runtime: Runtime = containers(package.images) if in_image else Processes()
     work_dir = work_dir.absolute()
     work_dir.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(work_dir / "ledger.json")
     driver = task_driver.Driver(package, ledger, values, root, version)
-    runtime: Runtime = containers(package.images) if in_image else Processes()
-    bucket = Bucket(work_dir / "bucket")
-    launcher = Launcher(package, bucket, work_dir / "volumes", runtime)
-    run = _Run(package, driver, launcher, ledger, work_dir)
     try:
-        return run.tasks(watcher)
+        return _Run(driver, runtime, work_dir).tasks(watcher)
     finally:
         runtime.close()
 
@@ -119,16 +116,13 @@ class _Run:
     """One run of all tasks."""
 
     def __init__(
-        self,
-        package: Package,
-        driver: task_driver.Driver,
-        launcher: Launcher,
-        ledger: Ledger,
-        work_dir: pathlib.Path,
+        self, driver: task_driver.Driver, runtime: Runtime, work_dir: pathlib.Path
     ) -> None:
-        self._package, self._driver = package, driver
-        self._launcher, self._ledger = launcher, ledger
-        self._work_dir = work_dir
+        self._driver, self._work_dir = driver, work_dir
+        self._package, self._ledger = driver.package, driver.ledger
+        bucket = Bucket(work_dir / "bucket")
+        volumes_dir = work_dir / "volumes"
+        self._launcher = Launcher(self._package, bucket, volumes_dir, runtime)
         self._run_dir = work_dir / "runs" / driver.run_id
 
     def tasks(self, watcher: Watcher) -> Result:

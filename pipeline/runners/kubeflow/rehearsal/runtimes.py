@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 import tfx_distill
 from tfx_distill.pipeline.runners.kubeflow.container import mounts
@@ -47,20 +47,22 @@ class Pod:
             folder.mkdir(parents=True, exist_ok=True)
 
 
-class Runtime(Protocol):
+class Runtime:
     """Runs containers."""
 
     def root_inside(self, root: pathlib.Path) -> str:
         """The name of the pod's root inside the container."""
+        raise NotImplementedError
 
     def run(self, pod: Pod, words: list[str], log: BinaryIO) -> int:
         """Runs a command; returns its exit status."""
+        raise NotImplementedError
 
     def close(self) -> None:
-        """Removes what is left over."""
+        """Removes what is left over, by default nothing."""
 
 
-class Processes:
+class Processes(Runtime):
     """Runs processes with this machine's Python; paths are below the pod's root."""
 
     def root_inside(self, root: pathlib.Path) -> str:
@@ -88,11 +90,8 @@ class Processes:
             words = [sys.executable, *words[1:]]
         return _run(words, log, environment, temporary)
 
-    def close(self) -> None:
-        pass
 
-
-class Containers:
+class Containers(Runtime):
     """Runs containers with a tool that has the image; pulls nothing."""
 
     def __init__(self, tool: str) -> None:

@@ -49,7 +49,7 @@ class Driver:
             pipeline_root: URI below which artifacts are stored.
             version: Version of Kubeflow Pipelines.
         """
-        self._package, self._ledger = package, ledger
+        self.package, self.ledger = package, ledger
         self._values = {
             name: values.get(name, parameter.get("defaultValue"))
             for name, parameter in package.parameters.items()
@@ -68,7 +68,7 @@ class Driver:
             Skipped: If a task it depends on did not run.
             RehearsalError: If a value is missing.
         """
-        spec = self._package.tasks[task]
+        spec = self.package.tasks[task]
         for needed in spec.get("dependentTasks", []):
             if needed not in self.outputs:
                 raise Skipped(needed)
@@ -84,7 +84,7 @@ class Driver:
                     f"{output['producerTask']}, which created none."
                 )
             number = made[output["outputArtifactKey"]]
-            artifacts[key] = {"artifacts": [self._ledger.runtime_artifact(number)]}
+            artifacts[key] = {"artifacts": [self.ledger.runtime_artifact(number)]}
         for key, source in spec.get("inputs", {}).get("parameters", {}).items():
             values[key] = self._value(task, key, source)
         return {"artifacts": artifacts, "parameterValues": values}
@@ -104,7 +104,7 @@ class Driver:
 
     def planned_outputs(self, task: str, mounts: Mounts) -> dict[str, Any]:
         """The part `outputs`: where the task must write."""
-        definitions = self._package.component(task).get("outputDefinitions", {})
+        definitions = self.package.component(task).get("outputDefinitions", {})
         artifacts = {
             key: (value["artifactType"], value.get("metadata", {}))
             for key, value in definitions.get("artifacts", {}).items()
@@ -140,9 +140,9 @@ class Driver:
 
     def fingerprint(self, task: str, inputs: Mapping[str, Any], outputs: Any) -> str:
         """The server's cache key of a task; of its data, it has only artifact IDs."""
-        container = self._package.executor(task)["container"]
-        claims = self._package.kubernetes(task).get("pvcMount", [])
-        definitions = self._package.component(task).get("outputDefinitions", {})
+        container = self.package.executor(task)["container"]
+        claims = self.package.kubernetes(task).get("pvcMount", [])
+        definitions = self.package.component(task).get("outputDefinitions", {})
         key = {
             "inputArtifactNames": {
                 name: {"artifactNames": [a["name"] for a in value["artifacts"]]}
@@ -163,6 +163,6 @@ class Driver:
                 "pvcNames": sorted({claim["constant"] for claim in claims}),
             },
             # The server looks entries up within one pipeline.
-            "pipeline": self._package.name,
+            "pipeline": self.package.name,
         }
         return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()

@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from tfx_distill.pipeline.runners.kubeflow.client import cron, schedule_window
+from tfx_distill.pipeline.runners.kubeflow.client import cron, schedule_timing
 from tfx_distill.trainer.errors import ConfigError
 
 AFTER = datetime.datetime(2026, 2, 27, 23, 30, 15, 7, tzinfo=datetime.timezone.utc)
@@ -90,13 +90,15 @@ def test_what_the_server_refuses_is_refused(expression, reason):
 
 
 def test_a_window_bounds_the_moments():
-    window = schedule_window.window("2030-01-01T00:00:00Z", "2030-01-02T01:00:00+01:00")
-    found = list(window.moments(cron.parse("0 0 */12 * * *"), AFTER))
-    assert [schedule_window.rfc3339(m) for m in found] == [
+    timing = schedule_timing.parse(
+        "0 0 */12 * * *", "2030-01-01T00:00:00Z", "2030-01-02T01:00:00+01:00"
+    )
+    found = list(timing.moments(AFTER))
+    assert [schedule_timing.rfc3339(m) for m in found] == [
         "2030-01-01T12:00:00Z",
         "2030-01-02T00:00:00Z",
     ]
-    assert schedule_window.rfc3339(window.end) == "2030-01-02T00:00:00Z"
+    assert schedule_timing.rfc3339(timing.end) == "2030-01-02T00:00:00Z"
 
 
 @pytest.mark.parametrize(
@@ -110,7 +112,7 @@ def test_a_window_bounds_the_moments():
 )
 def test_impossible_windows_are_refused(start, end, reason):
     with pytest.raises(ConfigError, match=reason):
-        schedule_window.window(start, end)
+        schedule_timing.parse("@daily", start, end)
 
 
 @pytest.mark.parametrize(
@@ -118,19 +120,19 @@ def test_impossible_windows_are_refused(start, end, reason):
 )
 def test_a_time_outside_the_calendar_in_utc_is_refused(text):
     with pytest.raises(ConfigError, match="with its zone"):
-        schedule_window.window(text, None)
+        schedule_timing.parse("@daily", text)
 
 
 @pytest.mark.parametrize("expression", ["0 0 12 * * *", "@every 12h"])
 def test_the_end_of_the_calendar_ends_the_moments(expression):
-    window = schedule_window.window("9999-12-30T00:00:00Z", None)
-    found = list(window.moments(cron.parse(expression), AFTER))
-    assert schedule_window.rfc3339(found[-1]) == "9999-12-31T12:00:00Z"
+    timing = schedule_timing.parse(expression, "9999-12-30T00:00:00Z")
+    found = list(timing.moments(AFTER))
+    assert schedule_timing.rfc3339(found[-1]) == "9999-12-31T12:00:00Z"
 
 
 def test_a_time_before_the_year_1000_has_four_digits():
-    window = schedule_window.window("0999-01-01T00:00:00Z", None)
-    assert schedule_window.rfc3339(window.start) == "0999-01-01T00:00:00Z"
+    timing = schedule_timing.parse("@daily", "0999-01-01T00:00:00Z")
+    assert schedule_timing.rfc3339(timing.start) == "0999-01-01T00:00:00Z"
 
 
 def test_a_year_from_a_leap_day_and_over_a_change_of_year():
@@ -139,4 +141,4 @@ def test_a_year_from_a_leap_day_and_over_a_change_of_year():
     assert [moment.year for moment in found] == [2032]
     eve = datetime.datetime(2027, 12, 31, 23, 59, 59, tzinfo=datetime.timezone.utc)
     (first,) = itertools.islice(cron.parse("0 0 * * * *").moments(eve), 1)
-    assert schedule_window.rfc3339(first) == "2028-01-01T00:00:00Z"
+    assert schedule_timing.rfc3339(first) == "2028-01-01T00:00:00Z"

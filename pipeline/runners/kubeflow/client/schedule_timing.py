@@ -1,4 +1,4 @@
-"""The period in which a schedule fires, and times as the server writes them."""
+"""When a schedule fires, and times as the server writes them."""
 
 from __future__ import annotations
 
@@ -6,40 +6,41 @@ import dataclasses
 import datetime
 from collections.abc import Iterator
 
-from tfx_distill.pipeline.runners.kubeflow.client.cron import Schedule
+from tfx_distill.pipeline.runners.kubeflow.client import cron
 from tfx_distill.trainer.errors import ConfigError
 
 
 @dataclasses.dataclass(frozen=True)
-class Window:
-    """The period in which a schedule may fire, in UTC; None means no bound."""
+class Timing:
+    """A cron schedule within a period, in UTC; None means no bound."""
 
+    cron: cron.Schedule
     start: datetime.datetime | None = None
     end: datetime.datetime | None = None
 
-    def moments(
-        self, schedule: Schedule, now: datetime.datetime
-    ) -> Iterator[datetime.datetime]:
-        """Yields the times at which the schedule will fire."""
-        for moment in schedule.moments(max(now, self.start or now)):
+    def moments(self, now: datetime.datetime) -> Iterator[datetime.datetime]:
+        """Yields the times at which it will fire."""
+        for moment in self.cron.moments(max(now, self.start or now)):
             if self.end is not None and moment > self.end:
                 return
             yield moment
 
 
-def window(start: str | None, end: str | None) -> Window:
-    """Parses both bounds.
+def parse(expression: str, start: str | None = None, end: str | None = None) -> Timing:
+    """Parses a cron expression and both bounds.
 
     Raises:
-        ConfigError: If one is not a time with a zone, or the end is in the past or not
-            after the start.
+        ConfigError: If the server would reject the expression, a bound is not a time
+            with a zone, or the end is in the past or not after the start.
     """
-    result = Window(_parsed("--start", start), _parsed("--end", end))
-    if result.end is not None:
+    timing = Timing(
+        cron.parse(expression), _moment("--start", start), _moment("--end", end)
+    )
+    if timing.end is not None:
         now = datetime.datetime.now(datetime.timezone.utc)
-        if result.end <= max(now, result.start or now):
+        if timing.end <= max(now, timing.start or now):
             raise ConfigError(f"--end: {end} is in the past or not after the start.")
-    return result
+    return timing
 
 
 def rfc3339(moment: datetime.datetime | None) -> str | None:
@@ -49,7 +50,7 @@ def rfc3339(moment: datetime.datetime | None) -> str | None:
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _parsed(option: str, given: str | None) -> datetime.datetime | None:
+def _moment(option: str, given: str | None) -> datetime.datetime | None:
     if given is None:
         return None
     try:
