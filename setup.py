@@ -17,7 +17,7 @@ _INSTALL_REQUIRES = [
     "click>=8.1",
     "jinja2>=3.1",
     "keras>=3.4",
-    # trainer/tuning/oracles.py overrides methods of its that are not public.
+    # trainer/tuning/oracles.py overrides private methods of this minor version.
     "keras-tuner>=1.4.7,<1.5",
     "loky>=3.4,<4",
     "matplotlib>=3.10",

@@ -1,6 +1,6 @@
-"""The command `distill`: its groups, and how errors reach a person.
+"""The command `distill`: its subcommands, and how errors are shown.
 
-The commands are in `pipeline.commands`; they import everything heavy inside.
+The commands are in `pipeline/commands`; heavy imports are inside their bodies.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ _STACK = (
 
 
 def main() -> None:
-    """Entry point of the console command: errors in one line, with an exit status."""
+    """Entry point of the console command: one line and an exit status per error."""
     debug = "--debug" in sys.argv
-    # Models of one's own lie in the folder one works in; they hide nothing.
+    # Users' own models may be in the current folder. Last, so that they hide nothing.
     sys.path.append(os.getcwd())
     try:
         status = cli.main(standalone_mode=False)
@@ -63,7 +63,8 @@ def main() -> None:
         if debug:
             traceback.print_exc()
         status = _failed(
-            f"Error: {type(error).__name__}: {error} (--debug shows where)", EXIT_FAILED
+            f"Error: {type(error).__name__}: {error} (use --debug for the traceback)",
+            EXIT_FAILED,
         )
     sys.exit(status or 0)
 
@@ -99,7 +100,7 @@ def _print_version(context: click.Context, _: click.Parameter, value: bool) -> N
     help="Show the versions of this package and its stack.",
 )
 def cli() -> None:
-    """Train a teacher, distill a student, test it, ship it when it is good enough."""
+    """Train a teacher, distill a student, test it, and ship it if it is good enough."""
 
 
 for command in (

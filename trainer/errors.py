@@ -1,4 +1,4 @@
-"""The one exception type for failures that a user can mend."""
+"""Exceptions for failures that the user can fix."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ from collections.abc import Iterator
 
 
 class DistillError(Exception):
-    """An expected failure: where, what was received, what was expected, what to do.
+    """An expected failure. Its text says where, what was expected, and what to do.
 
-    The command line prints its text in one or two lines and exits with 1
-    (2 for `ConfigError`); a traceback appears only with `--debug`.
+    The command line prints the text and exits with status 1 (2 for `ConfigError`). It
+    shows a traceback only with `--debug`.
     """
 
 
 class ConfigError(DistillError, ValueError):
-    """A configuration that cannot be run: nothing has started yet."""
+    """An invalid configuration. Nothing has been started."""
 
 
 class DataError(DistillError):
-    """A data set or a record that cannot be used."""
+    """An unusable data set or record."""
 
 
 class ModelError(DistillError):
-    """A model that cannot be built, loaded, or that does not fit the data."""
+    """A model that cannot be built or loaded, or does not fit the data."""
 
 
 class Interrupted(DistillError):
-    """A person, or the system, asked the run to stop: never a trial's own failure."""
+    """The user or the system stopped the run. Never counts as a failed trial."""
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """Yields an exception and whatever led to it."""
+    """Yields an exception and its chain of causes."""
     seen: set[int] = set()
     current: BaseException | None = error
     while current is not None and id(current) not in seen:

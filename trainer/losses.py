@@ -1,4 +1,4 @@
-"""What a student is trained on: soft targets and hard labels."""
+"""The student's losses and metrics: soft targets, hard labels and features."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def soft_target_loss(
         teacher_logits: float32 `(batch, num_classes)`.
         student_logits: As `teacher_logits`.
         temperature: Softmax temperature, > 0; 1 leaves logits as they are.
-        temperature_squared: False leaves the scaling out.
+        temperature_squared: Whether to scale the loss by temperature**2.
 
     Returns:
         float32 `(batch,)` in nats, not reduced, >= 0.
@@ -37,10 +37,10 @@ def soft_target_loss(
     _require_temperature(temperature)
     teacher_logits = ops.convert_to_tensor(teacher_logits, dtype="float32")
     student_logits = ops.convert_to_tensor(student_logits, dtype="float32")
-    _require_one_shape("Logits", teacher_logits.shape, student_logits.shape)
+    _require_same_shape("logits", teacher_logits.shape, student_logits.shape)
     teacher_log_probs = ops.log_softmax(teacher_logits / temperature, axis=-1)
     student_log_probs = ops.log_softmax(student_logits / temperature, axis=-1)
-    # From log-probabilities: no log of a probability that rounded to zero.
+    # Log-probabilities avoid the log of a probability that was rounded to zero.
     divergence = ops.sum(
         ops.exp(teacher_log_probs) * (teacher_log_probs - student_log_probs), axis=-1
     )
@@ -63,7 +63,7 @@ def hard_label_loss(labels: Any, logits: Any) -> Any:
 
 
 def feature_loss(teacher_features: Any, student_features: Any) -> Any:
-    """Mean squared distance of features (Romero et al. 2015, eq. 3, arXiv:1412.6550).
+    """Mean squared error of features (Romero et al. 2015, eq. 3, arXiv:1412.6550).
 
     Args:
         teacher_features: float32 `(batch, width)`.
@@ -75,11 +75,11 @@ def feature_loss(teacher_features: Any, student_features: Any) -> Any:
     Raises:
         ValueError: If shapes differ.
     """
-    _require_one_shape("Features", teacher_features.shape, student_features.shape)
+    _require_same_shape("features", teacher_features.shape, student_features.shape)
     return ops.mean(ops.square(teacher_features - student_features), axis=-1)
 
 
-# A schedule's values are tensors, whose range its configuration has checked.
+# Tensors come from schedules, whose range the configuration has checked.
 def _require_temperature(temperature: Any) -> None:
     if isinstance(temperature, int | float) and not temperature > 0:
         raise ValueError(
@@ -96,30 +96,30 @@ def _require_share(weight: Any) -> None:
         )
 
 
-def _require_one_shape(what: str, teacher: Any, student: Any) -> None:
+def _require_same_shape(what: str, teacher: Any, student: Any) -> None:
     sizes = zip(teacher, student, strict=False)
     if len(teacher) != len(student) or any(
         one != other for one, other in sizes if None not in (one, other)
     ):
         raise ValueError(
-            f"{what} of teacher {tuple(teacher)} and student {tuple(student)} must "
-            "have one shape."
+            f"The shapes of teacher {tuple(teacher)} and student {tuple(student)} "
+            f"{what} must be equal."
         )
 
 
-def pack_targets(labels: np.ndarray, answers: np.ndarray) -> np.ndarray:
-    """Joins labels and the teacher's answers to the one target that Keras passes on.
+def pack_targets(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    """Joins labels and the teacher's predictions to the one target Keras accepts.
 
     Args:
         labels: Integer class indices `(batch,)`, below 2**24.
-        answers: float32 `(batch, num_classes + widths)`: the teacher's logits,
+        predictions: float32 `(batch, num_classes + widths)`: the teacher's logits,
             then its features.
 
     Returns:
-        float32 `(batch, 1 + num_classes + widths)`: the label, then the answers.
+        float32 `(batch, 1 + num_classes + widths)`: the label, then the predictions.
     """
     return np.concatenate(
-        [labels[:, None].astype(np.float32), answers.astype(np.float32)], axis=1
+        [labels[:, None].astype(np.float32), predictions.astype(np.float32)], axis=1
     )
 
 
@@ -127,9 +127,9 @@ def pack_targets(labels: np.ndarray, answers: np.ndarray) -> np.ndarray:
 class DistillationLoss(keras.losses.Loss):
     """(1 - w) · soft-target loss + w · hard-label loss + feature losses, batch mean.
 
-    Its `y_true` comes from `pack_targets`, its `y_pred` are the student's logits
-    `(batch, num_classes)` and then its projected features. With w, the
-    `student_loss_weight`, this is Hinton et al. 2015, sec. 2, arXiv:1503.02531.
+    `y_true` comes from `pack_targets`. `y_pred` holds the student's logits
+    `(batch, num_classes)`, then its projected features. w is `student_loss_weight`
+    (Hinton et al. 2015, sec. 2, arXiv:1503.02531).
     """
 
     def __init__(
@@ -146,13 +146,13 @@ class DistillationLoss(keras.losses.Loss):
         """Makes the loss.
 
         Args:
-            num_classes: Number of logits, which come first.
-            temperature: Number, or a schedule: a function that gives it at each step.
+            num_classes: Number of logits.
+            temperature: Number, or a function that returns it at each step.
             student_loss_weight: As `temperature`.
             temperature_squared: See `soft_target_loss`.
             features: (width, weight) of each pair of features, in order.
-            name: Of the loss.
-            **kwargs: Keras's.
+            name: Name of the loss.
+            **kwargs: Further arguments of `keras.losses.Loss`.
 
         Raises:
             ValueError: If a number is out of its range.
@@ -167,7 +167,7 @@ class DistillationLoss(keras.losses.Loss):
         self.features = tuple((int(width), float(w)) for width, w in features)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """The loss of each image, float32 `(batch,)`, for Keras to average."""
+        """The loss of each image, float32 `(batch,)`, which Keras averages."""
         width = self.num_classes + sum(width for width, _ in self.features)
         if (y_true.shape[-1], y_pred.shape[-1]) != (1 + width, width):
             raise ValueError(
@@ -175,20 +175,20 @@ class DistillationLoss(keras.losses.Loss):
                 f"{tuple(y_pred.shape)}, expected (batch, {1 + width}) from pack_targets "
                 f"and (batch, {width})."
             )
-        labels, answers = ops.cast(y_true[:, 0], "int32"), y_true[:, 1:]
+        labels, predictions = ops.cast(y_true[:, 0], "int32"), y_true[:, 1:]
         logits = y_pred[:, : self.num_classes]
         soft = soft_target_loss(
-            answers[:, : self.num_classes],
+            predictions[:, : self.num_classes],
             logits,
-            temperature=_now(self.temperature),
+            temperature=_current(self.temperature),
             temperature_squared=self.temperature_squared,
         )
-        weight = _now(self.student_loss_weight)
+        weight = _current(self.student_loss_weight)
         loss = (1 - weight) * soft + weight * hard_label_loss(labels, logits)
         start = self.num_classes
         for width, feature_weight in self.features:
             end = start + width
-            distance = feature_loss(answers[:, start:end], y_pred[:, start:end])
+            distance = feature_loss(predictions[:, start:end], y_pred[:, start:end])
             loss = loss + feature_weight * distance
             start = end
         return loss
@@ -197,28 +197,28 @@ class DistillationLoss(keras.losses.Loss):
         return {
             **super().get_config(),
             "num_classes": self.num_classes,
-            "temperature": float(_now(self.temperature)),
-            "student_loss_weight": float(_now(self.student_loss_weight)),
+            "temperature": float(_current(self.temperature)),
+            "student_loss_weight": float(_current(self.student_loss_weight)),
             "temperature_squared": self.temperature_squared,
             "features": self.features,
         }
 
 
-def _now(value: Any) -> Any:
+def _current(value: Any) -> Any:
     return value() if callable(value) else value
 
 
 @keras.saving.register_keras_serializable("tfx_distill")
 class PackedAccuracy(keras.metrics.MeanMetricWrapper):
-    """Share of right answers, against the labels in `pack_targets`."""
+    """Accuracy against the labels in `pack_targets`."""
 
     def __init__(self, num_classes: int, name: str = "accuracy", **kwargs: Any) -> None:
         super().__init__(fn=self._compare, name=name, **kwargs)
         self.num_classes = num_classes
 
     def _compare(self, y_true: Any, y_pred: Any) -> Any:
-        answer = ops.argmax(y_pred[:, : self.num_classes], axis=-1)
-        return _equal(ops.cast(y_true[:, 0], "int32"), answer)
+        predicted = ops.argmax(y_pred[:, : self.num_classes], axis=-1)
+        return _equal(y_true[:, 0], predicted)
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "num_classes": self.num_classes}
@@ -226,7 +226,7 @@ class PackedAccuracy(keras.metrics.MeanMetricWrapper):
 
 @keras.saving.register_keras_serializable("tfx_distill")
 class PackedAgreement(PackedAccuracy):
-    """Share of answers equal to the teacher's."""
+    """Share of predictions equal to the teacher's."""
 
     def __init__(
         self, num_classes: int, name: str = "agreement", **kwargs: Any

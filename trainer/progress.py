@@ -1,4 +1,4 @@
-"""How far a training is, for whoever watches: a log by default, a bar in a terminal."""
+"""Progress of long tasks, reported to one listener: by default, the log."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ logger = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """A moment in a long task.
+    """The state of a long task.
 
     Attributes:
-        task: What is done, such as `training the teacher`.
-        done: Number of units finished.
-        total: Number of units in all.
-        detail: Where exactly, such as `epoch 2/5`.
+        task: Name of the task, such as `training the teacher`.
+        done: Number of finished units.
+        total: Number of all units.
+        detail: The current part, such as `epoch 2/5`.
         metrics: Latest values by name, such as loss and accuracy.
-        milestone: Whether it deserves a line of its own where there is no bar.
+        milestone: Whether it gets a line of its own when there is no progress bar.
     """
 
     task: str
@@ -58,14 +58,14 @@ _reporter = _Reporter()
 
 
 def listen(listener: Listener | None, interval_s: float = 0.1) -> None:
-    """Sends progress to `listener`, at most once in `interval_s`; None: to the log."""
+    """Sends progress to `listener`, at most once per `interval_s`; None: to the log."""
     _reporter.listener = listener or _log
     _reporter.interval_s = interval_s if listener else 10.0
 
 
 @contextlib.contextmanager
 def inside(change: Callable[[Progress], Progress]) -> Iterator[None]:
-    """Reports each progress as that of the longer task that it is a part of."""
+    """Converts the progress of a subtask to that of the task it is part of."""
     outer = _reporter.listener
     _reporter.listener = lambda progress: outer(change(progress))
     try:
@@ -75,7 +75,7 @@ def inside(change: Callable[[Progress], Progress]) -> Iterator[None]:
 
 
 def report(progress: Progress, *, always: bool = False) -> None:
-    """Reports progress unless the last report was a moment ago."""
+    """Reports progress, unless the last report was within the listener's interval."""
     now = time.monotonic()
     finished = progress.done >= progress.total
     if always or finished or now - _reporter.last >= _reporter.interval_s:

@@ -182,7 +182,7 @@ def test_ctrl_c_while_training_leaves_nothing_and_the_next_run_goes_on(place, fi
     assert process.returncode == 1
     assert "Stopped by SIGINT. Nothing was pushed" in rest
     assert second.returncode == 1
-    assert f"Another run (process {process.pid}) works in" in second.stderr
+    assert f"Another run (process {process.pid}) is using" in second.stderr
     assert place.versions() == versions
     again = json.loads(place.run("student.seed=7").stdout)
     assert _cached(again) == list(BEFORE_THE_STUDENT)

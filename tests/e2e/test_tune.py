@@ -90,7 +90,7 @@ def test_a_file_of_values_is_taken_and_equal_files_are_cached(place, tmp_path):
 @pytest.mark.parametrize(
     ("given", "status", "message"),
     [
-        ("9999", 1, "9999 is no artifact of the pipeline smoke-digits"),
+        ("9999", 1, "9999 is not an artifact of the pipeline smoke-digits"),
         ("1", 1, "1 is an artifact of type Examples, expected HyperParameters"),
         ("nowhere.txt", 2, "file nowhere.txt cannot be read"),
     ],

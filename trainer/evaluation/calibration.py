@@ -1,4 +1,4 @@
-"""How far a model's confidence lies from its accuracy."""
+"""Calibration: the distance between a model's confidence and its accuracy."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ NUM_BINS = 15  # as in Guo et al. 2017, arXiv:1706.04599
 
 
 def bins(confidence: np.ndarray) -> np.ndarray:
-    """The bin of each answer: (0, 1/15], (1/15, 2/15] …
+    """The bin of each prediction: (0, 1/15], (1/15, 2/15] …
 
     Args:
-        confidence: Probability of the answered class, in [0, 1].
+        confidence: Probability of the predicted class, in [0, 1].
 
     Returns:
         int64, in [0, NUM_BINS).
@@ -20,17 +20,17 @@ def bins(confidence: np.ndarray) -> np.ndarray:
     return np.clip(edges, 0, NUM_BINS - 1)
 
 
-def expected_error(sum_confidence: np.ndarray, num_right: np.ndarray, size: int):
+def expected_error(sum_confidence: np.ndarray, num_correct: np.ndarray, size: int):
     """Expected calibration error (Guo et al. 2017, eq. 3), in [0, 1].
 
     Args:
-        sum_confidence: For each bin, the sum of the confidences in it.
-        num_right: For each bin, the number of right answers in it.
-        size: Number of answers in all bins.
+        sum_confidence: Sum of the confidences in each bin.
+        num_correct: Number of correct predictions in each bin.
+        size: Number of predictions in all bins.
 
     Returns:
-        float; NaN without an answer.
+        float; NaN without predictions.
     """
     if not size:
         return float("nan")
-    return float(np.abs(np.asarray(num_right) - sum_confidence).sum() / size)
+    return float(np.abs(np.asarray(num_correct) - sum_confidence).sum() / size)

@@ -1,4 +1,4 @@
-"""Did distillation help? Two models answer the same images, and are compared in pairs."""
+"""Did distillation help? Two models are compared on the same images, in pairs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CONFIDENCE = 0.95
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PairedResult:
-    """One model against another on the same images.
+    """Two models compared on the same images.
 
     Attributes:
         accuracy: Of the first model, in [0, 1].
@@ -23,7 +23,7 @@ class PairedResult:
         difference: `accuracy - reference_accuracy`.
         low: Lower end of the difference's 95 % interval.
         high: Upper end.
-        only_first: Number of images that only the first answered rightly.
+        only_first: Number of images that only the first model classified correctly.
         only_second: As `only_first`.
         p_value: McNemar's, exact, two-sided.
     """
@@ -40,17 +40,17 @@ class PairedResult:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """The distilled student against the control, over all seeds.
+    """The distilled student compared with the control, over all seeds.
 
     Attributes:
-        seeds: One result for each seed.
+        seeds: One result per seed.
         difference: Mean difference in accuracy over the seeds.
         low: Lower end of its 95 % interval.
         high: Upper end.
-        p_value: Two-sided, that the mean difference is 0: McNemar's for one seed,
+        p_value: Two-sided, for a mean difference of 0: McNemar's test for one seed,
             the paired z-test over images for several.
         num_examples: Number of test images.
-        conclusion: The same in a sentence.
+        conclusion: The result in one sentence.
     """
 
     seeds: tuple[PairedResult, ...]
@@ -69,11 +69,11 @@ def paired(first: np.ndarray, second: np.ndarray) -> PairedResult:
     """Compares two models on the same images.
 
     The interval is Wald's for paired proportions with Bonett and Price's (2012,
-    doi:10.3102/1076998611411915) two added images, which keeps its coverage for
-    few discordant images; the p-value is McNemar's exact test.
+    doi:10.3102/1076998611411915) two added images, so that its coverage holds for
+    few discordant images. The p-value is that of McNemar's exact test.
 
     Args:
-        first: bool `(num_examples,)`, whether the first model was right.
+        first: bool `(num_examples,)`, whether the first model was correct.
         second: As `first`.
     """
     size = len(first)
@@ -102,13 +102,13 @@ def paired(first: np.ndarray, second: np.ndarray) -> PairedResult:
 def compare(
     students: Sequence[np.ndarray], controls: Sequence[np.ndarray]
 ) -> Comparison:
-    """Compares students with controls, seed by seed and together.
+    """Compares students with controls, seed by seed and over all seeds.
 
-    Images are the units: each contributes its mean difference over the seeds, so
-    that an image that all seeds get wrong counts once.
+    The unit is the image: each contributes its mean difference over the seeds, so
+    an image that all seeds get wrong counts once.
 
     Args:
-        students: For each seed, bool `(num_examples,)`: was the student right.
+        students: For each seed, bool `(num_examples,)`: was the student correct.
         controls: As `students`.
     """
     seeds = tuple(paired(s, c) for s, c in zip(students, controls, strict=True))

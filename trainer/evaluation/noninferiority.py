@@ -1,11 +1,12 @@
-"""Is the student no worse than its teacher by more than a margin? In pairs, exactly so.
+"""Is the student worse than its teacher by less than a margin? A paired bound.
 
-Both models answer the same images, so what counts are the discordant ones: those
-that only one of the two answered rightly. The bound is Tango's (1998,
+Both models classify the same images, so only the discordant ones count: those that
+exactly one model classified correctly. The bound is Tango's (1998,
 doi:10.1002/(SICI)1097-0258(19980430)17:8<891::AID-SIM780>3.0.CO;2-B) score bound for
 the difference of paired proportions, one-sided at 95 %, with a continuity correction
-of half an image. Without the correction, weak students pass up to 6.1 % of the time
-instead of 5 %; Wald's, Bonett and Price's and Newcombe's bounds do worse
+of half an image. Without the correction, students whose true deficit equals the
+margin pass up to 6.1 % of the time instead of 5 %; Wald's, Bonett and Price's and
+Newcombe's bounds do worse
 (`benchmarks/noninferiority.py`).
 """
 
@@ -24,15 +25,15 @@ def lower_bound(only_first: int, only_second: int, size: int) -> float:
     """Lower one-sided 95 % bound of the difference in accuracy, first − second.
 
     Args:
-        only_first: Number of images that only the first model answered rightly.
+        only_first: Number of images that only the first model classified correctly.
         only_second: As `only_first`.
-        size: Number of images, the concordant ones included.
+        size: Number of all images, including the concordant ones.
 
     Returns:
-        In [-1, 1); NaN without an image.
+        In [-1, 1); NaN without images.
 
     Raises:
-        ValueError: For counts that cannot be.
+        ValueError: If the counts are impossible.
     """
     _check_counts(only_first, only_second, size)
     if size == 0:
@@ -42,7 +43,7 @@ def lower_bound(only_first: int, only_second: int, size: int) -> float:
     def distance(true_difference: float) -> float:
         return score(only_first, only_second, size, true_difference) - _QUANTILE
 
-    # The score falls as the assumed difference grows; at -1 nothing is left of it.
+    # The score falls as the assumed difference grows. There is no bound below -1.
     lowest, highest = -1 + 1e-12, min(difference, 1 - 1e-12)
     if distance(lowest) <= 0:
         return -1.0
@@ -52,10 +53,10 @@ def lower_bound(only_first: int, only_second: int, size: int) -> float:
 def score(
     only_first: int, only_second: int, size: int, true_difference: float
 ) -> float:
-    """How many standard errors the data lie above `true_difference`, corrected.
+    """Standard errors by which the data exceed `true_difference`, with correction.
 
-    The standard error is that of the most likely proportions among those with the
-    assumed difference (Tango 1998, eqs. 2 to 4), which needs no large counts.
+    The standard error is that of the maximum likelihood proportions under the
+    assumed difference (Tango 1998, eqs. 2 to 4), so it also holds for small counts.
 
     Args:
         only_first: As for `lower_bound`.
@@ -75,10 +76,10 @@ def score(
 
 
 def images_needed(margin: float) -> int:
-    """The fewest images on which equal answers to all of them prove the margin.
+    """Minimum number of test images for a margin, assuming perfect agreement.
 
-    With fewer, `lower_bound` is below `-margin` whatever the student answers,
-    unless it is better than the teacher.
+    With fewer, `lower_bound` is below `-margin` unless the student is better than
+    the teacher.
 
     Args:
         margin: In (0, 1).

@@ -23,11 +23,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfx_distill.trainer import stack
 from tfx_distill.trainer.config.lite_config import INT8, LITE_FLAVOURS
 from tfx_distill.trainer.errors import Interrupted, ModelError
 from tfx_distill.trainer.evaluation.lite_scores import TensorInfo
-from tfx_distill.trainer.export import saved_model
+from tfx_distill.trainer.export import lite_runtime, saved_model
 
 _LOGITS = "logits"
 _WARM_UP, _TIMED = 20, 200  # images
@@ -78,12 +77,12 @@ def _float_converter(model_dir: str) -> tf.lite.TFLiteConverter:
     shape = predict.structured_input_signature[1]["images"].shape[1:]
     images = tf.TensorSpec((1, *shape), tf.uint8, name="images")
     answer = tf.function(lambda images: predict(images=images)[_LOGITS])
-    return stack.lite_converter(answer.get_concrete_function(images))
+    return lite_runtime.converter(answer.get_concrete_function(images))
 
 
 def _int8_converter(model_dir: str, images: np.ndarray) -> tf.lite.TFLiteConverter:
     model = saved_model.load_keras(model_dir)
-    converter = stack.lite_converter(_quantizable_function(model))
+    converter = lite_runtime.converter(_quantizable_function(model))
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.uint8
@@ -143,7 +142,7 @@ class LitePredictor:
     """
 
     def __init__(self, content: bytes) -> None:
-        self._interpreter = stack.lite_interpreter(content, num_threads=1)
+        self._interpreter = lite_runtime.interpreter(content, num_threads=1)
         (into,) = self._interpreter.get_input_details()
         (out,) = self._interpreter.get_output_details()
         self._input_index, self._output_index = into["index"], out["index"]

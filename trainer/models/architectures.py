@@ -1,10 +1,10 @@
-"""Teacher and student architectures, and the way to bring one's own.
+"""Teacher and student architectures, built in or custom.
 
 An architecture is a function `f(image_shape, num_classes)` that returns a
 Keras model from float32 images `(batch, height, width, channels)` in [0, 1]
-to float32 logits `(batch, num_classes)`. `build` puts the preprocessing in
-front of it, so that every model of the pipeline takes raw uint8 pixels: there
-is no way to feed it images that were scaled differently, or not at all.
+to float32 logits `(batch, num_classes)`. `build` adds the preprocessing, so that
+every model of the pipeline takes raw uint8 pixels and no caller can scale images
+differently, or forget to.
 """
 
 from __future__ import annotations
@@ -85,10 +85,10 @@ def student(
 ) -> keras.Model:
     """Conv 8 – Conv 16 – pool – Conv 32 – Dense; 8,954 parameters on MNIST.
 
-    Without a wide dense layer, where the article's student keeps 173,056 of its
-    173,930 parameters. `widths` are the filters of its three convolutions. The first
-    moves two pixels at a time and the second is normalized (arXiv:1502.03167) after
-    pooling, where that costs little.
+    It has no wide dense layer, which holds 173,056 of the article's student's 173,930
+    parameters. `widths` are the filters of the three convolutions. The first has a
+    stride of 2; the second is normalized (arXiv:1502.03167) after pooling, where that
+    costs little.
     """
     layers = keras.layers
     first, second, third = widths
@@ -98,7 +98,7 @@ def student(
             layers.Conv2D(first, 5, strides=2, activation="relu", name="conv_1"),
             layers.Conv2D(second, 3, use_bias=False, name="conv_2"),
             layers.MaxPooling2D(),
-            # At Keras's 0.99 a training of few steps would end far from the mean.
+            # With Keras's 0.99, the average lags far behind in a short training.
             layers.BatchNormalization(momentum=0.9),
             layers.Activation("relu"),
             layers.Conv2D(third, 3, activation="relu", name="conv_3"),
@@ -116,8 +116,8 @@ def deep_student(
 ) -> keras.Model:
     """Six normalized convolutions, mean and maximum; 9,554 parameters on MNIST.
 
-    Better than `student` when it is trained for long, and slower to train. `widths`
-    are the filters of its convolutions: pooling follows the first and the third.
+    Better than `student` after a long training, and slower to train. `widths` are
+    the filters of its convolutions; pooling follows the first and the third.
     """
     return _deep(image_shape, num_classes, widths, dropout=0.0, name="deep_student")
 
@@ -160,7 +160,7 @@ def _normalized(
 ) -> Any:
     """A 3x3 convolution, batch normalization (arXiv:1502.03167) and swish.
 
-    Pooling comes first: what follows then has a quarter of the values.
+    Pooling comes before the normalization, which then has a quarter of the values.
     """
     layers = keras.layers
     x = layers.Conv2D(filters, 3, padding=padding, use_bias=False, name=name)(x)
@@ -180,15 +180,15 @@ def build(
         path: Dotted path of an architecture, such as `my_package.models.my_model`.
         image_shape: (height, width, channels) in pixels.
         num_classes: Number of classes, >= 2.
-        options: Further keyword arguments of the function, such as widths.
+        options: Further keyword arguments of the function, such as `widths`.
 
     Returns:
         A Keras model from uint8 `(batch, height, width, channels)` in 0–255 to
         float32 logits `(batch, num_classes)`.
 
     Raises:
-        ModelError: If there is no such function, it fails, its model does not
-            take such images, or does not return logits of this shape.
+        ModelError: If the function does not exist or fails, or if its model does not
+            take such images or return logits of this shape.
     """
     architecture = _import(path)
     pixels = keras.Input(image_shape, dtype="uint8", name="images")
@@ -202,7 +202,7 @@ def build(
         size = "x".join(map(str, image_shape))
         raise ModelError(
             f"{path} cannot build a model for {size} images and {num_classes} classes: "
-            f"{_first_line(error)} Give an architecture that fits them."
+            f"{_first_line(error)} Choose an architecture that fits them."
         ) from error
     if logits is None:
         raise ModelError(
@@ -220,7 +220,7 @@ def build(
 
 
 def require_option(path: str, name: str) -> None:
-    """Refuses an option that the architecture at a dotted path does not take.
+    """Checks that the architecture at a dotted path takes an option.
 
     Raises:
         ModelError: If there is no such function, or no such argument.
@@ -235,7 +235,7 @@ def require_option(path: str, name: str) -> None:
 def source_digest(path: str) -> str:
     """SHA-256 of the file that holds the architecture at a dotted path.
 
-    A cache that compares it does not take a model for one of changed code.
+    It is part of cache keys, so that changed code means another model.
 
     Raises:
         ModelError: If there is no such function.

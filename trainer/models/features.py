@@ -10,7 +10,7 @@ from tfx_distill.trainer.errors import ModelError
 
 
 def feature_model(model: keras.Model, layers: Sequence[str], whose: str) -> keras.Model:
-    """From raw images to the features of named layers, side by side.
+    """A model from raw images to the concatenated features of named layers.
 
     A feature map is averaged over its rows and columns, so that layers of
     different sizes can be compared.
@@ -22,10 +22,10 @@ def feature_model(model: keras.Model, layers: Sequence[str], whose: str) -> kera
 
     Returns:
         A model from uint8 `(batch, height, width, channels)` to float32
-        `(batch, sum of widths)`; its `feature_widths` are the single widths.
+        `(batch, sum of widths)`; `feature_widths` holds the width of each.
 
     Raises:
-        ModelError: If a layer is unknown, or the architecture is no graph of layers.
+        ModelError: If a layer is unknown, or the architecture is not a graph of layers.
     """
     outputs = layer_features(model, layers, whose)
     joined = outputs[0] if len(outputs) == 1 else keras.layers.Concatenate()(outputs)
@@ -35,19 +35,19 @@ def feature_model(model: keras.Model, layers: Sequence[str], whose: str) -> kera
 
 
 def widths(model: keras.Model | None) -> tuple[int, ...]:
-    """Single widths of a `feature_model`; none for None."""
+    """Width of each feature of a `feature_model`; empty for None."""
     return () if model is None else model.feature_widths
 
 
 def with_projections(
     student: keras.Model, layers: Sequence[str], teacher_widths: Sequence[int]
 ) -> keras.Model:
-    """The student with its projected features beside its logits, for training only.
+    """The student with its logits and projected features, for training only.
 
     Args:
         student: As `models.build` makes it; its weights are shared.
         layers: Names of the student's layers.
-        teacher_widths: Width of the teacher's feature for each of them.
+        teacher_widths: Width of the teacher's feature matched with each.
 
     Returns:
         A model to float32 `(batch, num_classes + sum(teacher_widths))`.

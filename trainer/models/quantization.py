@@ -1,15 +1,14 @@
-"""Training under simulated int8, so that the weights learn to live with it.
+"""Quantization-aware training: the student loses less accuracy in int8.
 
-The forward pass rounds kernels and activations as the int8 flavour of
-`trainer.export.lite` does, the backward pass takes the rounding for the identity
-(Jacob et al. 2018, arXiv:1712.05877, sec. 3). Kernels get one scale for each
-output channel, those of Dense one in all: what the coarsest of LiteRT's releases
-does. Activations get the range of their batch; validation, its moving average.
+The forward pass rounds kernels and activations as the int8 file of
+`trainer/export/lite.py` does; the backward pass treats the rounding as the identity
+(Jacob et al. 2018, arXiv:1712.05877, sec. 3). A kernel has one scale per output
+channel, a Dense kernel one in all, as in the coarsest LiteRT release. Activations use
+the range of their batch in training and its moving average in validation.
 
-Only what goes into a layer is rounded, and the logits: between a convolution and
-its BatchNormalization there is no rounding in LiteRT either, which folds the two
-into one. Folding scales a channel as a whole, kernel and scale alike, so that
-rounding the kernel before it is the same.
+Only layer inputs and the logits are rounded. LiteRT does not round between a
+convolution and its BatchNormalization either, because it folds them into one
+operation. Folding scales whole channels, so rounding the kernel first is equivalent.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ from keras import ops
 
 from tfx_distill.trainer.errors import ModelError
 
-_MOMENTUM = 0.99  # of the moving range, for one batch
+_MOMENTUM = 0.99  # of the moving range, per batch
 
-# By layer type, the axes of the kernel that share one scale.
+# Axes of the kernel that share one scale, by layer type.
 _SHARED_AXES: dict[type[keras.layers.Layer], tuple[int, ...]] = {
     keras.layers.Conv2D: (0, 1, 2),
     keras.layers.DepthwiseConv2D: (0, 1),
@@ -33,14 +32,14 @@ _SHARED_AXES: dict[type[keras.layers.Layer], tuple[int, ...]] = {
 
 
 def quantize_kernel(kernel: Any, axes: tuple[int, ...]) -> Any:
-    """Rounds to 255 steps that are symmetric around 0.
+    """Rounds to 255 steps, symmetric around 0.
 
     Args:
         kernel: float32 tensor.
-        axes: Those that share one scale.
+        axes: Axes that share one scale.
 
     Returns:
-        As `kernel`; its gradient passes as it is.
+        As `kernel`; the gradient passes unchanged.
     """
     scale = ops.max(ops.abs(kernel), axis=axes, keepdims=True) / 127.0
     scale = ops.maximum(scale, keras.config.epsilon())
@@ -49,7 +48,7 @@ def quantize_kernel(kernel: Any, axes: tuple[int, ...]) -> Any:
 
 
 def quantize_activations(values: Any, low: Any, high: Any) -> Any:
-    """Rounds to 256 steps from `low` to `high`, of which one is exactly 0.
+    """Rounds to 256 steps from `low` to `high`, one of which is exactly 0.
 
     Args:
         values: float32 tensor.
@@ -57,7 +56,7 @@ def quantize_activations(values: Any, low: Any, high: Any) -> Any:
         high: float32 scalar, >= 0.
 
     Returns:
-        As `values`; its gradient passes as it is within the range and is 0 outside.
+        As `values`; the gradient passes unchanged within the range and is 0 outside.
     """
     scale = ops.maximum((high - low) / 255.0, keras.config.epsilon())
     zero_point = ops.round(-low / scale)
@@ -67,7 +66,7 @@ def quantize_activations(values: Any, low: Any, high: Any) -> Any:
 
 
 class Rounded(keras.layers.Layer):
-    """Activations as int8 sees them; learns their range while training."""
+    """Rounds activations as int8 does; learns their range during training."""
 
     def build(self, input_shape: Any) -> None:
         def scalar(name: str) -> keras.Variable:
@@ -83,18 +82,18 @@ class Rounded(keras.layers.Layer):
             return quantize_activations(values, self._low.value, self._high.value)
         low = ops.stop_gradient(ops.minimum(ops.min(values), 0.0))
         high = ops.stop_gradient(ops.maximum(ops.max(values), 0.0))
-        # A plain mean, until there are enough batches for the moving average.
+        # A plain mean until there are enough batches for the moving average.
         share = ops.maximum(1.0 / (self._batches + 1.0), 1.0 - _MOMENTUM)
         self._low.assign(self._low + share * (low - self._low))
         self._high.assign(self._high + share * (high - self._high))
         self._batches.assign_add(1.0)
-        # With the batch's own range: under an older one, what grows would be cut
-        # off and get no gradient.
+        # The batch's own range: with an older one, growing values would be clipped
+        # and get no gradient.
         return quantize_activations(values, low, high)
 
 
 class Quantized(keras.layers.Layer):
-    """A layer whose kernel and input are rounded. Its weights are the layer's own."""
+    """A layer with rounded kernel and input, which shares the original's weights."""
 
     def __init__(
         self, layer: keras.layers.Layer, axes: tuple[int, ...], *, is_last: bool
@@ -102,9 +101,9 @@ class Quantized(keras.layers.Layer):
         """Wraps a layer.
 
         Args:
-            layer: A built one with a `kernel`.
-            axes: Of the kernel, those that share one scale.
-            is_last: Round the output as well: no further layer will.
+            layer: A built layer with a `kernel`.
+            axes: Axes of the kernel that share one scale.
+            is_last: Whether to round the output, too: no later layer does.
         """
         super().__init__(name=f"int8_{layer.name}")
         self.layer, self._axes = layer, axes
@@ -123,19 +122,18 @@ class Quantized(keras.layers.Layer):
 
 
 def simulated(model: keras.Model, student: keras.Model) -> keras.Model:
-    """A model that computes as int8 would, on the weights of another.
+    """A copy of a model that simulates int8 and shares the original's weights.
 
     Args:
-        model: What is trained: `student`, or that with more beside it. Not yet
-            compiled.
-        student: As `models.build` makes it. Its Conv2D, DepthwiseConv2D and Dense
-            layers are rounded, no others.
+        model: The model to train: `student`, or one that contains it. Not compiled.
+        student: As `models.build` makes it. Only its Conv2D, DepthwiseConv2D and
+            Dense layers are rounded.
 
     Returns:
-        As `model`. What it learns, `model` and `student` learn.
+        As `model`. Training it trains `model` and `student`.
 
     Raises:
-        ModelError: If no such layer of the student can be reached.
+        ModelError: If the student has no such layer within reach.
     """
     architecture = student.layers[-1]
     inside = {id(layer) for layer in _layers(architecture)}
@@ -155,7 +153,7 @@ def simulated(model: keras.Model, student: keras.Model) -> keras.Model:
         kinds = ", ".join(kind.__name__ for kind in _SHARED_AXES)
         raise ModelError(
             f"Student {student.name} has no layer that quantization-aware training "
-            f"knows ({kinds}, in a Sequential or functional model). "
+            f"supports ({kinds}, in a Sequential or functional model). "
             "Set student.quantization_aware_epochs: 0."
         )
     return result

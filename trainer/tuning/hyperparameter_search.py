@@ -1,11 +1,11 @@
-"""Searching hyperparameters: many short trainings on answers that are there already.
+"""Searches hyperparameters by many short trainings on stored teacher predictions.
 
 The objective is accuracy on the split `eval`. A distillation loss would not do: it
-depends on the temperature and weights that are searched.
+depends on the temperature and weights being searched.
 
-An interrupted search goes on without KerasTuner's own files: its algorithms are
-deterministic, so the search is played again from its seed, and the journal
-answers for the trials that it holds. Nothing is read that another search wrote.
+An interrupted search resumes without KerasTuner's own files. The algorithms are
+deterministic, so the search is replayed from its seed, with the finished trials taken
+from the journal. No search reads what another one wrote.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 from tfx_distill.trainer.config.tuning_config import TuningConfig
 from tfx_distill.trainer.errors import DistillError, Interrupted
 from tfx_distill.trainer.progress import Progress, inside, report
-from tfx_distill.trainer.tuning import oracles, trial_training, trial_workers, trials
+from tfx_distill.trainer.tuning import oracles, trial_training, trials
 from tfx_distill.trainer.tuning.trial_training import Task
 from tfx_distill.trainer.tuning.trial_workers import Wait, Workers
 from tfx_distill.trainer.tuning.trials import Journal, Trial, Trials
@@ -33,23 +33,22 @@ logger = logging.getLogger(__name__)
 
 
 def search(task: Task, tuning: TuningConfig, directory: str) -> Trials:
-    """Searches, or goes on with the same search where it was interrupted.
+    """Starts a search, or resumes the same one where it was interrupted.
 
     Args:
-        task: What is searched for.
-        tuning: How; its space written out.
-        directory: Where an unfinished search is kept, in a folder of its own.
+        task: What all trials share.
+        tuning: Algorithm, space (resolved) and budgets.
+        directory: Parent of the folder that keeps an unfinished search.
 
     Returns:
-        All trials; at least one has an objective. Once they are kept, `forget` the
-        search.
+        All trials, at least one with an objective. Call `forget` once they are saved.
 
     Raises:
         DistillError: If no student is within the budget, or all trials failed.
     """
     journal = Journal(_folder(task, tuning, directory))
     if len(journal):
-        text = f"going on after {len(journal)} trials of an interrupted search"
+        text = f"resuming after {len(journal)} trials of an interrupted search"
         logger.info("tuning: %s", text)
         progress = Progress("tuning", 0, tuning.max_trials, text, milestone=True)
         report(progress, always=True)
@@ -62,30 +61,13 @@ def search(task: Task, tuning: TuningConfig, directory: str) -> Trials:
 
 
 def forget(task: Task, tuning: TuningConfig, directory: str) -> None:
-    """Removes what a search keeps to go on with: the same one then starts afresh."""
+    """Removes a search's journal: the same search then starts from the beginning."""
     shutil.rmtree(_folder(task, tuning, directory), ignore_errors=True)
 
 
 def _folder(task: Task, tuning: TuningConfig, directory: str) -> pathlib.Path:
-    """Of this search alone: another one has another digest."""
+    """The search's own folder: any other search has another digest."""
     return pathlib.Path(directory) / task.digest(tuning)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Running:
-    """A trial from its proposal to its end.
-
-    Attributes:
-        proposed: KerasTuner's trial.
-        values: By configuration key.
-        epochs: Of its training.
-        outcome: Waits for it; or what the journal holds.
-    """
-
-    proposed: Any
-    values: dict[str, Any]
-    epochs: int
-    outcome: Wait | Trial
 
 
 class _Search:
@@ -94,7 +76,9 @@ class _Search:
     ) -> None:
         self._task, self._tuning, self._journal = task, tuning, journal
         self._oracle = oracles.create(tuning, self._is_affordable, scratch)
-        self._running: collections.deque[_Running] = collections.deque()
+        # KerasTuner's trial, and ours from the journal or what waits for it.
+        self._running: collections.deque[tuple[Any, Trial | Wait]]
+        self._running = collections.deque()
         self._done: list[Trial] = []
         self._num_trained, self._began = 0, 0.0
         self._over_budget: dict[str, Trial] = {}
@@ -102,18 +86,18 @@ class _Search:
 
     def run(self) -> Trials:
         self._began = time.monotonic()
-        with trial_workers.employ(self._task, self._tuning.parallel) as workers:
+        with Workers(self._task, self._tuning.parallel) as workers:
             while True:
                 self._start(workers)
                 if not self._running:
                     return self._trials()
-                # In the order of their start, whichever is ready first: what is
-                # proposed next must not depend on how fast a machine is.
+                # In the order of their start, not of their end: the next proposal
+                # must not depend on how fast a machine is.
                 self._report_running()
-                self._end(self._running.popleft())
+                self._end(*self._running.popleft())
 
     def _start(self, workers: Workers) -> None:
-        """Starts as many trials as may run, unless KerasTuner has none to propose."""
+        """Starts trials up to the limit, as long as KerasTuner proposes any."""
         while len(self._running) < self._tuning.parallel:
             proposed = oracles.next_trial(self._oracle)
             if proposed is None:
@@ -121,43 +105,25 @@ class _Search:
             values = dict(proposed.hyperparameters.values)
             epochs = values.get("tuner/epochs", self._tuning.epochs)
             values = self._searched(values)
-            outcome = self._journal.find(values, epochs) or workers.start(
-                values, epochs
-            )
-            self._running.append(
-                _Running(
-                    proposed=proposed, values=values, epochs=epochs, outcome=outcome
-                )
-            )
+            found = self._journal.find(values, epochs)
+            self._running.append((proposed, found or workers.start(values, epochs)))
 
-    def _end(self, running: _Running) -> None:
-        known = running.outcome
-        trial = known if isinstance(known, Trial) else self._await(running, known)
-        trial = dataclasses.replace(trial, id=str(len(self._done) + 1))
+    def _end(self, proposed: Any, result: Trial | Wait) -> None:
+        """Waits for a trial and tells KerasTuner its objective."""
+        number = str(len(self._done) + 1)
+        if isinstance(result, Trial):
+            trial = dataclasses.replace(result, id=number)
+        else:
+            with inside(self._as_part):
+                trial = result()
+            trial = dataclasses.replace(
+                trial, id=number, parameters=self._count(trial.values)
+            )
+            self._journal.add(trial)
+            self._num_trained += 1
         self._done.append(trial)
         self._report_end(trial)
-        oracles.end_trial(self._oracle, running.proposed, trial.objective)
-
-    def _await(self, running: _Running, wait: Wait) -> Trial:
-        """Waits for a training, and keeps what came of it."""
-        with inside(self._as_part):
-            outcome = wait()
-        number = len(self._done) + 1
-        if outcome.objective is None:
-            logger.error("trial %d failed\n%s", number, outcome.traceback)
-        trial = Trial(
-            id=str(number),
-            status=trials.FAILED if outcome.objective is None else trials.COMPLETED,
-            values=running.values,
-            parameters=self._count(running.values),
-            objective=outcome.objective,
-            epochs=running.epochs,
-            seconds=outcome.seconds,
-            reason=outcome.reason,
-        )
-        self._journal.add(trial)
-        self._num_trained += 1
-        return trial
+        oracles.end_trial(self._oracle, proposed, trial.objective)
 
     def _trials(self) -> Trials:
         return Trials(
@@ -169,7 +135,7 @@ class _Search:
     def _is_affordable(self, values: dict[str, Any]) -> bool:
         values = self._searched(values)
         number, most = self._count(values), self._tuning.max_parameters
-        # A student that cannot be built becomes a trial, and fails with its reason.
+        # A student that cannot be built becomes a trial, which fails with a reason.
         if number is None or number <= most:
             return True
         key = json.dumps(values, sort_keys=True)
@@ -186,12 +152,12 @@ class _Search:
         return False
 
     def _searched(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Without what KerasTuner adds for itself, and as JSON gives it back."""
+        """The searched keys alone, without KerasTuner's own, as JSON returns them."""
         searched = {key: values[key] for key in self._tuning.space}
         return json.loads(json.dumps(searched))
 
     def _count(self, values: dict[str, Any]) -> int | None:
-        """Number of the student's weights; None when it cannot be built."""
+        """Number of the student's weights; None if it cannot be built."""
         try:
             student, _ = trial_training.settings(self._task, values)
             key = json.dumps([student.model, student.options], sort_keys=True)
@@ -206,7 +172,7 @@ class _Search:
             return None
 
     def _as_part(self, progress: Progress) -> Progress:
-        """A training's progress as that of the search."""
+        """Converts a trial's progress to that of the search."""
         number, total = len(self._done), self._tuning.max_trials
         shown = {k: v for k, v in progress.metrics.items() if k == "loss"}
         return Progress(
@@ -232,7 +198,7 @@ class _Search:
         report(Progress("tuning", number, total, detail, milestone=True), always=True)
 
     def _so_far(self) -> str:
-        """The best trial, and the time left if it goes on like this."""
+        """The best trial so far and the estimated time left."""
         text, best = "", self._trials().best
         if best is not None:
             text = f", best {best.objective:.4f} (trial {best.id})"
@@ -244,15 +210,15 @@ class _Search:
 
 
 def _nothing_found(found: Trials) -> str:
-    """Why a search has no result."""
+    """The reason why a search has no result."""
     failed = [trial for trial in found.trials if trial.status == trials.FAILED]
     if failed:
-        return f"All {len(failed)} trials failed, the first one: {failed[0].reason}"
+        return f"All {len(failed)} trials failed; the first one: {failed[0].reason}"
     smallest = min(trial.parameters or 0 for trial in found.trials)
     return (
-        f"No student in tuning.space has at most {found.max_parameters:,} parameters, the "
-        f"smallest that was drawn has {smallest:,}. Raise tuning.max_parameters, or search "
-        "smaller widths."
+        "No student from tuning.space is within tuning.max_parameters, "
+        f"{found.max_parameters:,}; the smallest one drawn has {smallest:,} parameters. "
+        "Raise the limit, or search smaller widths."
     )
 
 

@@ -1,4 +1,4 @@
-"""KerasTuner's hyperparameters laid over the configuration."""
+"""Replaces configured settings by the hyperparameters that a search found."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from tfx_distill.trainer.config.section import build, require
 from tfx_distill.trainer.config.training_config import StudentConfig
 from tfx_distill.trainer.errors import ConfigError
 
-_TUNERS_OWN = "tuner/"
+_TUNER_PREFIX = "tuner/"
 
 
 def apply(
     values: Mapping[str, Any], student: StudentConfig, distillation: DistillationConfig
 ) -> tuple[StudentConfig, DistillationConfig]:
-    """Replaces settings by the values a search found.
+    """Replaces settings by found values.
 
     Args:
         values: By the configuration's own dotted keys, such as
-            `distillation.temperature` and `student.learning_rate`. What KerasTuner
-            keeps for itself among them, such as `tuner/epochs`, is left out.
-        student: The student's recipe without the search.
-        distillation: The distillation's settings without the search.
+            `distillation.temperature` and `student.learning_rate`. KerasTuner's own
+            keys, such as `tuner/epochs`, are ignored.
+        student: The student's recipe before the search.
+        distillation: The distillation settings before the search.
 
     Raises:
-        ConfigError: For a key outside the two sections, or a value out of range.
+        ConfigError: If a key is in neither section, or a value is out of range.
     """
     sections: dict[str, dict[str, Any]] = {
         "student": dataclasses.asdict(student),
         "distillation": dataclasses.asdict(distillation),
     }
     for key, value in values.items():
-        if key.startswith(_TUNERS_OWN):
+        if key.startswith(_TUNER_PREFIX):
             continue
         section, _, rest = key.partition(".")
         name, _, option = rest.partition(".")
@@ -53,7 +53,7 @@ def apply(
 
 
 def require_views(student: StudentConfig, views: ViewsConfig) -> None:
-    """Refuses a student that draws from more views than there are."""
+    """Checks that the student does not draw from more views than there are."""
     require(
         student.views is None or student.views <= views.count,
         f"{student._SECTION}.views",
@@ -63,7 +63,7 @@ def require_views(student: StudentConfig, views: ViewsConfig) -> None:
 
 
 def _set_option(options: Any, path: str, value: Any, key: str) -> None:
-    """Sets `widths.0` and the like within an architecture's options."""
+    """Sets an option of an architecture, or one item of it, such as `widths.0`."""
     name, _, index = path.partition(".")
     if not isinstance(options, dict) or (index and not index.isdigit()):
         raise ConfigError(f"Unknown hyperparameter {key}.")

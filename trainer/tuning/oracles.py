@@ -1,7 +1,7 @@
-"""KerasTuner's search algorithms, kept to students within a budget.
+"""KerasTuner's search algorithms, restricted to students within a budget.
 
-KerasTuner would count a student that is too large as a failed trial and learn
-nothing from it: its Bayesian search then proposes the same student again.
+KerasTuner would count a student over the budget as a failed trial and learn nothing
+from it: its Bayesian search then proposes the same student again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from keras_tuner import oracles
 from tfx_distill.trainer.config.tuning_config import RangeConfig, TuningConfig
 from tfx_distill.trainer.tuning.trial_training import OBJECTIVE
 
-# Whether a student with these values may be tried.
+# Decides whether a student with these values may become a trial.
 Accepts = Callable[[dict[str, Any]], bool]
 
 _MAX_DRAWS = 500
@@ -26,12 +26,12 @@ _MAX_PROPOSALS = 5
 
 
 def create(config: TuningConfig, accepts: Accepts, directory: str) -> Any:
-    """Makes the oracle of a search.
+    """Creates the oracle of a search.
 
     Args:
-        config: Its algorithm and space.
-        accepts: Asked before a student becomes a trial.
-        directory: Where KerasTuner keeps files that nobody reads again.
+        config: Algorithm, space and budgets.
+        accepts: Called before a student becomes a trial.
+        directory: Folder for KerasTuner's own files, which nothing reads again.
     """
     kinds = {
         "random": _Random,
@@ -42,16 +42,16 @@ def create(config: TuningConfig, accepts: Accepts, directory: str) -> Any:
         "objective": keras_tuner.Objective(OBJECTIVE, "max"),
         "hyperparameters": space(config),
         "allow_new_entries": False,
-        # KerasTuner takes the seed 0 for none and draws one.
+        # KerasTuner treats the seed 0 as none and draws one.
         "seed": config.seed + 1,
-        # A crashed trial never ends the search; all of them do, at its end.
+        # Failed trials never end the search early.
         "max_consecutive_failed_trials": config.max_trials + 1,
     }
     if config.algorithm == "hyperband":
-        # As many sweeps as there are trials.
+        # Sweeps repeat until the number of trials is reached.
         arguments |= {"max_epochs": config.epochs, "hyperband_iterations": None}
     if config.algorithm == "bayesian":
-        # KerasTuner's default, 3 for each dimension, would be all of 20 trials.
+        # KerasTuner's default, 3 per dimension, could use up all of the trials.
         most = 3 * len(config.space)
         arguments["num_initial_points"] = max(3, min(most, config.max_trials // 3))
     oracle = kinds[config.algorithm](**arguments)
@@ -63,7 +63,7 @@ def create(config: TuningConfig, accepts: Accepts, directory: str) -> Any:
 
 
 def space(config: TuningConfig) -> keras_tuner.HyperParameters:
-    """The space as KerasTuner declares it."""
+    """The space in KerasTuner's terms."""
     result = keras_tuner.HyperParameters()
     for key, values in config.ranges.items():
         _declare(result, key, values)
@@ -81,20 +81,20 @@ def _declare(
 
 
 def next_trial(oracle: Any) -> Any | None:
-    """The next trial to run; None when there is none.
+    """The next trial to run, or None.
 
-    Then the search is over, unless trials still run: their ends may lead to more.
+    None ends the search unless trials are running: their results may lead to more.
     """
-    # KerasTuner gives a tuner that has a trial the same one again.
+    # KerasTuner returns the same trial again to a tuner that has one.
     tuner = f"tuner-{len(oracle.trials)}"
-    with _quietly():
+    with _warnings_suppressed():
         trial = oracle.create_trial(tuner)
     return trial if trial.status == "RUNNING" else None
 
 
 def end_trial(oracle: Any, trial: Any, objective: float | None) -> None:
-    """Tells the oracle of a trial's objective; None: it crashed."""
-    with _quietly():
+    """Tells the oracle a trial's objective; None if the trial failed."""
+    with _warnings_suppressed():
         if objective is None:
             trial.status = "FAILED"
         else:
@@ -104,8 +104,8 @@ def end_trial(oracle: Any, trial: Any, objective: float | None) -> None:
 
 
 @contextlib.contextmanager
-def _quietly() -> Iterator[None]:
-    """Without scikit-learn's remarks on the fit, and Python's on KerasTuner's code."""
+def _warnings_suppressed() -> Iterator[None]:
+    """Suppresses scikit-learn's warnings on its fit and Python's on KerasTuner."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -133,11 +133,11 @@ class _Hyperband(_Budgeted, oracles.HyperbandOracle):
 
 
 class _Bayesian(_Budgeted, oracles.BayesianOptimizationOracle):
-    """Learns from refused and crashed students too: as from the worst that ran."""
+    """Treats rejected and failed students as equal to the worst one trained."""
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
-        self._refused: list[dict[str, Any]] = []
+        self._rejected: list[dict[str, Any]] = []
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         for _ in range(_MAX_PROPOSALS):
@@ -150,11 +150,11 @@ class _Bayesian(_Budgeted, oracles.BayesianOptimizationOracle):
                 break
             if self.accepts(values):
                 return found
-            self._refused.append(values)
+            self._rejected.append(values)
         return self._random_populate_space()
 
     def _clipped(self, values: dict[str, Any]) -> dict[str, Any]:
-        """KerasTuner's proposals may lie one above a whole number's maximum."""
+        """KerasTuner's proposals may exceed an integer's maximum by one."""
         most = {
             hp.name: getattr(hp, "max_value", None) for hp in self._nonfixed_space()
         }
@@ -165,16 +165,16 @@ class _Bayesian(_Budgeted, oracles.BayesianOptimizationOracle):
 
     def _vectorize_trials(self) -> tuple[np.ndarray, np.ndarray]:
         x, y = super()._vectorize_trials()
-        crashed = [
+        failed = [
             trial.hyperparameters.values
             for trial in self.trials.values()
             if trial.status == "FAILED"
         ]
         rows = [
             [hp.value_to_prob(values[hp.name]) for hp in self._nonfixed_space()]
-            for values in (*crashed, *self._refused)
+            for values in (*failed, *self._rejected)
         ]
         if not rows:
             return x, y
-        # KerasTuner minimizes here: the highest is the worst.
+        # KerasTuner minimizes here, so the highest value is the worst.
         return np.vstack([x, rows]), np.append(y, np.full(len(rows), y.max()))

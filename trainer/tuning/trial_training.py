@@ -1,4 +1,4 @@
-"""One trial of a search: a short training on answers that are there already."""
+"""One trial of a search: a short training on the teacher's stored predictions."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import json
+import logging
 import math
 import time
-import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,24 +24,27 @@ from tfx_distill.trainer.distillation import training
 from tfx_distill.trainer.errors import DistillError, Interrupted
 from tfx_distill.trainer.models import architectures
 from tfx_distill.trainer.tuning import hyperparameters
+from tfx_distill.trainer.tuning.trials import COMPLETED, Trial
 
-# A training's accuracy on `eval`, as Keras names it.
+logger = logging.getLogger(__name__)
+
+# Accuracy on the split `eval`, as Keras names it.
 OBJECTIVE = "val_accuracy"
 
-# Of the journal: raise it when the same settings mean another search.
+# Of the journal. Increase it when the same settings no longer mean the same search.
 FORMAT_VERSION = 2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Task:
-    """What is searched for whom: all that decides a trial's objective.
+    """What every trial of a search shares: all inputs that decide its objective.
 
     Attributes:
-        data: The splits `train` and `eval`, joined with the teacher's answers.
-        spec: Of the examples.
-        student: The student's recipe without the search.
-        distillation: The distillation's settings without the search.
-        feature_widths: Of the teacher's features in the answers.
+        data: The splits `train` and `eval`, with the teacher's predictions.
+        spec: Image shape and classes.
+        student: The student's recipe before the search.
+        distillation: The distillation settings before the search.
+        feature_widths: Widths of the teacher's features in the predictions.
     """
 
     data: Mapping[str, DistillationData]
@@ -51,9 +54,9 @@ class Task:
     feature_widths: Sequence[int] = ()
 
     def digest(self, tuning: TuningConfig) -> str:
-        """SHA-256 of everything that decides what a search finds, hexadecimal.
+        """SHA-256, in hexadecimal, of everything that decides a search's result.
 
-        The teacher is in it by its answers.
+        The teacher is represented by its predictions.
         """
         settings = {
             "format_version": FORMAT_VERSION,
@@ -72,40 +75,24 @@ class Task:
         return digest.hexdigest()
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What came of a trial's training.
+def attempt(task: Task, values: Mapping[str, Any], epochs: int) -> Trial:
+    """Trains one student. If that fails, so does the trial, but not the search.
 
-    Attributes:
-        objective: Accuracy on the split `eval` after the last epoch, in [0, 1];
-            None: it crashed.
-        seconds: Wall time.
-        reason: Why it crashed, in a line.
-        traceback: Where.
+    Raises:
+        Interrupted: If the run is being stopped.
     """
-
-    objective: float | None
-    seconds: float
-    reason: str = ""
-    traceback: str = ""
-
-
-def attempt(task: Task, values: Mapping[str, Any], epochs: int) -> Outcome:
-    """Trains one student; a crash is its outcome, unless the run itself is stopped."""
     start = time.monotonic()
-    objective, reason, where = None, "", ""
     try:
         objective = train(task, values, epochs)
+        trial = Trial(
+            status=COMPLETED, values=dict(values), epochs=epochs, objective=objective
+        )
     except Interrupted:
         raise
     except Exception as error:
-        reason, where = _reason(error), traceback.format_exc()
-    return Outcome(
-        objective=objective,
-        seconds=round(time.monotonic() - start, 3),
-        reason=reason,
-        traceback=where,
-    )
+        logger.exception("trial with %s failed", dict(values))
+        trial = Trial.failed(values, epochs, _reason(error))
+    return dataclasses.replace(trial, seconds=round(time.monotonic() - start, 3))
 
 
 def train(task: Task, values: Mapping[str, Any], epochs: int) -> float:
@@ -115,9 +102,9 @@ def train(task: Task, values: Mapping[str, Any], epochs: int) -> float:
         DistillError: If the student cannot be built or trained.
     """
     student, distillation = settings(task, values)
-    # Simulated int8 is for a trained student; trials are too short for both.
+    # Simulated int8 refines a trained student; a trial is too short for that.
     student = dataclasses.replace(student, epochs=epochs, quantization_aware_epochs=0)
-    # What the trial before left behind; else memory grows from trial to trial.
+    # Frees the previous trial's graph; otherwise memory grows with every trial.
     keras.backend.clear_session()
     trained = training.train_student(
         task.data["train"],
@@ -136,7 +123,7 @@ def train(task: Task, values: Mapping[str, Any], epochs: int) -> float:
 
 
 def count_parameters(student: StudentConfig, spec: DataSpec) -> int:
-    """Number of weights of a student, which is built for it and not trained."""
+    """Builds a student, without training it, and counts its weights."""
     model = architectures.build(
         student.model, spec.image_shape, spec.num_classes, student.options
     )

@@ -1,13 +1,16 @@
-"""What became of the trials of a search: kept one by one, so that none is lost."""
+"""The trials of a search, and the journal that an interrupted search resumes from."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+from tfx_distill.trainer import json_files
 
 FORMAT_VERSION = 1
 FILE_NAME = "trials.json"
@@ -19,28 +22,33 @@ OVER_BUDGET = "over budget"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One student that was tried.
+    """One student that a search tried.
 
     Attributes:
-        id: Its number, from 1; `over-1` and so on for those over the budget.
+        id: Its number, from 1; `over-1` and so on for students over the budget;
+            empty until the search numbers it.
         status: `completed`, `failed` or `over budget`.
-        values: By configuration key.
-        parameters: Number of weights; None when the student could not be built.
+        values: Hyperparameters by configuration key.
+        parameters: Number of weights; None if the student could not be built.
         objective: Accuracy on the split `eval` after the last epoch, in [0, 1];
             None unless completed.
-        epochs: Of its training.
+        epochs: Number of epochs it was trained for.
         seconds: Wall time of its training.
-        reason: Why it has no objective.
+        reason: Why it has no objective, in one line.
     """
 
-    id: str
+    id: str = ""
     status: str
     values: dict[str, Any]
-    parameters: int | None
+    parameters: int | None = None
     objective: float | None = None
     epochs: int = 0
     seconds: float = 0.0
     reason: str = ""
+
+    @classmethod
+    def failed(cls, values: Mapping[str, Any], epochs: int, reason: str) -> Trial:
+        return cls(status=FAILED, values=dict(values), epochs=epochs, reason=reason)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,9 +56,9 @@ class Trials:
     """All trials of a search.
 
     Attributes:
-        algorithm: How they were chosen.
-        max_parameters: The budget.
-        trials: In the order in which they ran; those over the budget last.
+        algorithm: KerasTuner's algorithm that proposed them.
+        max_parameters: The budget, in weights.
+        trials: In the order in which they ran, then those over the budget.
     """
 
     algorithm: str
@@ -58,28 +66,30 @@ class Trials:
     trials: tuple[Trial, ...]
 
     def ranking(self) -> list[Trial]:
-        """The best first, the smaller of equals; then failed ones, then too large ones."""
+        """Best first, then failed, then over budget; of equals, the smaller first."""
         return sorted(self.trials, key=_rank)
 
     @property
     def best(self) -> Trial | None:
-        """The first of the ranking; None when no trial has an objective."""
+        """The first of the ranking; None if no trial has an objective."""
         first = min(self.trials, key=_rank, default=None)
         return first if first is not None and first.status == COMPLETED else None
 
     def save(self, folder: str) -> None:
+        """Writes them to `trials.json` in a folder, which is made if missing."""
         os.makedirs(folder, exist_ok=True)
-        values = {"format_version": FORMAT_VERSION, **dataclasses.asdict(self)}
-        text = json.dumps(values, indent=2)
-        pathlib.Path(folder, FILE_NAME).write_text(text, encoding="utf-8")
+        path = os.path.join(folder, FILE_NAME)
+        json_files.save(self, path, format_version=FORMAT_VERSION)
 
     @classmethod
     def load(cls, folder: str) -> Trials:
-        text = pathlib.Path(folder, FILE_NAME).read_text(encoding="utf-8")
-        values = json.loads(text)
-        del values["format_version"]
-        values["trials"] = tuple(Trial(**trial) for trial in values["trials"])
-        return cls(**values)
+        """Reads what `save` wrote.
+
+        Raises:
+            OSError: If the file is missing or unreadable.
+            ValueError: If its content is not what `save` writes.
+        """
+        return json_files.load(cls, os.path.join(folder, FILE_NAME))
 
 
 def _rank(trial: Trial) -> tuple[int, float, int]:
@@ -88,30 +98,30 @@ def _rank(trial: Trial) -> tuple[int, float, int]:
 
 
 class Journal:
-    """A file with a line for each finished trial, written the moment it finishes.
+    """A file with one line per finished trial, written as soon as it finishes.
 
-    A trial that runs when the process is killed has no line, and so runs again.
+    A trial that is running when the process is killed has no line, and runs again.
     """
 
     def __init__(self, folder: pathlib.Path) -> None:
-        """Opens the journal, with what an interrupted search left in it."""
+        """Opens the journal, which may hold trials of an interrupted search."""
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / "trials.jsonl"
         self._trials = {
             _key(trial.values, trial.epochs): trial for trial in self._read()
         }
-        # Without the half of a line that a killed process may have left.
-        remaining = self._path.with_suffix(".new")
-        remaining.write_text(
+        # Rewritten without the partial line that a killed process may have left.
+        complete = self._path.with_suffix(".new")
+        complete.write_text(
             "".join(map(_line, self._trials.values())), encoding="utf-8"
         )
-        remaining.replace(self._path)
+        complete.replace(self._path)
 
     def __len__(self) -> int:
         return len(self._trials)
 
     def find(self, values: dict[str, Any], epochs: int) -> Trial | None:
-        """What became of the trial of these values."""
+        """The finished trial of these values, if there is one."""
         return self._trials.get(_key(values, epochs))
 
     def add(self, trial: Trial) -> None:
@@ -125,10 +135,8 @@ class Journal:
         if not self._path.exists():
             return
         for line in self._path.read_text(encoding="utf-8").splitlines():
-            try:
-                yield Trial(**json.loads(line))
-            except (ValueError, TypeError):
-                continue
+            with contextlib.suppress(ValueError):
+                yield json_files.parse(Trial, line)
 
 
 def _line(trial: Trial) -> str:

@@ -1,4 +1,4 @@
-"""Runs the DAG on this machine, one node after the other, and says what happens."""
+"""Runs the DAG on this machine, one node at a time, and reports each node."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ from tfx_distill.trainer.errors import DistillError, Interrupted, causes
 logger = logging.getLogger(__name__)
 
 _PUSHER = "Pusher"
-_UNCLEAR = (
-    "It did not end: look into the serving folder for a version that ML Metadata does "
-    "not know, and remove it or run again."
+_PUSH_UNCLEAR = (
+    "The push may be incomplete: check the serving folder for a version that ML "
+    "Metadata does not know, then remove it or run again."
 )
 
 
 class NodeFailed(DistillError):
-    """A node did not finish; the message says which, where and why."""
+    """A node failed. The message names the node and the reason."""
 
 
 class Watcher(Protocol):
-    """Who is told what a run does."""
+    """Receives the events of a run."""
 
     def node_started(self, node_id: str, index: int, total: int) -> None: ...
 
@@ -53,8 +53,8 @@ class Watcher(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
-class Ran:
-    """What ran: execution id and result by node id, in order."""
+class CompletedNodes:
+    """Execution id and result by node id, in the order in which the nodes ran."""
 
     executions: dict[str, int]
     results: dict[str, results.NodeResult]
@@ -64,10 +64,10 @@ def run(
     config: PipelineConfig, watcher: Watcher, run_dir: pathlib.Path
 ) -> results.RunResult:
     """Runs the whole pipeline and reads its result; see `run_nodes`."""
-    ran = run_nodes(config, watcher, run_dir)
+    nodes = run_nodes(config, watcher, run_dir)
     with tfx_metadata.Metadata(metadata.connection_config(config)) as handle:
         return results.collect(
-            handle.store, ran.executions, ran.results, run_dir.name, str(run_dir)
+            handle.store, nodes.executions, nodes.results, run_dir.name, str(run_dir)
         )
 
 
@@ -76,18 +76,17 @@ def run_nodes(
     watcher: Watcher,
     run_dir: pathlib.Path,
     until: str | None = None,
-) -> Ran:
+) -> CompletedNodes:
     """Runs the pipeline, or its first part.
 
     Args:
         config: What to run.
-        watcher: Told of every node.
-        run_dir: Folder of this run, already made; its name is the run's id.
-        until: Id of the last node to run; None: all.
+        watcher: Receives the start and the end of each node.
+        run_dir: Existing folder of this run; its name is the run's id.
+        until: Id of the last node to run; None runs all.
 
     Raises:
-        DistillError: For a failure that its text explains; nothing was pushed,
-            unless it says so.
+        DistillError: If a node fails. Nothing was pushed unless the message says so.
     """
     with run_folders.only_run(config.pipeline_dir):
         connection = metadata.connection_config(config)
@@ -111,25 +110,25 @@ def run_nodes(
                 runner.run_with_ir(ir)
         except BaseException as error:
             failure = {
-                summaries.FAILED_NODE: runner.at,
+                summaries.FAILED_NODE: runner.current_node,
                 summaries.ERROR: str(error) or type(error).__name__,
             }
             try:
                 _finish(config, connection, run_dir, failure)
-            except Exception:  # on a full disk, say; the first failure is what counts
+            except Exception:  # such as a full disk; the first failure matters more
                 logger.exception("The end of the run could not be recorded")
             raise
         _finish(config, connection, run_dir)
-    return Ran(runner.executions, runner.results)
+    return CompletedNodes(runner.executions, runner.results)
 
 
 class _LocalDagRunner(local_dag_runner.LocalDagRunner):
-    """TFX's LocalDagRunner, watched: who runs, for how long, from the cache or not."""
+    """TFX's LocalDagRunner, which also records each node's time and cache hit."""
 
     def __init__(self, run_id: str, watcher: Watcher) -> None:
         super().__init__()
         self._run_id, self._watcher = run_id, watcher
-        self.at = ""  # the node that runs
+        self.current_node = ""
         self.executions: dict[str, int] = {}
         self.results: dict[str, results.NodeResult] = {}
 
@@ -144,7 +143,7 @@ class _LocalDagRunner(local_dag_runner.LocalDagRunner):
             pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: self._run_id}
         )
         for index, node in enumerate(pipeline.nodes):
-            self.at = node_id = node.pipeline_node.node_info.id
+            self.current_node = node_id = node.pipeline_node.node_info.id
             self._watcher.node_started(node_id, index, len(pipeline.nodes))
             start = time.monotonic()
             try:
@@ -180,7 +179,7 @@ class _LocalDagRunner(local_dag_runner.LocalDagRunner):
         ).launch()
         if info is None or info.execution_id is None:
             raise DistillError(
-                "its inputs are not there. Run again with --set pipeline.cache=false."
+                "Its inputs are missing. Run again with --set pipeline.cache=false."
             )
         self.executions[node_id] = info.execution_id
         with tfx_metadata.Metadata(connection) as handle:
@@ -188,13 +187,15 @@ class _LocalDagRunner(local_dag_runner.LocalDagRunner):
 
 
 def _explained(node_id: str, error: BaseException) -> DistillError:
-    """The failure of a node in a sentence."""
+    """The failure of a node, in one sentence."""
     chain = list(causes(error))
-    outcome = _UNCLEAR if node_id == _PUSHER else "Nothing was pushed."
+    outcome = _PUSH_UNCLEAR if node_id == _PUSHER else "Nothing was pushed."
     for cause in chain:
         if isinstance(cause, Interrupted):
             return (
-                Interrupted(f"{node_id}: {_UNCLEAR}") if node_id == _PUSHER else cause
+                Interrupted(f"{node_id}: {_PUSH_UNCLEAR}")
+                if node_id == _PUSHER
+                else cause
             )
     for cause in chain:
         if isinstance(cause, DistillError):
@@ -206,33 +207,33 @@ def _explained(node_id: str, error: BaseException) -> DistillError:
         )
         if is_full or "No space left on device" in str(cause):
             return NodeFailed(
-                f"{node_id}: no space left on the disk. Free some, or set pipeline.root "
-                f"to a folder on another disk. {outcome}"
+                f"{node_id}: no space left on the disk. Free some space, or set "
+                f"pipeline.root to a folder on another disk. {outcome}"
             )
     text = str(error).strip().split("\n")[0] or "no message"
     return NodeFailed(
-        f"{node_id} failed: {type(error).__name__}: {text}. Its log has the rest. "
+        f"{node_id} failed: {type(error).__name__}: {text}. See the log for details. "
         f"{outcome}"
     )
 
 
 @contextlib.contextmanager
 def _signals_as_errors() -> Iterator[None]:
-    """Turns Ctrl-C and termination into an error that TFX cleans up after.
+    """Raises `Interrupted` on Ctrl-C and SIGTERM, so that TFX cleans up.
 
-    TFX removes a node's half-written output for every `Exception`;
-    `KeyboardInterrupt` is none.
+    TFX removes a node's partial output after an `Exception`, and `KeyboardInterrupt`
+    is not one.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def interrupt(signum: int, frame: Any) -> None:
-        # A second signal ends the process at once.
+        # A second signal ends the process immediately.
         signal.signal(signum, signal.SIG_DFL)
         raise Interrupted(
             f"Stopped by {signal.Signals(signum).name}. Nothing was pushed; the same "
-            "command goes on after the last finished step."
+            "command resumes after the last finished step."
         )
 
     signals = (signal.SIGINT, signal.SIGTERM)
@@ -250,7 +251,7 @@ def _finish(
     run_dir: pathlib.Path,
     failure: Mapping[str, str] | None = None,
 ) -> None:
-    """Leaves no execution running and the run described, however it ended."""
+    """Marks no execution as running, and records how the run ended."""
     with tfx_metadata.Metadata(connection) as handle:
         metadata.fail_unfinished(handle.store, config.pipeline_name)
         metadata.describe_run(

@@ -1,4 +1,4 @@
-"""What a local run does when MNIST cannot be had: it goes on with `digits`."""
+"""Local runs fall back to the data set `digits` when MNIST is unavailable."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ def available(
     file: str | os.PathLike[str] | None,
     overrides: Sequence[str],
 ) -> tuple[PipelineConfig, str]:
-    """Prepares the data set, or that of the substitute.
+    """Prepares the data set or, if it is MNIST and unavailable, its substitute.
 
     Args:
-        config: The configuration that was asked for.
-        file: What `config` was loaded from.
-        overrides: As `file`.
+        config: The requested configuration.
+        file: File from which `config` was loaded.
+        overrides: `KEY=VALUE` settings with which `config` was loaded.
 
     Returns:
-        The configuration to run and a notice for the person; it is empty when
-        the configuration is the one that was asked for.
+        The configuration to run, and a notice for the user, empty unless the
+        substitute is used.
 
     Raises:
-        DataError: If there is no data set and none may take its place.
+        DataError: If the data set is unavailable and may not be replaced.
     """
     try:
         dataset_source.prepare(config.data)
@@ -46,8 +46,8 @@ def available(
     dataset_source.prepare(config.data)
     notice = (
         f"MNIST is not available. {reason}\n"
-        "Going on with `digits`: 1,797 real handwritten digits from scikit-learn, in "
+        "Falling back to `digits`: 1,797 real handwritten digits from scikit-learn, in "
         "MNIST's format. Its numbers are NOT MNIST's.\n"
-        "--set data.substitute=false forbids this."
+        "Use --set data.substitute=false to fail instead."
     )
     return config, notice

@@ -1,6 +1,6 @@
 """Hyperparameters that a run takes from an earlier search, or from a file.
 
-Needs no TensorFlow: a wrong file is refused before anything heavy loads.
+Needs no TensorFlow: a wrong file is rejected before anything heavy is loaded.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from tfx_distill.pipeline.mlmd import metadata
 from tfx_distill.trainer.errors import ConfigError, DistillError
 from tfx_distill.trainer.tuning import hyperparameters
 
-# As TFX's Tuner, and ours, name it.
+# The name that TFX's Tuner, and ours, give it.
 FILE_NAME = "best_hyperparameters.txt"
 _TYPE_NAME = "HyperParameters"
 _SECTIONS = ("student", "distillation")
 
 
 def check(config: PipelineConfig) -> None:
-    """Refuses a file that cannot be used; an artifact is looked at by `folder`.
+    """Rejects an unusable file, in one line. `folder` checks an artifact.
 
     Raises:
-        ConfigError: In one line.
+        ConfigError: If the file is unreadable or does not fit the configuration.
     """
     if isinstance(config.hyperparameters, str):
         _values(config, config.hyperparameters)
 
 
 def folder(config: PipelineConfig) -> str | None:
-    """The folder that holds `config.hyperparameters` alone, as TFX's Tuner writes it.
+    """The folder with `config.hyperparameters` as TFX's Tuner writes them, if any.
 
-    A file is copied into a folder named by its content, in the pipeline's own
-    folder: equal values are the same artifact, and later steps come from the cache.
+    A file is copied to a folder named by its content, inside the pipeline's folder:
+    equal values are the same artifact, so later steps come from the cache.
 
     Raises:
-        DistillError: If the artifact is not there or is another one.
+        DistillError: If the artifact does not exist or is of another type.
     """
     given = config.hyperparameters
     if given is None:
@@ -63,9 +63,9 @@ def _artifact_folder(config: PipelineConfig, artifact_id: int) -> str:
     found = store.get_artifacts_by_id([artifact_id])
     if not found:
         raise DistillError(
-            f"{where} is no artifact of the pipeline {config.pipeline_name}. "
-            "`distill tune` prints the id of its result; a result of another pipeline "
-            "can be given by its file."
+            f"{where} is not an artifact of the pipeline {config.pipeline_name}. "
+            "`distill tune` prints the id of its result. For a result of another "
+            "pipeline, give its file."
         )
     (kind,) = store.get_artifact_types_by_id([found[0].type_id])
     if kind.name != _TYPE_NAME:
@@ -76,18 +76,18 @@ def _artifact_folder(config: PipelineConfig, artifact_id: int) -> str:
     file = pathlib.Path(found[0].uri, FILE_NAME)
     if not file.is_file():
         raise DistillError(
-            f"{where} has lost its file {file}. Run `distill tune` again."
+            f"{where}: its file {file} is gone. Run `distill tune` again."
         )
     _values(config, str(file))
     return str(found[0].uri)
 
 
 def _values(config: PipelineConfig, file: str) -> dict[str, Any]:
-    """The values in a file, which must fit the configuration.
+    """The values in a file, checked against the configuration.
 
     Args:
-        config: What they are laid over.
-        file: What a tuner wrote, or a YAML mapping of configuration keys.
+        config: The configuration whose settings they replace.
+        file: A tuner's output, or a YAML mapping of configuration keys.
     """
     try:
         content = yaml.safe_load(pathlib.Path(file).expanduser().read_text("utf-8"))
@@ -106,7 +106,7 @@ def _values(config: PipelineConfig, file: str) -> dict[str, Any]:
             f"hyperparameters: {file} must be a mapping of configuration keys to values, "
             "such as distillation.temperature: 2."
         )
-    values = _flat(content)
+    values = _dotted_keys(content)
     try:
         student, _ = hyperparameters.apply(values, config.student, config.distillation)
         hyperparameters.require_views(student, config.views)
@@ -117,8 +117,8 @@ def _values(config: PipelineConfig, file: str) -> dict[str, Any]:
     return values
 
 
-def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
-    """`{student: {batch_size: 64}}` means `student.batch_size: 64`."""
+def _dotted_keys(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Converts `{student: {batch_size: 64}}` to `{student.batch_size: 64}`."""
     values: dict[str, Any] = {}
     for key, value in content.items():
         if key in _SECTIONS and isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""The command `distill run`: prepares the data, runs the DAG, shows the result."""
+"""The command `distill run`: prepares data, runs the DAG and shows the result."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOT_BLESSED = 3
 
 
 class Result(Protocol):
-    """What a command achieved."""
+    """The result of a command."""
 
     def to_json(self) -> str: ...
 
@@ -40,8 +40,8 @@ def execute(
 
     Args:
         config: What to run.
-        file: What `config` was loaded from; read again for a substitute.
-        overrides: As `file`.
+        file: File from which `config` was loaded; read again for a substitute.
+        overrides: `KEY=VALUE` settings with which `config` was loaded.
         as_json: Print the result as one JSON object instead of a table.
 
     Returns:
@@ -51,7 +51,7 @@ def execute(
         DistillError: If the run fails.
     """
 
-    def work(config: PipelineConfig, shown: Any, run_dir: pathlib.Path) -> Any:
+    def work(config: PipelineConfig, watcher: Any, run_dir: pathlib.Path) -> Any:
         from tfx_distill.components.evaluator import margin_check
         from tfx_distill.components.tfds_example_gen import (
             dataset_contents,
@@ -59,11 +59,11 @@ def execute(
         )
         from tfx_distill.pipeline.runners.local import dag_runner
 
-        # The gate itself asks again, of what it reads; here nothing is trained yet.
+        # The gate checks this again with the examples; here nothing is trained yet.
         builder = dataset_source.prepare(config.data)
         num_examples = dataset_contents.num_test_examples(builder, config.data)
         margin_check.require_resolvable(config.gate, num_examples)
-        return dag_runner.run(config, shown, run_dir)
+        return dag_runner.run(config, watcher, run_dir)
 
     def table(result: Any) -> Any:
         from tfx_distill.pipeline.runners.local import display
@@ -84,15 +84,15 @@ def perform(
     table: Callable[[R], Any] | None,
     result_name: str,
 ) -> R:
-    """Prepares the data, does the work in a run folder, keeps and prints the result.
+    """Prepares the data, does the work, then saves, prints and reports its result.
 
     Args:
         config: As in `execute`.
         file: As in `execute`.
         overrides: As in `execute`.
-        work: Takes the configuration to run, who is told of nodes, and the folder.
-        table: What is printed of the result; None: its JSON.
-        result_name: File in the run folder that keeps the result.
+        work: Function of the configuration to run, the watcher and the run folder.
+        table: Converts the result to what is printed; None prints JSON.
+        result_name: Name of the result's file in the run folder.
 
     Raises:
         DistillError: If the work fails.
@@ -104,14 +104,14 @@ def perform(
         terminal.err.print(f"Loading TensorFlow Extended (log: {log})", soft_wrap=True)
         from tfx_distill.pipeline.runners.local import dataset_fallback, display
 
-        with display.RunDisplay(terminal.err) as shown:
-            shown.doing(f"Preparing {config.data.dataset}")
+        with display.RunDisplay(terminal.err) as watcher:
+            watcher.doing(f"Preparing {config.data.dataset}")
             config, notice = dataset_fallback.available(config, file, overrides)
             if notice:
                 terminal.err.print(display.notice(notice))
             run_dir = run_folders.make_run_dir(config)
             try:
-                result = work(config, shown, run_dir)
+                result = work(config, watcher, run_dir)
             except Interrupted:
                 raise
             except Exception:
@@ -129,22 +129,22 @@ def perform(
 def _report(
     config: PipelineConfig, run_dir: pathlib.Path, terminal: log_capture.Terminal
 ) -> None:
-    """Writes the report of a run that has ended well.
+    """Writes the report of a finished run.
 
-    What was pushed stays pushed: a report that cannot be written is said loudly, and
-    changes nothing else.
+    A student that was pushed stays pushed: if the report fails, the user sees a
+    notice, and nothing else changes.
     """
     from tfx_distill.pipeline.runners.local import display
 
     try:
-        _tell_report(config, run_dir, terminal)
+        _write_report(config, run_dir, terminal)
     except Exception as error:
         logger.exception("The report could not be written")
         text = str(error) or type(error).__name__
         terminal.err.print(
             display.notice(
-                f"The run's report could not be written: {text} The run itself is as "
-                "it is said here; `distill report` tries again."
+                f"The run's report could not be written: {text} The run itself is not "
+                "affected. To try again: distill report"
             )
         )
 
@@ -152,16 +152,16 @@ def _report(
 def _report_failure(
     config: PipelineConfig, run_dir: pathlib.Path, terminal: log_capture.Terminal
 ) -> None:
-    """Writes what there is of a failed run; what it failed of is said in any case."""
+    """Reports a failed run as far as it came; never hides the run's own error."""
     try:
-        _tell_report(config, run_dir, terminal)
-    except DistillError:  # a run that never began
+        _write_report(config, run_dir, terminal)
+    except DistillError:  # the run had not started
         pass
     except Exception:
         logger.exception("The report of the failed run could not be written")
 
 
-def _tell_report(
+def _write_report(
     config: PipelineConfig, run_dir: pathlib.Path, terminal: log_capture.Terminal
 ) -> None:
     from tfx_distill.pipeline.report import writer

@@ -1,4 +1,4 @@
-"""The folders of a run, made and checked before anything heavy loads."""
+"""The folders of a run, created and checked before anything heavy is loaded."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def _timestamp() -> str:
 
 
 def new_log(config: PipelineConfig) -> pathlib.Path:
-    """Makes the file that takes what libraries print.
+    """Creates the log file for what libraries print.
 
-    It lies in `pipeline.root`, not in the pipeline's own folder: which data set,
-    and so which pipeline, is known only once the data has been looked for.
+    It lies in `pipeline.root`, not in the pipeline's own folder: the fallback to
+    another data set, and so to another pipeline, is decided later.
 
     Raises:
-        DistillError: If it cannot be written.
+        DistillError: If it is not writable.
     """
     log = pathlib.Path(config.pipeline.root).expanduser().absolute() / "logs"
     with _explained(log):
@@ -38,10 +38,10 @@ def new_log(config: PipelineConfig) -> pathlib.Path:
 
 
 def make_run_dir(config: PipelineConfig) -> pathlib.Path:
-    """Makes the folder of a new run, with the resolved configuration in it.
+    """Creates the folder of a new run, with the resolved configuration in it.
 
     Raises:
-        DistillError: If a folder cannot be written, or its disk is too full.
+        DistillError: If a folder is not writable, or its disk is too full.
     """
     run_dir = config.pipeline_dir / "runs" / _timestamp()
     with _explained(run_dir):
@@ -55,20 +55,20 @@ def make_run_dir(config: PipelineConfig) -> pathlib.Path:
         if free_gb < config.pipeline.min_free_disk_gb:
             raise DistillError(
                 f"Folder {folder} has {free_gb:.1f} GB of disk free, expected at least "
-                f"{config.pipeline.min_free_disk_gb:.1f} GB. Free some, set pipeline.root "
-                "elsewhere, or lower pipeline.min_free_disk_gb."
+                f"{config.pipeline.min_free_disk_gb:.1f} GB. Free some space, set "
+                "pipeline.root to another disk, or lower pipeline.min_free_disk_gb."
             )
     return run_dir
 
 
 @contextlib.contextmanager
 def only_run(pipeline_dir: pathlib.Path) -> Iterator[None]:
-    """Holds the pipeline's folder, so that no second run works in it.
+    """Locks the pipeline's folder against a second run.
 
-    The system lets go of the lock when the process ends, however it ends.
+    The system releases the lock when the process ends, even if it is killed.
 
     Raises:
-        DistillError: If another run holds it.
+        DistillError: If another run holds the lock.
     """
     with open(pipeline_dir / ".lock", "a+", encoding="utf-8") as file:
         try:
@@ -77,8 +77,8 @@ def only_run(pipeline_dir: pathlib.Path) -> Iterator[None]:
             file.seek(0)
             holder = file.read().strip() or "another process"
             raise DistillError(
-                f"Another run ({holder}) works in {pipeline_dir}. Wait for it, or set "
-                "pipeline.root or pipeline.name to something else."
+                f"Another run ({holder}) is using {pipeline_dir}. Wait for it to finish, "
+                "or set another pipeline.root or pipeline.name."
             ) from None
         file.truncate(0)
         file.write(f"process {os.getpid()}")
@@ -100,6 +100,6 @@ def _explained(folder: pathlib.Path) -> Iterator[None]:
 
 def _unwritable(folder: pathlib.Path, reason: str) -> str:
     return (
-        f"Folder {folder} cannot be written ({reason}). Make it writable, or set "
+        f"Folder {folder} is not writable ({reason}). Make it writable, or set "
         "pipeline.root or pusher.directory to another folder."
     )

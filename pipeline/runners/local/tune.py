@@ -1,4 +1,4 @@
-"""The command `distill tune`: runs the DAG up to the search, ranks its trials."""
+"""The command `distill tune`: runs the DAG up to the search and ranks its trials."""
 
 from __future__ import annotations
 
@@ -24,22 +24,21 @@ from tfx_distill.trainer.tuning import trials
 from tfx_distill.trainer.tuning.trials import Trial, Trials
 
 NODE_ID = "DistillationTuner"
-# Of those over the budget; the file has them all.
-_MAX_SHOWN = 3
+_MAX_OVER_BUDGET = 3  # rows of the table; the file has all of them
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TuningResult:
-    """What a person wants to know at the end of a search.
+    """The result of a search, as shown to the user.
 
     Attributes:
-        dataset: TFDS name of the data that the search really used.
+        dataset: TFDS name of the data set used, which may be the substitute.
         hyperparameters: Id of the artifact that holds the best values.
-        file: The file in it.
-        trials_file: The file with all trials.
-        cached: Whether the search comes from the cache.
-        freeze: The command that runs the pipeline with the best values.
-        ranking: All trials, the best first.
+        file: The file in that artifact.
+        trials_file: File with all trials.
+        cached: Whether the search was taken from the cache.
+        freeze: Command that runs the pipeline with the best values.
+        ranking: All trials, best first.
         run_dir: Folder with the resolved configuration and this result.
     """
 
@@ -66,13 +65,15 @@ def execute(
     """Searches hyperparameters on this machine; see `run.execute`.
 
     Raises:
-        DistillError: If the search, or what comes before it, fails.
+        DistillError: If the search, or a node before it, fails.
     """
 
-    def work(config: PipelineConfig, shown: Any, run_dir: pathlib.Path) -> TuningResult:
+    def work(
+        config: PipelineConfig, watcher: Any, run_dir: pathlib.Path
+    ) -> TuningResult:
         from tfx_distill.pipeline.runners.local import dag_runner
 
-        ran = dag_runner.run_nodes(config, shown, run_dir, until=NODE_ID)
+        ran = dag_runner.run_nodes(config, watcher, run_dir, until=NODE_ID)
         command = _freeze_command(file, overrides)
         return _collect(config, ran, command, run_dir)
 
@@ -102,7 +103,7 @@ def _collect(
 def _freeze_command(
     file: str | os.PathLike[str] | None, overrides: Sequence[str]
 ) -> str:
-    """`distill run` with all that was given, but without the search."""
+    """`distill run` with the same options, but without the search."""
     kept = [text for text in overrides if not text.strip().startswith("tuning")]
     if load_config(file, kept).tuning is not None:
         kept.append("tuning=null")
@@ -119,27 +120,29 @@ def _report(result: TuningResult) -> Group:
         title=f"Trials on {result.dataset}, by accuracy on its eval split",
         box=box.SIMPLE_HEAD,
         title_justify="left",
-        # Narrow gaps: the values need the room.
+        # Narrow columns leave room for the values.
         padding=(0, 1, 0, 0),
         pad_edge=False,
     )
     for name in ("rank", "trial", "accuracy", "parameters", "epochs", "seconds"):
         table.add_column(name, justify="right")
     table.add_column("values", overflow="fold")
-    hidden = 0
+    over_budget = 0
     for rank, trial in enumerate(result.ranking, 1):
-        hidden += trial.status == trials.OVER_BUDGET
-        if hidden <= _MAX_SHOWN:
+        over_budget += trial.status == trials.OVER_BUDGET
+        if over_budget <= _MAX_OVER_BUDGET:
             table.add_row(*map(Text, _row(rank, trial)))
     lines = [
-        f"Run with the best: {result.freeze}",
+        f"Run with the best values: {result.freeze}",
         f"In another pipeline: --set hyperparameters={shlex.quote(result.file)}",
         f"All trials: {result.trials_file}",
     ]
-    if hidden > _MAX_SHOWN:
-        lines.insert(0, f"{hidden - _MAX_SHOWN} more students were over the budget.")
+    if over_budget > _MAX_OVER_BUDGET:
+        lines.insert(
+            0, f"{over_budget - _MAX_OVER_BUDGET} more students exceeded the budget."
+        )
     if result.cached:
-        lines.insert(0, "This search comes from the cache.")
+        lines.insert(0, "The search was taken from the cache.")
     return Group(table, *(Text(line, overflow="fold") for line in lines))
 
 
@@ -155,7 +158,7 @@ def _row(rank: int, trial: Trial) -> list[str]:
 
 
 def _short_key(key: str) -> str:
-    """Without its section, which leaves room for the value."""
+    """The key without its section, to leave room for the value."""
     for prefix in ("student.options.", "student.", "distillation."):
         if key.startswith(prefix):
             return key[len(prefix) :]

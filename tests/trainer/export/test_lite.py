@@ -9,11 +9,10 @@ import small_data
 import tensorflow as tf
 from small_data import example, png
 
-from tfx_distill.trainer import stack
 from tfx_distill.trainer.data import example_reader
 from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.evaluation import lite_evaluation, lite_scores
-from tfx_distill.trainer.export import lite, saved_model
+from tfx_distill.trainer.export import lite, lite_runtime, saved_model
 from tfx_distill.trainer.models import architectures
 
 
@@ -75,7 +74,7 @@ def test_pixels_are_pixels_whatever_the_calibration_has_seen(student, train):
 
 
 def test_int8_computes_with_integers_alone(contents):
-    interpreter = stack.lite_interpreter(contents["int8"], num_threads=1)
+    interpreter = lite_runtime.interpreter(contents["int8"], num_threads=1)
     dtypes = {np.dtype(d["dtype"]).kind for d in interpreter.get_tensor_details()}
     assert dtypes <= {"i", "u"}
     assert len(contents["int8"]) < len(contents["float32"])

@@ -161,14 +161,14 @@ def test_when_all_trials_crash_the_first_reason_is_told(task, tmp_path):
     task = dataclasses.replace(task, student=student)
     space = {UNITS: {"choices": [3, 5]}}
     with pytest.raises(
-        DistillError, match="All 2 trials failed, the first one: .*units"
+        DistillError, match="All 2 trials failed; the first one: .*units"
     ):
         hyperparameter_search.search(task, config(space), str(tmp_path))
 
 
 def test_a_budget_below_every_student_is_told(task, tmp_path):
     settings = config({UNITS: {"choices": [4, 8]}}, max_parameters=100)
-    with pytest.raises(DistillError, match="smallest that was drawn has 275"):
+    with pytest.raises(DistillError, match="smallest one drawn has 275"):
         hyperparameter_search.search(task, settings, str(tmp_path))
 
 

@@ -84,12 +84,14 @@ def test_a_trial_that_kills_its_process_fails_and_takes_no_other_with_it(
     assert all("Its process died" in trial.reason for trial in failed)
 
 
-def test_a_crash_in_a_process_is_an_outcome_with_its_reason(task):
-    with trial_workers.employ(task, 2) as workers:
-        outcome = workers.start({RATE: 1e-2, "student.options.depth": 2}, 1)()
-    assert outcome.objective is None
-    assert "depth" in outcome.reason
-    assert "trial_training.py" in outcome.traceback
+def test_a_crash_in_a_process_is_a_failed_trial_with_its_reason(task, capfd):
+    with trial_workers.Workers(task, 2) as workers:
+        trial = workers.start({RATE: 1e-2, "student.options.depth": 2}, 1)()
+    assert trial.status == trials.FAILED
+    assert trial.objective is None
+    assert "depth" in trial.reason
+    # Its traceback goes where the process's errors go: to the run's log.
+    assert "trial_training.py" in capfd.readouterr().err
 
 
 def test_a_stop_ends_the_processes_too(task):
@@ -98,7 +100,7 @@ def test_a_stop_ends_the_processes_too(task):
 
     before = signal.signal(signal.SIGALRM, stop)
     try:
-        with pytest.raises(Interrupted), trial_workers.employ(task, 2) as workers:
+        with pytest.raises(Interrupted), trial_workers.Workers(task, 2) as workers:
             wait = workers.start({RATE: 1e-2}, 100_000)
             workers.start({RATE: 1e-3}, 1)()
             began = time.monotonic()
@@ -112,7 +114,7 @@ def test_a_stop_ends_the_processes_too(task):
 
 def _train_for_long(task, started):
     trial_workers.loky.cpu_count = lambda: 2
-    with trial_workers.employ(task, 2) as workers:
+    with trial_workers.Workers(task, 2) as workers:
         workers.start({RATE: 1e-2}, 100_000)
         workers.start({RATE: 1e-3}, 1)()
         started.set()
@@ -141,14 +143,14 @@ def test_a_processes_threads_are_its_share_of_the_cores(task, monkeypatch):
         "ProcessPoolExecutor",
         lambda **values: prepared.append(values),
     )
-    trial_workers._Processes(task, 3)
+    trial_workers.Workers(task, 3)
     assert prepared[0]["initargs"][1] == 2
 
 
 def test_on_one_core_trials_run_here_one_after_the_other(task, monkeypatch):
     monkeypatch.setattr(trial_workers.loky, "cpu_count", lambda: 1)
     monkeypatch.setattr(trial_training, "train", lambda *_: os.getpid())
-    with trial_workers.employ(task, 2) as workers:
+    with trial_workers.Workers(task, 2) as workers:
         assert workers.start({}, 1)().objective == os.getpid()
 
 
@@ -157,5 +159,5 @@ def test_on_a_gpu_trials_run_here_one_after_the_other(task, monkeypatch):
         trial_workers.tf.config, "list_physical_devices", lambda kind: [kind]
     )
     monkeypatch.setattr(trial_training, "train", lambda *_: os.getpid())
-    with trial_workers.employ(task, 2) as workers:
+    with trial_workers.Workers(task, 2) as workers:
         assert workers.start({}, 1)().objective == os.getpid()

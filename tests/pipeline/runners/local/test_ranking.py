@@ -60,11 +60,11 @@ def test_the_best_comes_first_and_what_has_no_accuracy_last(shown):
     assert "temperature=2.346" in rows[0]
     over = [words[0] for words in shown if words and words[0].startswith("over-")]
     assert over == ["over-1", "over-2", "over-3"]
-    assert ["2", "more", "students", "were", "over", "the", "budget."] in shown
+    assert ["2", "more", "students", "exceeded", "the", "budget."] in shown
 
 
 def test_it_says_how_to_run_with_the_best(shown):
-    line = ["Run", "with", "the", "best:", "distill", "run", "--set"]
+    line = ["Run", "with", "the", "best", "values:", "distill", "run", "--set"]
     assert [*line, "hyperparameters=12"] in shown
 
 

@@ -41,7 +41,7 @@ def test_a_file_where_a_folder_must_be_is_named(tmp_path):
     (tmp_path / "runs").write_text("")
     config = load_config("smoke", [f"pipeline.root={tmp_path}/runs"])
     with pytest.raises(
-        DistillError, match=r"runs.* cannot be written .*set pipeline.root"
+        DistillError, match=r"runs.* is not writable .*set pipeline.root"
     ):
         run_folders.make_run_dir(config)
 

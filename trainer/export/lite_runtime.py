@@ -1,7 +1,7 @@
-"""What differs between TensorFlow's releases, kept in one place: LiteRT.
+"""LiteRT's converter and interpreter, which differ between TensorFlow releases.
 
-`tf.lite.Interpreter` is on its way out of TensorFlow, into the package
-`ai_edge_litert`. It is the same interpreter, and reads the same files.
+`tf.lite.Interpreter` is moving from TensorFlow to the package `ai_edge_litert`: the
+same interpreter, for the same files.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-# TensorFlow exports it under no public name, and names none in its stead.
+# TensorFlow has no public name for it and offers no alternative.
 from tensorflow.python.framework.convert_to_constants import (
     convert_variables_to_constants_v2,
 )
@@ -20,22 +20,21 @@ from tensorflow.python.framework.convert_to_constants import (
 from tfx_distill.trainer.errors import ModelError
 
 
-def lite_converter(function: Any) -> tf.lite.TFLiteConverter:
-    """A converter of a concrete function, whose variables become constants.
+def converter(function: Any) -> tf.lite.TFLiteConverter:
+    """A converter for a concrete function, with its variables frozen to constants.
 
-    TensorFlow 2.16 aborts the process, past any `except`, when it is left to
-    freeze a Keras 3 model itself.
+    Left to freeze a Keras 3 model itself, TensorFlow 2.16 aborts the whole process.
     """
     return tf.lite.TFLiteConverter.from_concrete_functions(
         [convert_variables_to_constants_v2(function)]
     )
 
 
-def lite_interpreter(content: bytes, *, num_threads: int) -> Any:
-    """LiteRT's interpreter of a converted model, with its tensors allocated.
+def interpreter(content: bytes, *, num_threads: int) -> Any:
+    """LiteRT's interpreter for a converted model, with its tensors allocated.
 
     Raises:
-        ModelError: If this TensorFlow has none, and there is no other.
+        ModelError: If neither TensorFlow nor another package has one.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # `tf.lite.Interpreter` is deprecated
