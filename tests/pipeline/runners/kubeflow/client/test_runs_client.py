@@ -160,25 +160,26 @@ def test_wait_gives_up_when_the_failures_do_not_pass(stub, distill):
 
 
 def test_schedule_sends_six_fields_and_shows_the_next_five_moments(stub, distill):
+    # Far ahead, for an end in the past is refused.
     status, out, err = distill(
         "schedule", PIPELINE, "--cron", " 0 0  2 * * * ", "--param", "epochs=9",
-        "--start", "2030-01-31T00:00:00Z", "--end", "2031-01-01T00:00:00+01:00",
+        "--start", "2430-01-31T00:00:00Z", "--end", "2431-01-01T00:00:00+01:00",
     )  # fmt: skip
     ((schedule_id, made),) = stub.recurring.items()
     assert status == 0 and "CRON_SCHEDULE_TIMEZONE" in err
     assert out.splitlines() == [
         f"Schedule    digits  {schedule_id}",
         "Cron        0 0 2 * * *",
-        "Next        Thu 2030-01-31 02:00:00 UTC",
-        "            Fri 2030-02-01 02:00:00 UTC",
-        "            Sat 2030-02-02 02:00:00 UTC",
-        "            Sun 2030-02-03 02:00:00 UTC",
-        "            Mon 2030-02-04 02:00:00 UTC",
+        "Next        Thu 2430-01-31 02:00:00 UTC",
+        "            Fri 2430-02-01 02:00:00 UTC",
+        "            Sat 2430-02-02 02:00:00 UTC",
+        "            Sun 2430-02-03 02:00:00 UTC",
+        "            Mon 2430-02-04 02:00:00 UTC",
     ]
     assert made["trigger"]["cron_schedule"] == {
         "cron": "0 0 2 * * *",
-        "start_time": "2030-01-31T00:00:00Z",
-        "end_time": "2030-12-31T23:00:00Z",
+        "start_time": "2430-01-31T00:00:00Z",
+        "end_time": "2430-12-31T23:00:00Z",
     }
     assert made["runtime_config"]["parameters"] == {**DEFAULTS, "epochs": 9}
     assert made["no_catchup"] is True and made["max_concurrency"] == 1
