@@ -62,22 +62,22 @@ class Package:
 
     @property
     def tasks(self) -> dict[str, dict[str, Any]]:
-        return self.spec["root"]["dag"]["tasks"]  # type: ignore[no-any-return]
+        return self.spec["root"]["dag"]["tasks"]
 
     @property
     def parameters(self) -> dict[str, dict[str, Any]]:
         """Definitions of the run parameters: parameterType and defaultValue by name."""
         inputs = self.spec["root"].get("inputDefinitions", {})
-        return inputs.get("parameters", {})  # type: ignore[no-any-return]
+        return inputs.get("parameters", {})
 
     @property
     def executors(self) -> dict[str, dict[str, Any]]:
         """Containers, importers and resolvers by executor label."""
-        return self.spec["deploymentSpec"]["executors"]  # type: ignore[no-any-return]
+        return self.spec["deploymentSpec"]["executors"]
 
     def component(self, task: str) -> dict[str, Any]:
         name = self.tasks[task]["componentRef"]["name"]
-        return self.spec["components"][name]  # type: ignore[no-any-return]
+        return self.spec["components"][name]
 
     def executor_label(self, task: str) -> str:
         return str(self.component(task).get("executorLabel", ""))
@@ -101,7 +101,7 @@ class Package:
         """Volumes and secrets by executor label."""
         platforms = (self.platform or {}).get("platforms", {})
         deployment = platforms.get("kubernetes", {}).get("deploymentSpec", {})
-        return deployment.get("executors", {})  # type: ignore[no-any-return]
+        return deployment.get("executors", {})
 
     def kubernetes(self, task: str) -> dict[str, Any]:
         """Volumes and secrets of a task."""
