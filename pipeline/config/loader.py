@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tfx_distill.pipeline.config.schema import MANUAL_DIR_VARIABLE, PipelineConfig
-from tfx_distill.trainer.config.section import build
 from tfx_distill.trainer.errors import ConfigError
+
+if TYPE_CHECKING:  # loads pydantic, which help texts do not need
+    from tfx_distill.pipeline.config.schema import PipelineConfig
 
 CONFIGS_DIR = pathlib.Path(__file__).parent / "presets"
 
@@ -30,27 +30,29 @@ def load_config(
 
     Args:
         file: A YAML file, or the name of a shipped one (`article`, `smoke`).
-        overrides: `key=value` texts; the value is YAML.
+        overrides: `key=value` strings; the value is YAML.
         dataset: Replaces `data.dataset` above every layer: how a local run
-            goes on with `digits`.
+            falls back to `digits`.
 
     Raises:
-        ConfigError: In one line, for whatever does not fit.
+        ConfigError: With one line for each thing that does not fit.
     """
+    from tfx_distill.pipeline.config.schema import MANUAL_DIR_VARIABLE, PipelineConfig
+
     layers = [read_file(file) if file is not None else {}]
     layers += [_override(text) for text in overrides]
     if dataset is not None:
-        # Where the files lie was said for the data set that is not there.
+        # `manual_dir` names the files of the data set that is not available.
         layers.append({"data": {"dataset": dataset, "manual_dir": None}})
     values = _merged(layers)
     # Checked twice: the first time to know the data set, whose layer lies below.
-    name = build(PipelineConfig, values).data.dataset
-    values = _merged([_dataset_layer(name), values])
-    config = build(PipelineConfig, values)
-    if config.data.manual_dir is None and os.environ.get(MANUAL_DIR_VARIABLE):
-        manual_dir = os.environ[MANUAL_DIR_VARIABLE]
-        data = dataclasses.replace(config.data, manual_dir=manual_dir)
-        config = dataclasses.replace(config, data=data)
+    config = PipelineConfig.build(values)
+    layer = _dataset_layer(config.data.dataset)
+    if layer:
+        config = PipelineConfig.build(_merged([layer, values]))
+    manual_dir = os.environ.get(MANUAL_DIR_VARIABLE)
+    if config.data.manual_dir is None and manual_dir:
+        config = config.replace(data=config.data.replace(manual_dir=manual_dir))
     return config
 
 

@@ -1,25 +1,33 @@
 """The whole configuration of a run: one frozen value, checked before TFX loads.
 
-Layers, each over the one before: the defaults in the dataclasses, the data
-set's own file in `presets/datasets/`, the YAML file, then `--set key=value`.
+Layers, each over the one before: the fields' defaults, the data set's own file in
+`presets/datasets/`, the YAML file, then `--set key=value`.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import pathlib
 import re
-from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import yaml
+from pydantic import Field, model_validator
+from typing_extensions import Self
 
 from tfx_distill.pipeline.config.kubeflow_config import KubeflowConfig
 from tfx_distill.trainer.config.data_config import DataConfig, ViewsConfig
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
 from tfx_distill.trainer.config.gate_config import GateConfig
 from tfx_distill.trainer.config.lite_config import LiteConfig
-from tfx_distill.trainer.config.section import Section, require
+from tfx_distill.trainer.config.section import (
+    NUMBER,
+    Folder,
+    Items,
+    Rule,
+    Section,
+    Table,
+    require,
+)
 from tfx_distill.trainer.config.servability_config import ServabilityConfig
 from tfx_distill.trainer.config.training_config import (
     MAX_SEEDS,
@@ -37,131 +45,120 @@ MANUAL_DIR_VARIABLE = "DISTILL_MANUAL_DIR"
 _NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class RunConfig(Section):
-    """Where a run lives and how it is run."""
+    """Where a run lives and how it runs."""
 
-    name: str = "{dataset}"  # of the pipeline; {dataset}: the data set's name
-    root: str = "runs"  # folder; the pipeline's own folder lies in it by name
-    cache: bool = True  # reuse results of equal steps
-    min_free_disk_gb: float = 1.0  # refuse to start with less, >= 0
+    NAME: ClassVar[str] = "pipeline"
 
-    def __post_init__(self) -> None:
-        require(
-            self.min_free_disk_gb >= 0,
-            "pipeline.min_free_disk_gb",
-            self.min_free_disk_gb,
-            ">= 0",
-        )
-        require(bool(self.root), "pipeline.root", self.root, "a folder")
+    name: str = Field(
+        "{dataset}",
+        description="Lower-case letters, digits and dashes; {dataset}: the data set's",
+    )
+    root: Folder = Field("runs", description="The pipeline's folder is root/name")
+    cache: bool = Field(True, description="Reuse results of steps with equal inputs")
+    min_free_disk_gb: Annotated[float, Field(ge=0), NUMBER] = Field(
+        1.0, description="Refuse to start with less free disk, in GiB"
+    )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class MetadataConfig(Section):
-    """How to reach ML Metadata."""
+    """Where runs are recorded."""
 
-    # Fields of ml_metadata's ConnectionConfig, such as
-    # {mysql: {host: ..., database: ..., password: "env:NAME"}}.
-    # Empty: the SQLite file metadata.sqlite in the pipeline's folder.
-    connection: dict[str, Any] = dataclasses.field(default_factory=dict)
+    connection: Table[Any] = Field(
+        {},
+        description="ml_metadata's ConnectionConfig, secrets as env:NAME; {}: SQLite",
+    )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class PusherConfig(Section):
     """Where a blessed student goes."""
 
-    directory: str | None = None  # null: `serving` in the pipeline's folder
+    directory: Folder | None = Field(
+        None, description="Null: serving in the pipeline's folder"
+    )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class BeamConfig(Section):
     """How Apache Beam runs ExampleGen, StatisticsGen and the Evaluator."""
 
-    args: tuple[str, ...] = ()  # Beam pipeline options, such as --runner=...
-
-    def __post_init__(self) -> None:
-        for arg in self.args:
-            require(
-                arg.startswith("--"), "beam.args", arg, "options that begin with --"
-            )
+    args: Items[
+        Annotated[
+            str, Rule("an option that begins with --", lambda arg: arg.startswith("--"))
+        ]
+    ] = Field((), description="Beam options, such as --direct_num_workers=2")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class PipelineConfig(Section):
     """Everything that decides what a run does."""
 
-    pipeline: RunConfig = RunConfig()
-    data: DataConfig = DataConfig()
-    teacher: TeacherConfig = TeacherConfig()
-    student: StudentConfig = StudentConfig()
-    ensemble: EnsembleConfig = EnsembleConfig()
-    views: ViewsConfig = ViewsConfig()
-    assistant: AssistantConfig | None = None  # {}: one with its defaults
-    distillation: DistillationConfig = DistillationConfig()
-    tuning: TuningConfig | None = None  # {}: a search with its defaults
-    hyperparameters: Any = None  # of a search: artifact id, or a file; null: none
-    control: bool = False  # also train the student from labels alone
-    seeds: int = 1  # students, and controls, are trained with as many seeds
-    gate: GateConfig = GateConfig()
-    servability: ServabilityConfig = ServabilityConfig()
-    lite: LiteConfig = LiteConfig()
-    pusher: PusherConfig = PusherConfig()
-    metadata: MetadataConfig = MetadataConfig()
-    beam: BeamConfig = BeamConfig()
-    kubeflow: KubeflowConfig = KubeflowConfig()
+    NAME: ClassVar[str] = ""
 
-    def __post_init__(self) -> None:
-        require(1 <= self.seeds <= MAX_SEEDS, "seeds", self.seeds, "in [1, 9]")
-        require(
-            not (self.distillation.features and self.ensemble.size > 1),
-            "distillation.features",
-            len(self.distillation.features),
-            "empty with an ensemble, whose features cannot be averaged",
-        )
-        require(
-            not (self.distillation.features and self.assistant),
-            "distillation.features",
-            len(self.distillation.features),
-            "empty with an assistant, whose layers are not the teacher's",
-        )
+    pipeline: RunConfig = Field(default_factory=RunConfig)
+    data: DataConfig = Field(default_factory=DataConfig)
+    teacher: TeacherConfig = Field(default_factory=TeacherConfig)
+    student: StudentConfig = Field(default_factory=StudentConfig)
+    ensemble: EnsembleConfig = Field(default_factory=EnsembleConfig)
+    views: ViewsConfig = Field(default_factory=ViewsConfig)
+    assistant: AssistantConfig | None = Field(
+        None, description="A model between teacher and student; {}: with its defaults"
+    )
+    distillation: DistillationConfig = Field(default_factory=DistillationConfig)
+    tuning: TuningConfig | None = Field(
+        None, description="A search of hyperparameters; {}: with its defaults"
+    )
+    hyperparameters: Annotated[
+        int | str | None,
+        Rule(
+            "null, a file, or an artifact's id, an integer > 0",
+            lambda given: (
+                given is None
+                or (given.strip() if isinstance(given, str) else given > 0)
+            ),
+        ),
+    ] = Field(None, description="Of an earlier search: an artifact's id, or a file")
+    control: bool = Field(
+        False, description="Also train the student from labels alone, and compare"
+    )
+    seeds: int = Field(
+        1,
+        ge=1,
+        le=MAX_SEEDS,
+        description="Number of times student and control are trained",
+    )
+    gate: GateConfig = Field(default_factory=GateConfig)
+    servability: ServabilityConfig = Field(default_factory=ServabilityConfig)
+    lite: LiteConfig = Field(default_factory=LiteConfig)
+    pusher: PusherConfig = Field(default_factory=PusherConfig)
+    metadata: MetadataConfig = Field(default_factory=MetadataConfig)
+    beam: BeamConfig = Field(default_factory=BeamConfig)
+    kubeflow: KubeflowConfig = Field(default_factory=KubeflowConfig)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        """Checks between sections."""
+        for fine, reason in (
+            (self.ensemble.size == 1, "an ensemble, whose features cannot be averaged"),
+            (not self.assistant, "an assistant, whose layers are not the teacher's"),
+        ):
+            pairs = len(self.distillation.features)
+            expected = f"empty with {reason}"
+            require(fine or not pairs, "distillation.features", pairs, expected)
         for model in (self.student, self.assistant):
             if model is not None:
                 hyperparameters.require_views(model, self.views)
-        self._check_folders()
-        self._check_tuning()
         require(
             bool(_NAME_PATTERN.fullmatch(self.pipeline_name)),
             "pipeline.name",
             self.pipeline_name,
-            "1 to 128 lower-case letters, digits and dashes, not first a dash",
-        )
-
-    def _check_folders(self) -> None:
-        """A URL would become a folder here of that name."""
-        for key, value in (
-            ("pipeline.root", self.pipeline.root),
-            ("pusher.directory", self.pusher.directory),
-            ("tuning.directory", self.tuning.directory if self.tuning else None),
-        ):
-            require(
-                value is None or "://" not in value, key, value, "a folder, not a URL"
-            )
-
-    def _check_tuning(self) -> None:
-        frozen = self.hyperparameters
-        require(
-            frozen is None
-            or (isinstance(frozen, str) and bool(frozen.strip()))
-            or (type(frozen) is int and frozen > 0),
-            "hyperparameters",
-            frozen,
-            "null, a file, or an artifact's id, a whole number > 0",
+            "1 to 128 lower-case letters, digits and dashes, not starting with a dash",
         )
         if self.tuning is not None:
-            expected = "null while tuning searches; --set tuning=null takes these"
-            require(frozen is None, "hyperparameters", frozen, expected)
+            given = self.hyperparameters
+            expected = "null while tuning searches; --set tuning=null uses these"
+            require(given is None, "hyperparameters", given, expected)
             tuning = self.tuning.resolved(self.student, self.distillation, self.views)
             object.__setattr__(self, "tuning", tuning)
+        return self
 
     @property
     def pipeline_name(self) -> str:
@@ -195,13 +192,4 @@ class PipelineConfig(Section):
         return self.pipeline_dir / "tuning"
 
     def to_yaml(self) -> str:
-        return yaml.safe_dump(_plain(dataclasses.asdict(self)), sort_keys=False)
-
-
-def _plain(value: Any) -> Any:
-    """Tuples as lists, so that YAML stays free of Python tags."""
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import dataclasses
+from typing import Annotated
 
-from tfx_distill.trainer.config.section import Section, require
+from pydantic import Field, PositiveInt
+
+from tfx_distill.trainer.config.section import Items, Rule, Section
 
 INT8 = "int8"
 LITE_FLAVOURS = ("float32", INT8)
 
+_Flavours = Annotated[
+    Items[str],
+    Rule(
+        "a list of float32 and int8, each at most once",
+        lambda given: (
+            set(given) <= set(LITE_FLAVOURS) and len(set(given)) == len(given)
+        ),
+    ),
+]
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+
 class LiteConfig(Section):
     """The student as LiteRT (TensorFlow Lite) files."""
 
-    flavours: tuple[str, ...] = LITE_FLAVOURS  # of "float32", "int8"; empty: no files
-    calibration_examples: int = 500  # training images that set int8's ranges, >= 1
-
-    def __post_init__(self) -> None:
-        given = self.flavours
-        fine = set(given) <= set(LITE_FLAVOURS) and len(set(given)) == len(given)
-        expected = "a list of float32 and int8, each at most once"
-        require(fine, "lite.flavours", list(given), expected)
-        number = self.calibration_examples
-        require(number >= 1, "lite.calibration_examples", number, ">= 1")
+    flavours: _Flavours = Field(LITE_FLAVOURS, description="Files to write; []: none")
+    calibration_examples: PositiveInt = Field(
+        500, description="Training images that set the ranges of int8"
+    )

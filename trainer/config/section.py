@@ -1,23 +1,87 @@
-"""Frozen sections of a configuration, made from plain values and checked.
+"""The base of all configuration sections: frozen pydantic models.
 
-This module imports the standard library alone.
+Types, ranges, defaults and a line of help are in the fields. Messages, the reference
+page, the commented default file and the JSON schema are generated from them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import difflib
 import json
-import math
-import types
-import typing
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any, ClassVar, TypeVar
 
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import core_schema
+from typing_extensions import Self
+
+from tfx_distill.trainer.config import config_errors
 from tfx_distill.trainer.errors import ConfigError
 
 T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """A check of one value, and the words for what it accepts.
+
+    Attributes:
+        expected: Follows "must be" in messages; the type in the reference page.
+        holds: Whether a value of the right type is accepted; it may raise ValueError.
+    """
+
+    expected: str
+    holds: Callable[[Any], Any] = lambda value: True
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        return core_schema.no_info_after_validator_function(
+            self._check, handler(source)
+        )
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> Any:
+        return {**handler(schema), config_errors.EXPECTED: self.expected}
+
+    def _check(self, value: Any) -> Any:
+        if not self.holds(value):
+            raise ValueError(self.expected)
+        return value
+
+
+def _number(value: Any) -> Any:
+    """YAML 1.1 reads 1e-3 as a string."""
+    with contextlib.suppress(ValueError):
+        return float(value) if isinstance(value, str) else value
+    return value
+
+
+def _with_text_keys(value: Any) -> Any:
+    """YAML reads the key 64 as an integer."""
+    if isinstance(value, Mapping):
+        return {str(key): item for key, item in value.items()}
+    return value
+
+
+# Constraints come before it: pydantic then knows them as those of a number.
+NUMBER = BeforeValidator(_number)
+Share = Annotated[float, Field(ge=0, le=1), NUMBER]
+PositiveNumber = Annotated[float, Field(gt=0), NUMBER]
+Degrees = Annotated[float, Field(ge=0, le=180), NUMBER]
+Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
+# A URL would become a local folder of that name.
+Folder = Annotated[
+    str, Rule("a folder, not a URL", lambda path: path and "://" not in path)
+]
+Items = Annotated[tuple[T, ...], Strict(False)]  # also accepts lists
+Table = Annotated[dict[str, T], BeforeValidator(_with_text_keys)]
 
 
 def require(condition: bool, key: str, received: Any, expected: str) -> None:
@@ -26,98 +90,70 @@ def require(condition: bool, key: str, received: Any, expected: str) -> None:
         raise ConfigError(f"{key} must be {expected}, received {received!r}.")
 
 
-def build(cls: type[T], values: Mapping[str, Any] | None, where: str = "") -> T:
-    """Makes the frozen dataclass `cls` from plain YAML or JSON values.
+class Section(BaseModel):
+    """A part of the configuration; it travels to executors as JSON."""
 
-    Args:
-        cls: A dataclass whose fields are sections, numbers, strings, booleans,
-            tuples or mappings.
-        values: Its values by field name; a field left out keeps its default.
-        where: Dotted path of the section, for error messages.
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        defer_build=True,  # most commands use few sections
+    )
 
-    Raises:
-        ConfigError: For an unknown key (names the nearest), a value of another
-            type, or one that the section itself refuses.
-    """
-    if values is None:
-        values = {}
-    if not isinstance(values, Mapping):
-        raise ConfigError(
-            f"{where or 'The configuration'} must be a mapping of keys, "
-            f"received {values!r}."
-        )
-    hints = typing.get_type_hints(cls)
-    fields = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    prefix = f"{where}." if where else ""
-    arguments = {}
-    for name, value in values.items():
-        if name not in fields:
-            raise ConfigError(
-                _unknown_key(f"{prefix}{name}", str(name), fields, prefix)
-            )
-        arguments[name] = _convert(value, hints[name], f"{prefix}{name}")
-    return cls(**arguments)
+    NAME: ClassVar[str | None] = None  # in the configuration; None: the class's name
 
+    def __init__(self, **values: Any) -> None:
+        """Raises a `ConfigError` for values that do not fit."""
+        with self._errors(self.section_name()):
+            super().__init__(**values)
 
-def _unknown_key(key: str, name: str, known: set[str], prefix: str) -> str:
-    near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
-    if near:
-        return f"Unknown configuration key {key}. Did you mean {prefix}{near[0]}?"
-    keys = ", ".join(sorted(known))
-    return f"Unknown configuration key {key}. Keys here: {keys}."
+    # Nested sections are validated without `__init__`, so errors keep their keys.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_empty(cls, values: Any) -> Any:
+        return {} if values is None else values
 
-def _convert(value: Any, hint: Any, key: str) -> Any:
-    """Checks one value against its annotation; lists become tuples."""
-    origin, args = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        if value is None and type(None) in args:
-            return None
-        hint = next(arg for arg in args if arg is not type(None))
-        return _convert(value, hint, key)
-    if dataclasses.is_dataclass(hint):
-        return build(typing.cast(type, hint), value, key)
-    if origin is tuple:
-        require(isinstance(value, list | tuple), key, value, "a list")
-        item = args[0]
-        return tuple(_convert(v, item, f"{key}[{i}]") for i, v in enumerate(value))
-    if origin is dict:
-        require(isinstance(value, Mapping), key, value, "a mapping")
-        return {str(k): _convert(v, args[1], f"{key}.{k}") for k, v in value.items()}
-    return _convert_scalar(value, hint, key)
+    @classmethod
+    def section_name(cls) -> str:
+        """The section's key in the configuration, such as `student`."""
+        return cls.__name__[: -len("Config")].lower() if cls.NAME is None else cls.NAME
 
+    @classmethod
+    @contextlib.contextmanager
+    def _errors(cls, where: str) -> Iterator[None]:
+        """Turns pydantic's errors into a `ConfigError`."""
+        try:
+            yield
+        except ValidationError as error:
+            text = config_errors.describe(error, cls.model_json_schema(), where)
+            raise ConfigError(text) from None
 
-def _convert_scalar(value: Any, hint: Any, key: str) -> Any:
-    if hint is Any:
-        return value
-    if hint is float:
-        if isinstance(value, str):  # YAML 1.1 reads 1e-3 as text.
-            with contextlib.suppress(ValueError):
-                value = float(value)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        require(is_number and math.isfinite(value), key, value, "a finite number")
-        return float(value)
-    if hint is int:
-        require(
-            isinstance(value, int) and not isinstance(value, bool),
-            key,
-            value,
-            "a whole number",
-        )
-    elif hint is bool:
-        require(isinstance(value, bool), key, value, "true or false")
-    elif hint is str:
-        require(isinstance(value, str), key, value, "text")
-    return value
+    @classmethod
+    def build(cls, values: Any, where: str | None = None) -> Self:
+        """Makes the section from plain YAML or JSON values.
 
+        Args:
+            values: Values by field name; a field left out keeps its default.
+            where: Dotted path of the section for messages; None: `section_name()`.
 
-class Section:
-    """A part of the configuration that travels to executors as JSON."""
+        Raises:
+            ConfigError: One line for each unknown key, which names the nearest one,
+                and for each value of another type or out of range.
+        """
+        with cls._errors(cls.section_name() if where is None else where):
+            return cls.model_validate(values)
+
+    def replace(self, **changes: Any) -> Self:
+        """Returns a validated copy with some fields changed."""
+        return self.build({**dict(self), **changes})
 
     def to_json(self) -> str:
         """Returns JSON with sorted keys: equal sections have equal text."""
-        return json.dumps(dataclasses.asdict(self), sort_keys=True)  # type: ignore[call-overload]
+        return json.dumps(self.model_dump(), sort_keys=True)
 
     @classmethod
-    def from_json(cls: type[T], text: str) -> T:
-        return build(cls, json.loads(text))
+    def from_json(cls, text: str) -> Self:
+        return cls.build(json.loads(text))

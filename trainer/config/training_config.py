@@ -2,137 +2,118 @@
 
 from __future__ import annotations
 
-import dataclasses
-import typing
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from tfx_distill.trainer.config.section import Section, require
+from pydantic import (
+    AfterValidator,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    model_validator,
+)
+from typing_extensions import Self
+
+from tfx_distill.trainer.config.moved_paths import current_path
+from tfx_distill.trainer.config.section import (
+    NUMBER,
+    Degrees,
+    Items,
+    PositiveNumber,
+    Rule,
+    Section,
+    Seed,
+    Table,
+    require,
+)
 
 MAX_TEACHERS = 9
 MAX_SEEDS = 9
 
+_ARCHITECTURES = "tfx_distill.trainer.models.architectures"
+_DottedPath = Annotated[
+    str,
+    Rule(
+        "the dotted path of a function, such as my_package.models.my_model",
+        lambda path: "." in path,
+    ),
+    AfterValidator(current_path),
+]
+_Architecture = Annotated[
+    _DottedPath,
+    Field(description="Function: (image_shape, num_classes) -> Keras model"),
+]
+_Epochs = Annotated[int, Field(ge=1, description="Passes over the training split")]
+_LearningRate = Annotated[
+    float,
+    Field(gt=0, lt=10, description="Adam's learning rate (the schedule's peak)"),
+    NUMBER,
+]
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+
 class TrainingConfig(Section):
     """How one model is trained; the base of the teacher's and student's sections."""
 
-    model: str = ""  # dotted path: f(image_shape, num_classes) -> Keras model, logits
-    options: dict[str, Any] = dataclasses.field(default_factory=dict)  # passed to it
-    epochs: int = 5  # >= 1
-    batch_size: int = 128  # examples in a step, >= 1
-    learning_rate: float = 1e-3  # Adam's, > 0; the highest of a schedule
-    schedule: str = "cosine"  # "cosine" (to zero) or "constant"
-    shuffle: bool = True  # false: examples in file order
-    seed: int = 0  # of weights, order and augmentation
-
-    _SECTION: typing.ClassVar[str] = ""
-
-    def __post_init__(self) -> None:
-        section = self._SECTION
-        require(
-            "." in self.model,
-            f"{section}.model",
-            self.model,
-            "the dotted path of a function, as my_package.models.my_model",
-        )
-        require(self.epochs >= 1, f"{section}.epochs", self.epochs, ">= 1")
-        require(self.batch_size >= 1, f"{section}.batch_size", self.batch_size, ">= 1")
-        require(
-            0 < self.learning_rate < 10,
-            f"{section}.learning_rate",
-            self.learning_rate,
-            "> 0 and < 10",
-        )
-        require(
-            self.schedule in ("cosine", "constant"),
-            f"{section}.schedule",
-            self.schedule,
-            "cosine or constant",
-        )
-        require(0 <= self.seed < 2**31, f"{section}.seed", self.seed, "in [0, 2**31)")
+    model: _Architecture
+    options: Table[Any] = Field({}, description="Further arguments of that function")
+    epochs: _Epochs
+    batch_size: PositiveInt = Field(256, description="Examples per step")
+    learning_rate: _LearningRate
+    schedule: Literal["cosine", "constant"] = Field(
+        "cosine", description="Cosine falls to zero over all epochs"
+    )
+    shuffle: bool = Field(True, description="False: examples in file order")
+    seed: Seed = Field(0, description="Seed of weights, order and augmentation")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class TeacherConfig(TrainingConfig):
-    """The teacher: trained on labels."""
+    """The teacher, trained on the labels."""
 
-    model: str = "tfx_distill.trainer.models.architectures.teacher"
-    epochs: int = 8
-    batch_size: int = 256
-    learning_rate: float = 4e-3
-    max_shift: int = 2  # random shifts while training, pixels each way, >= 0
-    max_rotation: float = 0.0  # as max_shift, degrees, in [0, 180]
-
-    _SECTION: typing.ClassVar[str] = "teacher"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.max_shift >= 0, "teacher.max_shift", self.max_shift, ">= 0")
-        require(
-            0 <= self.max_rotation <= 180,
-            "teacher.max_rotation",
-            self.max_rotation,
-            "in [0, 180]",
-        )
+    model: _Architecture = f"{_ARCHITECTURES}.teacher"
+    epochs: _Epochs = 8
+    learning_rate: _LearningRate = 4e-3
+    max_shift: NonNegativeInt = Field(2, description="Random shift in pixels, each way")
+    max_rotation: Degrees = Field(
+        0.0, description="Random rotation in degrees, each way"
+    )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class StudentConfig(TrainingConfig):
-    """The student: trained on the teacher's answers."""
+    """The student, trained on the teacher's predictions."""
 
-    model: str = "tfx_distill.trainer.models.architectures.student"
-    epochs: int = 14
-    batch_size: int = 256
-    learning_rate: float = 12e-3
-    quantization_aware_epochs: int = 0  # the last so many, in [0, epochs]
-    views: int | None = None  # how many of the views are drawn from; null: all
+    model: _Architecture = f"{_ARCHITECTURES}.student"
+    epochs: _Epochs = 14
+    learning_rate: _LearningRate = 12e-3
+    quantization_aware_epochs: NonNegativeInt = Field(
+        0, description="Number of final epochs trained with simulated int8"
+    )
+    views: PositiveInt | None = Field(
+        None, description="Number of views an epoch draws from; null: all"
+    )
 
-    _SECTION: typing.ClassVar[str] = "student"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        number = self.quantization_aware_epochs
-        key = f"{self._SECTION}.quantization_aware_epochs"
-        expected = f"in [0, {self.epochs}], the number of epochs"
-        require(0 <= number <= self.epochs, key, number, expected)
-        require(
-            self.views is None or self.views >= 1,
-            f"{self._SECTION}.views",
-            self.views,
-            "null or >= 1",
-        )
+    @model_validator(mode="after")
+    def _check_quantization(self) -> Self:
+        number, most = self.quantization_aware_epochs, self.epochs
+        expected = f"an integer in [0, {most}], the number of epochs"
+        require(number <= most, "quantization_aware_epochs", number, expected)
+        return self
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class AssistantConfig(StudentConfig):
     """A model between teacher and student (Mirzadeh et al. 2020, arXiv:1902.03393)."""
 
-    model: str = "tfx_distill.trainer.models.architectures.article_student"
-    learning_rate: float = 4e-3
-
-    _SECTION: typing.ClassVar[str] = "assistant"
+    model: _Architecture = f"{_ARCHITECTURES}.article_student"
+    learning_rate: _LearningRate = 4e-3
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class AverageConfig(Section):
-    """How the answers of several teachers become one."""
+    """How the predictions of several teachers are averaged."""
 
-    of: str = "probabilities"  # or "logits"
-    weights: tuple[float, ...] = ()  # one for each teacher, > 0; empty: equal
-
-    def __post_init__(self) -> None:
-        require(
-            self.of in ("probabilities", "logits"),
-            "ensemble.average.of",
-            self.of,
-            "probabilities or logits",
-        )
-        require(
-            all(weight > 0 for weight in self.weights),
-            "ensemble.average.weights",
-            self.weights,
-            "numbers > 0",
-        )
+    of: Literal["probabilities", "logits"] = Field(
+        "probabilities", description="What is averaged"
+    )
+    weights: Items[PositiveNumber] = Field(
+        (), description="One weight for each teacher; empty: equal weights"
+    )
 
     def normalized(self, num_teachers: int) -> list[float]:
         """One weight for each teacher, with the sum 1."""
@@ -146,20 +127,24 @@ class AverageConfig(Section):
         return [weight / sum(weights) for weight in weights]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class EnsembleConfig(Section):
-    """How many teachers are trained, and how they answer as one."""
+    """Several teachers whose predictions are averaged."""
 
-    size: int = 1  # number of teachers, in [1, 9]; the n-th has teacher.seed + n
-    models: tuple[str, ...] = ()  # an architecture for each; empty: teacher.model
-    average: AverageConfig = AverageConfig()
+    size: int = Field(
+        1,
+        ge=1,
+        le=MAX_TEACHERS,
+        description="Number of teachers; the n-th has the seed teacher.seed + n",
+    )
+    models: Items[_DottedPath] = Field(
+        (), description="An architecture for each teacher; empty: teacher.model"
+    )
+    average: AverageConfig = Field(default_factory=AverageConfig)
 
-    def __post_init__(self) -> None:
-        require(1 <= self.size <= MAX_TEACHERS, "ensemble.size", self.size, "in [1, 9]")
-        require(
-            len(self.models) in (0, self.size),
-            "ensemble.models",
-            list(self.models),
-            f"empty or {self.size} dotted paths, one for each teacher",
-        )
+    @model_validator(mode="after")
+    def _check_counts(self) -> Self:
+        expected = f"empty or {self.size} dotted paths, one for each teacher"
+        fine = len(self.models) in (0, self.size)
+        require(fine, "models", list(self.models), expected)
         self.average.normalized(self.size)
+        return self

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 from tfx_distill.trainer.config.data_config import ViewsConfig
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
-from tfx_distill.trainer.config.section import build, require
+from tfx_distill.trainer.config.section import require
 from tfx_distill.trainer.config.training_config import StudentConfig
 from tfx_distill.trainer.errors import ConfigError
 
@@ -31,8 +30,8 @@ def apply(
         ConfigError: If a key is in neither section, or a value is out of range.
     """
     sections: dict[str, dict[str, Any]] = {
-        "student": dataclasses.asdict(student),
-        "distillation": dataclasses.asdict(distillation),
+        "student": student.model_dump(),
+        "distillation": distillation.model_dump(),
     }
     for key, value in values.items():
         if key.startswith(_TUNER_PREFIX):
@@ -47,8 +46,8 @@ def apply(
         else:
             sections[section][name] = value
     return (
-        build(StudentConfig, sections["student"], "student"),
-        build(DistillationConfig, sections["distillation"], "distillation"),
+        StudentConfig.build(sections["student"]),
+        DistillationConfig.build(sections["distillation"]),
     )
 
 
@@ -56,7 +55,7 @@ def require_views(student: StudentConfig, views: ViewsConfig) -> None:
     """Checks that the student does not draw from more views than there are."""
     require(
         student.views is None or student.views <= views.count,
-        f"{student._SECTION}.views",
+        f"{student.section_name()}.views",
         student.views,
         f"at most views.count, {views.count}",
     )

@@ -1,7 +1,6 @@
 """Layers of the configuration, and what is refused before anything starts."""
 
-import dataclasses
-
+import pydantic
 import pytest
 import yaml
 
@@ -46,19 +45,34 @@ def test_the_resolved_configuration_is_a_configuration_file(tmp_path):
     [
         ("distilation.temperature=2", r"key distilation\. Did you mean distillation\?"),
         ("distillation.temprature=2", "Did you mean distillation.temperature"),
-        ("distillation.temperature=0", "must be > 0, received 0.0. Use 1"),
-        ("distillation.temperature=hot", "must be a finite number, received 'hot'"),
-        ("distillation.temperature=.inf", "must be a finite number, received inf"),
-        ("student.epochs=1.5", "student.epochs must be a whole number, received 1.5"),
-        ("student.epochs=true", "student.epochs must be a whole number, received True"),
-        ("student.epochs=0", "student.epochs must be >= 1, received 0"),
+        (
+            "distillation.temperature=0",
+            r"a finite number > 0 \(1 leaves targets unsoftened\), received 0",
+        ),
+        (
+            "distillation.temperature=hot",
+            r"must be a finite number > 0 .*, received 'hot'",
+        ),
+        (
+            "distillation.temperature=.inf",
+            r"must be a finite number > 0 .*, received inf",
+        ),
+        ("student.epochs=1.5", "student.epochs must be an integer >= 1, received 1.5"),
+        (
+            "student.epochs=true",
+            "student.epochs must be an integer >= 1, received True",
+        ),
+        ("student.epochs=0", "student.epochs must be an integer >= 1, received 0"),
         ("teacher.model=teacher", "teacher.model must be the dotted path"),
         ("student.schedule=linear", "student.schedule must be cosine or constant"),
-        ("gate.min_accuracy=99", r"gate.min_accuracy must be in \[0, 1\], received 99"),
+        (
+            "gate.min_accuracy=99",
+            r"gate.min_accuracy must be a number in \[0, 1\], or null, received 99",
+        ),
         ("data.image_shape=[28, 28]", r"must be \[height, width, channels\]"),
         ("lite.flavours=[int4]", "must be a list of float32 and int8, each at most"),
         ("lite.flavours=[int8, int8]", "each at most once, received"),
-        ("lite.calibration_examples=0", "calibration_examples must be >= 1"),
+        ("lite.calibration_examples=0", "calibration_examples must be an integer >= 1"),
         ("student.quantization_aware_epochs=15", r"in \[0, 14\], the number of epochs"),
         ("assistant={views: 9}", "assistant.views must be at most views.count, 4"),
         ("pusher.directory=gs://bucket/x", "pusher.directory must be a folder, not a"),
@@ -67,7 +81,10 @@ def test_the_resolved_configuration_is_a_configuration_file(tmp_path):
         ("pipeline.name=My_Pipeline", "pipeline.name must be 1 to 128 lower-case"),
         ("temperature", "--set must be key=value, received 'temperature'"),
         ("student.views=5", "student.views must be at most views.count, 4, received 5"),
-        ("student.views=0", "student.views must be null or >= 1, received 0"),
+        (
+            "student.views=0",
+            "student.views must be an integer >= 1, or null, received 0",
+        ),
         (
             "hyperparameters=true",
             "hyperparameters must be null, a file, or an artifact",
@@ -76,8 +93,14 @@ def test_the_resolved_configuration_is_a_configuration_file(tmp_path):
             "tuning.algorithm=grid",
             "tuning.algorithm must be bayesian, hyperband or ran",
         ),
-        ("tuning.max_trials=0", "tuning.max_trials must be >= 1, received 0"),
-        ("tuning={directory: null, seed: -1}", "tuning.seed must be in"),
+        (
+            "tuning.max_trials=0",
+            "tuning.max_trials must be an integer >= 1, received 0",
+        ),
+        (
+            "tuning={directory: null, seed: -1}",
+            r"tuning.seed must be an integer in \[0, ",
+        ),
         ("tuning.space=[a]", "tuning.space must be a mapping"),
         ("tuning.space.student.batch_size=64", r"must be \{min: ..., max: ...\} or"),
         ("tuning.space={a.b: {choices: [1, 2]}}", "Unknown hyperparameter a.b"),
@@ -102,10 +125,13 @@ def test_the_resolved_configuration_is_a_configuration_file(tmp_path):
             f"{BATCH}{{min: 64, max: 32}}",
             "batch_size.min must be < max, 32, received 64",
         ),
-        (f"{BATCH}{{min: 0, max: 32}}", "student.batch_size must be >= 1, received 0"),
-        (f"{BATCH}{{min: 1, max: 2.5}}", "must be a whole number, received 2.5"),
+        (
+            f"{BATCH}{{min: 0, max: 32}}",
+            "student.batch_size must be an integer >= 1, received 0",
+        ),
+        (f"{BATCH}{{min: 1, max: 2.5}}", "must be an integer >= 1, received 2.5"),
         (f"{BATCH}{{min: 1, max: 9, step: 0}}", "step must be null or > 0, received 0"),
-        (f"{BATCH}{{min: 1, max: 9, step: 0.5}}", "step must be a whole number"),
+        (f"{BATCH}{{min: 1, max: 9, step: 0.5}}", "step must be an integer"),
         (f"{BATCH}{{min: 1, max: 9, sampling: ln}}", "sampling must be linear or log"),
         (
             f"{BATCH}{{min: 1, max: 9, sampling: log, step: 1}}",
@@ -172,20 +198,21 @@ def test_the_default_space_fits_the_configuration():
 def test_a_range_is_set_by_nested_keys_too():
     key = "tuning.space.student.learning_rate"
     config = load_config(None, [f"{key}.min=1e-3", f"{key}.max=1"])
-    assert config.tuning.space == {"student.learning_rate": {"min": 0.001, "max": 1.0}}
+    space = config.tuning.model_dump()["space"]
+    assert space == {"student.learning_rate": {"min": 0.001, "max": 1.0}}
 
 
 def test_null_turns_a_search_off_that_a_file_turned_on():
     assert load_config("tuned", ["tuning=null"]).tuning is None
 
 
-def test_searching_and_frozen_hyperparameters_exclude_each_other():
+def test_searching_and_fixed_hyperparameters_exclude_each_other():
     with pytest.raises(ConfigError, match="hyperparameters must be null while tuning"):
         load_config("tuned", ["hyperparameters=3"])
 
 
 def test_sections_are_frozen():
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(pydantic.ValidationError, match="frozen"):
         load_config().gate.min_accuracy = 0.0
 
 

@@ -24,7 +24,7 @@ def test_quantities_are_those_of_kubernetes(text, value):
 
 @pytest.mark.parametrize("text", ["4GB", "-1", "0", "", "1e3 Gi", True, None])
 def test_other_quantities_are_refused(text):
-    with pytest.raises(ValueError, match="no quantity"):
+    with pytest.raises(ValueError, match="not a Kubernetes quantity"):
         quantity(text)
 
 
@@ -32,8 +32,8 @@ def test_other_quantities_are_refused(text):
     ("override", "message"),
     [
         ("kubeflow.nodes={Teacher: {memory: 4GB}}", "memory must be a Kubernetes quantity"),
-        ("kubeflow.nodes={Teacher: {gpu: -1}}", "gpu must be >= 0"),
-        ("kubeflow.nodes={Teacher: {gpu_type: gpu}}", "must be a resource of Kubernetes"),
+        ("kubeflow.nodes={Teacher: {gpu: -1}}", "gpu must be an integer >= 0"),
+        ("kubeflow.nodes={Teacher: {gpu_type: gpu}}", "must be a Kubernetes resource"),
         ("kubeflow.nodes={Teacher: {gpus: 1}}", "Did you mean kubeflow.nodes.Teacher.gpu?"),
         ("kubeflow.nodes={Teacher: {env: {1A: b}}}", "must be a variable's name"),
         ("kubeflow.nodes={default: {env: {DB_PASSWORD: abc}}}",
@@ -48,7 +48,7 @@ def test_other_quantities_are_refused(text):
         ("kubeflow.secrets=[{name: s, key: k, env: E, value: abc}]", "Unknown config"),
         ("kubeflow.secrets=[{name: S_, path: /p}]", "the name of a Kubernetes secret"),
         ("kubeflow.pipeline_root=/runs", "must be a URI that begins with gs://"),
-        ("kubeflow.parameters=[epochs]", "must be keys such as student.epochs"),
+        ("kubeflow.parameters=[epochs]", "must be a key such as student.epochs"),
     ],
 )  # fmt: skip
 def test_what_no_cluster_takes_is_refused(override, message):

@@ -9,12 +9,15 @@ from tfx_distill.trainer.errors import ConfigError
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"margin": 0.0}, "gate.margin must be > 0 and < 1, received 0.0"),
-        ({"class_margin": 1.0}, "gate.class_margin must be > 0 and < 1"),
-        ({"served_margin": -0.1}, "gate.served_margin must be > 0 and < 1"),
-        ({"min_class_size": 0}, "gate.min_class_size must be >= 1"),
-        ({"min_agreement": 1.1}, r"gate.min_agreement must be in \[0, 1\]"),
-        ({"max_cross_entropy": -1.0}, "gate.max_cross_entropy must be >= 0"),
+        ({"margin": 0.0}, "gate.margin must be a number > 0 and < 1, received 0.0"),
+        ({"class_margin": 1.0}, "gate.class_margin must be a number > 0 and < 1"),
+        ({"served_margin": -0.1}, "gate.served_margin must be a number > 0 and < 1"),
+        ({"min_class_size": 0}, "gate.min_class_size must be an integer >= 1"),
+        ({"min_agreement": 1.1}, r"gate.min_agreement must be a number in \[0, 1\]"),
+        (
+            {"max_cross_entropy": -1.0},
+            "gate.max_cross_entropy must be a finite number >= 0",
+        ),
         ({"against_served": "never"}, "gate.against_served must be must_not_be_worse"),
     ],
 )
