@@ -25,6 +25,7 @@ _INSTALL_REQUIRES = [
     "numpy>=1.24",
     "pillow>=9.5",
     "protobuf>=3.20",
+    "pydantic>=2.7,<3",
     "pyyaml>=6.0",
     "rich>=13.0",
     "scikit-learn>=1.3",

@@ -174,7 +174,7 @@ def _in_loop(data, teacher_dirs):
             return images, np.concatenate([targets[:, :1], answers], axis=1)
 
         def packed(self):
-            views = dataclasses.replace(self.views, count=1)
+            views = self.views.replace(count=1)
             asked = teacher_logits.compute(teachers(), self.split, views)
             return self.split.images, losses.pack_targets(
                 self.split.labels, asked.values[0]

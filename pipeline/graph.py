@@ -19,7 +19,6 @@ which Kubeflow accepts as well.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 from tfx import types
@@ -123,8 +122,7 @@ class _Dag:
         trained = []
         for number in range(ensemble.size):
             teacher = self._config.teacher
-            settings = dataclasses.replace(
-                teacher,
+            settings = teacher.replace(
                 seed=teacher.seed + number,
                 model=ensemble.models[number] if ensemble.models else teacher.model,
             )
@@ -210,7 +208,7 @@ class _Dag:
         for number in range(self._config.seeds):
             for role, node_id in node_ids.items():
                 trainer = DistillationTrainer(
-                    student=dataclasses.replace(student, seed=student.seed + number),
+                    student=student.replace(seed=student.seed + number),
                     distillation=self._config.distillation,
                     role=role,
                     **inputs,

@@ -1,7 +1,6 @@
 """Documentation that cannot go stale: read, and held against the code."""
 
 import ast
-import dataclasses
 import pathlib
 import re
 import shlex
@@ -15,6 +14,7 @@ from tfx_distill.components.evaluator import margin_check
 from tfx_distill.pipeline.cli import cli
 from tfx_distill.pipeline.config.loader import CONFIGS_DIR, load_config, shipped_names
 from tfx_distill.pipeline.config.schema import PipelineConfig
+from tfx_distill.trainer.config.section import Section
 from tfx_distill.trainer.config.tuning_config import TuningConfig
 from tfx_distill.trainer.errors import ConfigError
 
@@ -27,9 +27,9 @@ OWN_FILES = ("shapes.yaml",)  # a person's own configuration in an example
 
 def _defaults(section, prefix=""):
     """Yields the dotted path of every key of a configuration, with its value."""
-    for field in dataclasses.fields(section):
-        key, value = prefix + field.name, getattr(section, field.name)
-        if dataclasses.is_dataclass(value):
+    for name, value in section:
+        key = prefix + name
+        if isinstance(value, Section):
             yield from _defaults(value, f"{key}.")
         else:
             yield key, list(value) if isinstance(value, tuple) else value
@@ -107,7 +107,7 @@ def test_targets_in_the_pages_exist(arguments):
 
 
 def test_keys_named_in_the_pages_exist():
-    sections = "|".join(field.name for field in dataclasses.fields(PipelineConfig))
+    sections = "|".join(PipelineConfig.model_fields)
     for page in PAGES:
         for key in re.findall(
             rf"`((?:{sections})\.[a-z0-9_.]+)(?:=[^`]*)?`", page.read_text()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import Any
 
@@ -63,8 +62,8 @@ class Executor(base_executor.BaseExecutor):
             role=exec_properties["role"],
             spec=spec,
             config={
-                "student": dataclasses.asdict(student),
-                "distillation": dataclasses.asdict(distillation),
+                "student": student.model_dump(),
+                "distillation": distillation.model_dump(),
             },
             history=trained.history,
             seconds=trained.seconds,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import itertools
 import json
@@ -177,9 +176,8 @@ def _pieces_by_split(
         for name, split in builder.info.splits.items()
     )
     result = {}
-    for field in dataclasses.fields(data.splits):
-        expression = getattr(data.splits, field.name)
-        where = f"data.splits.{field.name}: {expression!r}"
+    for name, expression in data.splits:
+        where = f"data.splits.{name}: {expression!r}"
         has = f"Data set {full_name(builder)} has {available}; write as train[:90%]."
         try:
             instructions = builder.info.splits[expression].file_instructions
@@ -192,7 +190,7 @@ def _pieces_by_split(
         ]
         if not pieces:
             raise DataError(f"{where} selects no record. {has}")
-        result[field.name] = pieces
+        result[name] = pieces
     return result
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import uuid
 
 from tfx.orchestration.portable import data_types
@@ -37,6 +36,6 @@ class Driver(cache_driver.CacheDriver):
             return result
         properties[property_names.DATA_FINGERPRINT].string_value = fingerprint
         # Where prepared data came from must not decide whether to use them.
-        settled = dataclasses.replace(data, manual_dir=None, substitute=True)
+        settled = data.replace(manual_dir=None, substitute=True)
         properties[DATA_KEY].string_value = settled.to_json()
         return result

@@ -92,7 +92,7 @@ def open_split(data: DataConfig, split: str) -> Split:
     Raises:
         DataError: If the data set cannot be had, or has no such split.
     """
-    ours = [field.name for field in dataclasses.fields(data.splits)]
+    ours = list(data.splits.model_dump())
     if split not in ours:
         raise DataError(f"--split {split}: give one of {', '.join(ours)}.")
     builder = dataset_source.prepare(data)

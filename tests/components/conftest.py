@@ -1,6 +1,5 @@
 """Data sets with something wrong in them, and what ExampleGen makes of a good one."""
 
-import dataclasses
 import shutil
 
 import digit_models
@@ -33,7 +32,7 @@ def damaged(digits, tmp_path):
         data_dir = tmp_path / "damaged"
         if not data_dir.exists():
             shutil.copytree(digits.data_dir, data_dir)
-        data = dataclasses.replace(digits, data_dir=str(data_dir))
+        data = digits.replace(data_dir=str(data_dir))
         (path,) = map(str, dataset_source.prepare(data).info.splits[split].filepaths)
         records = example_data.raw_records(path)
         change(records)

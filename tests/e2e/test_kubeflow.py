@@ -102,7 +102,7 @@ def test_a_run_parameter_trains_another_student(cluster, first):
         (["--param", "student_epoch=3"], "there is no 'student_epoch'"),
         (["--param", "student_epochs=many"], "received 'many', expected NUMBER_INTEGER"),
         (["--param", "student_epochs=0"],
-         "DistillationTrainer ended with status 1: student.epochs must be >= 1"),
+         "DistillationTrainer ended with status 1: student.epochs must be an integer >= 1"),
         (["--param", "student_epochs=2", "--pipeline-root", "file://here"],
          "must begin with"),
     ],

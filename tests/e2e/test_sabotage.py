@@ -4,7 +4,6 @@ Every sabotage goes through the real gates and the real Pusher, and is refused f
 own reason.
 """
 
-import dataclasses
 import pathlib
 
 import digit_models
@@ -46,11 +45,11 @@ def world(digits, tmp_path_factory):
 
 
 def gate(**changed):
-    return dataclasses.replace(GATE, **changed)
+    return GATE.replace(**changed)
 
 
 def budget(**changed):
-    return dataclasses.replace(SERVABILITY, **changed)
+    return SERVABILITY.replace(**changed)
 
 
 SABOTAGES = {
@@ -74,7 +73,7 @@ SABOTAGES = {
     "half of one class": (
         lambda w: {
             "student": sabotage.half_of_the_fives(w),
-            "gate": dataclasses.replace(PAIRED, margin=0.05, class_margin=0.9),
+            "gate": PAIRED.replace(margin=0.05, class_margin=0.9),
         },
         "gate.margin: -0.0",
     ),

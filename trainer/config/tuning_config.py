@@ -67,9 +67,10 @@ class RangeConfig(Section):
         require(given == (None,) * 3, "", given, "choices, or min and max")
 
     def _check_bounds(self) -> None:
-        require(self.min is not None, "min", self.min, "a finite number")
-        require(self.max is not None, "max", self.max, "a finite number")
         least, most, step = self.min, self.max, self.step
+        require(least is not None, "min", least, "a finite number")
+        require(most is not None, "max", most, "a finite number")
+        assert least is not None and most is not None
         require(least < most, "min", least, f"< max, {most}")
         is_log = self.sampling == "log"
         require(not is_log or least > 0, "min", least, "> 0 with log")

@@ -68,7 +68,7 @@ def predict_splits(
     teachers: Teachers, splits: Mapping[str, Split], views: ViewsConfig
 ) -> dict[str, TeacherPredictions]:
     """Answers to every view of `train`, and to the originals of other splits."""
-    originals = dataclasses.replace(views, count=1)
+    originals = views.replace(count=1)
     return {
         name: compute(teachers, split, views if name == "train" else originals)
         for name, split in splits.items()
@@ -156,7 +156,7 @@ def save(
     info = {
         "format_version": FORMAT_VERSION,
         "teacher": teacher.digest,
-        "views": dataclasses.asdict(views),
+        "views": views.model_dump(),
         "splits": sorted(splits),
         "num_classes": teacher.num_classes,
         "feature_widths": teacher.feature_widths,

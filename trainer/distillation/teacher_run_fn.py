@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from typing import Any
 
@@ -39,7 +38,7 @@ def run_fn(fn_args: Any) -> None:
         fn_args.serving_model_dir,
         role="teacher",
         spec=spec,
-        config={"teacher": dataclasses.asdict(config)},
+        config={"teacher": config.model_dump()},
         history=trained.history,
         seconds=trained.seconds,
     )

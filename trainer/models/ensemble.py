@@ -52,7 +52,7 @@ def save(model_dirs: Sequence[str], average: AverageConfig, model_dir: str) -> N
         num_parameters=sum(card.num_parameters for card in known),
         config={
             "members": [card.config for card in known],
-            "average": dataclasses.asdict(average),
+            "average": average.model_dump(),
         },
         history={},
         seconds=sum(card.seconds for card in known),

@@ -65,7 +65,7 @@ def create(config: TuningConfig, accepts: Accepts, directory: str) -> Any:
 def space(config: TuningConfig) -> keras_tuner.HyperParameters:
     """The space in KerasTuner's terms."""
     result = keras_tuner.HyperParameters()
-    for key, values in config.ranges.items():
+    for key, values in config.space.items():
         _declare(result, key, values)
     return result
 

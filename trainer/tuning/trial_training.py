@@ -62,11 +62,11 @@ class Task:
             "format_version": FORMAT_VERSION,
             "keras_tuner": importlib.metadata.version("keras-tuner"),
             "data_fingerprint": self.spec.fingerprint,
-            "views": dataclasses.asdict(self.data["train"].views),
-            "student": dataclasses.asdict(self.student),
+            "views": self.data["train"].views.model_dump(),
+            "student": self.student.model_dump(),
             "student_code": architectures.source_digest(self.student.model),
-            "distillation": dataclasses.asdict(self.distillation),
-            "tuning": dataclasses.asdict(dataclasses.replace(tuning, directory=None)),
+            "distillation": self.distillation.model_dump(),
+            "tuning": tuning.replace(directory=None).model_dump(),
         }
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for _, split in sorted(self.data.items()):
@@ -103,7 +103,7 @@ def train(task: Task, values: Mapping[str, Any], epochs: int) -> float:
     """
     student, distillation = settings(task, values)
     # Simulated int8 refines a trained student; a trial is too short for that.
-    student = dataclasses.replace(student, epochs=epochs, quantization_aware_epochs=0)
+    student = student.replace(epochs=epochs, quantization_aware_epochs=0)
     # Frees the previous trial's graph; otherwise memory grows with every trial.
     keras.backend.clear_session()
     trained = training.train_student(

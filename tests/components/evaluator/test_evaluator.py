@@ -107,8 +107,7 @@ def test_a_student_that_is_bad_at_one_digit_only_is_not_blessed(
 
 
 def test_point_bounds_and_optional_bounds_refuse_too(evaluate, student_model):
-    gate = dataclasses.replace(
-        PAIRED,
+    gate = PAIRED.replace(
         min_accuracy=1.0,
         min_agreement=1.0,
         max_calibration_error=0.0,
@@ -131,7 +130,7 @@ def test_only_the_student_is_held_to_its_bounds(good, evaluate, student_model):
         for slices in (good.verdict.student, good.verdict.teacher)
     )
     highest = (student + teacher) / 2
-    gate = dataclasses.replace(PAIRED, max_calibration_error=highest)
+    gate = PAIRED.replace(max_calibration_error=highest)
     assert evaluate(student_model, gate=gate).verdict.blessed == (student < teacher)
 
 

@@ -132,7 +132,7 @@ def test_a_metric_that_is_missing(refusal, monkeypatch):
     monkeypatch.setattr(
         "tfx_distill.components.evaluator.gate_decision._METRICS", names
     )
-    gate = dataclasses.replace(PAIRED, min_agreement=0.0)
+    gate = PAIRED.replace(min_agreement=0.0)
     reason = refusal(gate=gate)
     assert reason == "gate.min_agreement: no value overall, must be at least 0.0000"
 
@@ -166,7 +166,7 @@ def test_the_machines_failures_fail_the_node(
 def test_a_margin_that_cannot_be_resolved_fails_before_anything_is_evaluated(
     examples, student, teacher, tmp_path
 ):
-    gate = dataclasses.replace(GATE, margin=0.005)
+    gate = GATE.replace(margin=0.005)
     with pytest.raises(ConfigError, match="It needs 725 images"):
         evaluations.evaluate(tmp_path, examples, student, [teacher], gate)
     assert os.listdir(tmp_path / "evaluation") == []

@@ -56,7 +56,7 @@ def test_the_rule_decides(
     examples, worse, student, teacher, split, tmp_path, rule, margin, blessed
 ):
     uri = _pushed(student, tmp_path / "7")
-    gate = dataclasses.replace(PAIRED, against_served=rule, served_margin=margin)
+    gate = PAIRED.replace(against_served=rule, served_margin=margin)
     evaluated = evaluations.evaluate(
         tmp_path, examples, worse, [teacher], gate, served_model=uri
     )
@@ -83,7 +83,7 @@ def test_a_served_model_of_other_data_refuses_unless_it_is_only_reported(
     other = digit_models.artifact(student_model, spec, "student", tmp_path / "other")
     uri = digit_models.serving_path(other)
     for rule, blessed in (("report", True), ("must_not_be_worse", False)):
-        gate = dataclasses.replace(GATE, against_served=rule)
+        gate = GATE.replace(against_served=rule)
         folder = tmp_path / rule
         evaluated = evaluations.evaluate(
             folder, examples, student, [teacher], gate, served_model=uri

@@ -1,6 +1,5 @@
 """What a data set holds: its features, splits and fingerprint."""
 
-import dataclasses
 import json
 import shutil
 
@@ -41,13 +40,13 @@ def test_configuration_is_part_of_the_name(tmp_path):
 
 @pytest.mark.parametrize("side", [28, 32])
 def test_another_shape_than_the_data_sets_asks_for_resizing(builder, digits, side):
-    data = dataclasses.replace(digits, image_shape=(side, side, 1))
+    data = digits.replace(image_shape=(side, side, 1))
     spec = dataset_contents.data_spec(builder, data)
     assert (spec.image_shape, spec.resize) == ((side, side, 1), side != 28)
 
 
 def test_other_channels_are_refused(builder, digits):
-    data = dataclasses.replace(digits, image_shape=(28, 28, 3))
+    data = digits.replace(image_shape=(28, 28, 3))
     with pytest.raises(DataError, match=r"image_shape has 3 channels, .* have 1"):
         dataset_contents.data_spec(builder, data)
 
@@ -78,7 +77,7 @@ def test_features_may_have_other_names(tmp_path):
 
 @pytest.mark.parametrize("expression", ["trian", "train[:", "train[:200%]", "[5]"])
 def test_wrong_split_expression_lists_the_splits(builder, digits, expression):
-    data = dataclasses.replace(digits, splits=SplitsConfig(eval=expression))
+    data = digits.replace(splits=SplitsConfig(eval=expression))
     with pytest.raises(DataError) as caught:
         dataset_contents.data_spec(builder, data)
     assert str(caught.value) == (
@@ -89,21 +88,21 @@ def test_wrong_split_expression_lists_the_splits(builder, digits, expression):
 
 
 def test_empty_split_is_refused(builder, digits):
-    data = dataclasses.replace(digits, splits=SplitsConfig(test="test[5:5]"))
+    data = digits.replace(splits=SplitsConfig(test="test[5:5]"))
     with pytest.raises(DataError, match=r"test: 'test\[5:5\]' selects no record"):
         dataset_contents.data_spec(builder, data)
 
 
 def test_split_may_come_from_several_parts(builder, digits):
     splits = SplitsConfig(train="train[-3:]+test[:2]")
-    data = dataclasses.replace(digits, splits=splits)
+    data = digits.replace(splits=splits)
     (shard,) = (s for s in dataset_contents.shards(builder, data) if s.split == "train")
     assert [(piece.skip, piece.take) for piece in shard.pieces] == [(1434, 3), (0, 2)]
 
 
 def test_fingerprint_is_the_same_elsewhere(builder, digits, tmp_path):
     shutil.copytree(digits.data_dir, tmp_path / "moved")
-    moved = dataclasses.replace(digits, data_dir=str(tmp_path / "moved"))
+    moved = digits.replace(data_dir=str(tmp_path / "moved"))
     assert dataset_contents.fingerprint(
         dataset_source.prepare(moved)
     ) == dataset_contents.fingerprint(builder)
@@ -121,7 +120,7 @@ def test_fingerprint_of_a_broken_file_is_a_fingerprint(digits, damaged):
 
 
 def test_files_of_another_format_are_refused(digits, tmp_path):
-    data = dataclasses.replace(digits, data_dir=str(tmp_path))
+    data = digits.replace(data_dir=str(tmp_path))
     builder = dataset_source.open_builder(data)
     builder.info.set_file_format(tfds.core.FileFormat.ARRAY_RECORD, override=True)
     with pytest.raises(DataError, match="array_record files, expected tfrecord"):

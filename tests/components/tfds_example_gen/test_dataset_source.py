@@ -1,7 +1,6 @@
 """Getting data sets: prepared, from a manual folder, from the network, or not."""
 
 import concurrent.futures
-import dataclasses
 import errno
 import os
 import pathlib
@@ -39,7 +38,7 @@ def test_prepared_data_are_left_as_they_are(digits):
 
 
 def test_preparing_prints_nothing_to_stdout(digits, tmp_path, capfd):
-    dataset_source.prepare(dataclasses.replace(digits, data_dir=str(tmp_path)))
+    dataset_source.prepare(digits.replace(data_dir=str(tmp_path)))
     assert capfd.readouterr().out == ""
 
 
@@ -55,7 +54,7 @@ def test_preparing_leaves_nothing_but_the_data_set(tmp_path):
 
 
 def test_two_preparations_at_once_give_one_data_set(digits, tmp_path):
-    data = dataclasses.replace(digits, data_dir=str(tmp_path))
+    data = digits.replace(data_dir=str(tmp_path))
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         builders = list(pool.map(dataset_source.prepare, [data, data]))
     expected = dataset_contents.fingerprint(dataset_source.prepare(digits))
@@ -77,7 +76,7 @@ def test_incomplete_folder_is_named(digits, tmp_path, lost):
     shutil.copytree(digits.data_dir, tmp_path / "copy")
     (path,) = (tmp_path / "copy" / "digits" / "1.0.0").glob(lost)
     path.unlink()
-    data = dataclasses.replace(digits, data_dir=str(tmp_path / "copy"))
+    data = digits.replace(data_dir=str(tmp_path / "copy"))
     with pytest.raises(DataError, match=r"copy/digits/1.0.0 is incomplete.* Delete it"):
         dataset_source.prepare(data)
 
@@ -136,7 +135,7 @@ def test_manual_folder_that_is_not_there(tmp_path):
 
 def test_manual_folder_is_not_needed_for_embedded_data(digits, tmp_path):
     gone = str(tmp_path / "gone")
-    data = dataclasses.replace(digits, data_dir=str(tmp_path), manual_dir=gone)
+    data = digits.replace(data_dir=str(tmp_path), manual_dir=gone)
     assert dataset_source.prepare(data).is_prepared()
 
 
@@ -191,7 +190,7 @@ def test_extracted_file_of_another_data_set_is_not_taken(tmp_path):
 
 def test_data_dir_that_cannot_be_written(digits, tmp_path):
     (tmp_path / "file").touch()
-    data = dataclasses.replace(digits, data_dir=str(tmp_path / "file"))
+    data = digits.replace(data_dir=str(tmp_path / "file"))
     with pytest.raises(DataError, match=r"data.data_dir: .*/file cannot be written"):
         dataset_source.prepare(data)
 

@@ -1,7 +1,5 @@
 """The embedded data set `digits`."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
@@ -57,7 +55,7 @@ def test_enlarged_digits_have_their_centre_of_mass_in_the_middle(splits):
 
 
 def test_two_preparations_are_equal(digits, tmp_path):
-    again = dataclasses.replace(digits, data_dir=str(tmp_path))
+    again = digits.replace(data_dir=str(tmp_path))
     assert dataset_contents.fingerprint(
         dataset_source.prepare(again)
     ) == dataset_contents.fingerprint(dataset_source.prepare(digits))

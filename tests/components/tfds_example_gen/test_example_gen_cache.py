@@ -1,6 +1,5 @@
 """When ExampleGen runs again, and when TFX's cache spares it."""
 
-import dataclasses
 import shutil
 
 import example_data
@@ -63,19 +62,19 @@ def test_data_prepared_anew_are_cached(run, tmp_path):
 
 def test_manual_folder_does_not_decide_on_the_cache(run, digits, tmp_path):
     run(digits)
-    elsewhere = dataclasses.replace(digits, manual_dir=str(tmp_path))
+    elsewhere = digits.replace(manual_dir=str(tmp_path))
     assert run(elsewhere) == ["COMPLETE", "CACHED"]
 
 
 def test_other_splits_are_not_cached(run, digits):
     run(digits)
-    splits = dataclasses.replace(digits.splits, eval="train[80%:]")
-    other = dataclasses.replace(digits, splits=splits)
+    splits = digits.splits.replace(eval="train[80%:]")
+    other = digits.replace(splits=splits)
     assert run(other) == ["COMPLETE", "COMPLETE"]
 
 
 def test_data_that_cannot_be_prepared_fail_the_execution(run, digits):
-    unknown = dataclasses.replace(digits, dataset="no_such_data_set")
+    unknown = digits.replace(dataset="no_such_data_set")
     assert run(unknown, DataError) == ["FAILED"]
 
 

@@ -1,4 +1,3 @@
-import dataclasses
 import io
 
 import numpy as np
@@ -49,9 +48,9 @@ def test_the_picture_shows_the_samples_and_is_announced_on_stderr(digits, tmp_pa
 
 
 def test_a_split_without_so_many_images_is_named(digits):
-    splits = dataclasses.replace(digits.splits, test="test[:3]")
+    splits = digits.splits.replace(test="test[:3]")
     with pytest.raises(DataError, match="--count 4: split test has 3 images"):
-        _shown(dataclasses.replace(digits, splits=splits))
+        _shown(digits.replace(splits=splits))
 
 
 def test_a_bad_place_for_the_picture_is_told_before_any_data_is_prepared(tmp_path):
@@ -63,13 +62,11 @@ def test_a_bad_place_for_the_picture_is_told_before_any_data_is_prepared(tmp_pat
 
 
 def test_records_are_those_of_the_split_in_any_order(digits):
-    splits = dataclasses.replace(digits.splits, eval="train[-7:]+test[:5]")
-    train = dataset_images.open_split(
-        dataclasses.replace(digits, splits=splits), "eval"
-    )
+    splits = digits.splits.replace(eval="train[-7:]+test[:5]")
+    train = dataset_images.open_split(digits.replace(splits=splits), "eval")
     images, labels = train.read([6, 7, 0])
-    whole = dataclasses.replace(splits, eval="train", train="train")
-    both = dataset_images.open_split(dataclasses.replace(digits, splits=whole), "eval")
+    whole = splits.replace(eval="train", train="train")
+    both = dataset_images.open_split(digits.replace(splits=whole), "eval")
     expected, expected_labels = both.read([len(both) - 1, len(both) - 7])
     np.testing.assert_array_equal(images[[0, 2]], expected)
     np.testing.assert_array_equal(labels[[0, 2]], expected_labels)
@@ -79,7 +76,7 @@ def test_records_are_those_of_the_split_in_any_order(digits):
 
 
 def test_images_are_resized_as_a_run_would(digits):
-    data = dataclasses.replace(digits, image_shape=(14, 14, 1))
+    data = digits.replace(image_shape=(14, 14, 1))
     images, _ = dataset_images.open_split(data, "test").read([0])
     assert images.shape == (1, 14, 14, 1) and images.max() > 100
 

@@ -1,7 +1,5 @@
 """Shifts move pixels, and views are the same for the same seed."""
 
-import dataclasses
-
 import numpy as np
 
 from tfx_distill.trainer.config.data_config import ViewsConfig
@@ -64,6 +62,6 @@ def test_views_are_spread_evenly_over_all_shifts():
 def test_seeds_and_views_differ():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (50, 3, 3, 1)).astype(np.uint8)
-    other = dataclasses.replace(VIEWS, seed=2)
+    other = VIEWS.replace(seed=2)
     assert not np.array_equal(_views(images, 1), _views(images, 2))
     assert not np.array_equal(_views(images, 1), _views(images, 1, other))

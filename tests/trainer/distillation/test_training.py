@@ -78,7 +78,7 @@ def test_the_student_learns_from_the_teacher_without_any_label(
 
 
 def test_the_same_seed_gives_the_same_student(data, spec):
-    student = dataclasses.replace(STUDENT, epochs=2)
+    student = STUDENT.replace(epochs=2)
     one, other = (_train(data, spec, student).model.get_weights() for _ in range(2))
     for mine, its in zip(one, other, strict=True):
         np.testing.assert_allclose(mine, its, atol=1e-5)
@@ -103,12 +103,12 @@ def test_an_epoch_takes_every_example_once(train):
 
 
 def test_without_shuffling_examples_come_in_file_order(train):
-    batches = TeacherBatches(train, dataclasses.replace(TEACHER, shuffle=False))
+    batches = TeacherBatches(train, TEACHER.replace(shuffle=False))
     np.testing.assert_array_equal(batches[0][0], train.images[:16])
 
 
 def test_options_reach_the_architecture(data, spec):
-    student = dataclasses.replace(STUDENT, epochs=1, options={"units": 5})
+    student = STUDENT.replace(epochs=1, options={"units": 5})
     assert _train(data, spec, student).model.count_params() == 65 * 5 + 6 * 3
 
 
@@ -123,7 +123,7 @@ def test_a_schedule_moves_from_its_first_to_its_last_value(data, spec, monkeypat
 
     monkeypatch.setattr(keras.optimizers.schedules, "PolynomialDecay", Spy)
     config = DistillationConfig(temperature=8.0, temperature_end=2.0)
-    _train(data, spec, dataclasses.replace(STUDENT, epochs=2), config)
+    _train(data, spec, STUDENT.replace(epochs=2), config)
     # Measuring on `eval` after an epoch asks once more for the value of the next step.
     np.testing.assert_allclose(np.unique(seen)[::-1], np.linspace(8.0, 2.0, 12), 1e-5)
 
@@ -133,7 +133,7 @@ def test_steps_in_one_call_end_with_the_epoch(data, spec, monkeypatch):
     students = []
     for pixels in (1, 4 * 16 * 64, 10**9):
         monkeypatch.setattr(fitting, "_PIXELS_PER_CALL", pixels)
-        student = dataclasses.replace(STUDENT, epochs=2)
+        student = STUDENT.replace(epochs=2)
         students.append(_train(data, spec, student).model.get_weights())
     for one, *others in zip(*students, strict=True):
         for other in others:
@@ -155,7 +155,7 @@ def test_features_of_named_layers_are_learnt(teacher_dir, train, evaluation, spe
     teacher = Teachers([teacher_dir], feature_layers=["hidden"])
     data = _data(teacher, train, evaluation)
     pairs = (FeatureConfig(teacher="hidden", student="hidden"),)
-    student = dataclasses.replace(STUDENT, options={"units": 4})
+    student = STUDENT.replace(options={"units": 4})
     trained = _train(
         data, spec, student, DistillationConfig(features=pairs),
         feature_widths=teacher.feature_widths,
@@ -171,7 +171,7 @@ def test_an_unknown_feature_layer_is_named_with_those_that_are_there(teacher_dir
 
 
 def test_a_diverging_training_stops_with_what_to_do(train, evaluation, spec):
-    config = dataclasses.replace(TEACHER, model=f"{__name__}.nan")
+    config = TEACHER.replace(model=f"{__name__}.nan")
     with pytest.raises(ModelError, match=r"training the teacher.*Lower teacher\.learn"):
         training.train_teacher(train, evaluation, spec, config)
 

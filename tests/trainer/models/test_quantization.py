@@ -87,7 +87,7 @@ def data(train, evaluation):
 
 
 def _train(data, spec, distillation=None, widths=(), **changes):
-    config = dataclasses.replace(STUDENT, **changes)
+    config = STUDENT.replace(**changes)
     distillation = distillation or DistillationConfig()
     return training.train_student(
         *data, spec, config, distillation, feature_widths=widths
@@ -121,7 +121,7 @@ def rates():
 @pytest.fixture(scope="module")
 def aware(data, spec, rates):
     """A student of six epochs, of which three under simulated int8."""
-    config = dataclasses.replace(STUDENT, quantization_aware_epochs=3)
+    config = STUDENT.replace(quantization_aware_epochs=3)
     return training.train_student(
         *data, spec, config, DistillationConfig(), callbacks=[rates]
     )
@@ -271,6 +271,6 @@ def pooled(image_shape, num_classes):
 
 
 def test_more_epochs_than_there_are_are_refused():
-    expected = r"student.quantization_aware_epochs must be in \[0, 6\]"
+    expected = r"student.quantization_aware_epochs must be an integer in \[0, 6\]"
     with pytest.raises(ConfigError, match=expected):
-        dataclasses.replace(STUDENT, quantization_aware_epochs=7)
+        STUDENT.replace(quantization_aware_epochs=7)

@@ -114,7 +114,7 @@ def test_the_better_of_a_bad_and_a_good_rate_is_found(task, tmp_path, algorithm)
 
 def test_the_objective_is_the_accuracy_on_eval(task, tmp_path, evaluation):
     found = hyperparameter_search.search(task, config(), str(tmp_path))
-    student = dataclasses.replace(task.student, epochs=8, learning_rate=2e-2)
+    student = task.student.replace(epochs=8, learning_rate=2e-2)
     trained = training.train_student(
         task.data["train"], task.data["eval"], task.spec, student,
         task.distillation,
@@ -129,7 +129,7 @@ def test_students_over_the_budget_are_recorded_and_not_trained(
 ):
     space = {**MANY_RATES, UNITS: {"choices": [4, 8, 16, 32]}}
     settings = config(space, algorithm=algorithm, max_trials=8, epochs=1)
-    settings = dataclasses.replace(settings, max_parameters=8 * 65 + 9 * 3)
+    settings = settings.replace(max_parameters=8 * 65 + 9 * 3)
     found = hyperparameter_search.search(task, settings, str(tmp_path))
     ran = [trial for trial in found.trials if trial.status == trials.COMPLETED]
     refused = [trial for trial in found.trials if trial.status == trials.OVER_BUDGET]
@@ -141,7 +141,7 @@ def test_students_over_the_budget_are_recorded_and_not_trained(
 
 
 def test_a_crashed_trial_is_recorded_with_its_reason_and_skipped(task, tmp_path):
-    student = dataclasses.replace(STUDENT, model=f"{__name__}.broken")
+    student = STUDENT.replace(model=f"{__name__}.broken")
     task = dataclasses.replace(task, student=student)
     space = {UNITS: {"choices": [3, 4, 5]}}
     found = hyperparameter_search.search(
@@ -157,7 +157,7 @@ def test_a_crashed_trial_is_recorded_with_its_reason_and_skipped(task, tmp_path)
 
 
 def test_when_all_trials_crash_the_first_reason_is_told(task, tmp_path):
-    student = dataclasses.replace(STUDENT, model=f"{__name__}.broken")
+    student = STUDENT.replace(model=f"{__name__}.broken")
     task = dataclasses.replace(task, student=student)
     space = {UNITS: {"choices": [3, 5]}}
     with pytest.raises(
@@ -258,7 +258,7 @@ def test_a_line_cut_by_the_kill_is_a_trial_that_runs_again(
     [
         lambda task: {"spec": dataclasses.replace(task.spec, fingerprint="other")},
         lambda task: {"distillation": DistillationConfig(temperature=2.0)},
-        lambda task: {"student": dataclasses.replace(STUDENT, seed=1)},
+        lambda task: {"student": STUDENT.replace(seed=1)},
     ],
 )
 def test_another_search_does_not_go_on_with_this_one(
@@ -301,7 +301,7 @@ def test_a_trial_trains_as_long_as_it_is_told_and_without_simulated_int8(
         return original(train, evaluation, spec, student, *arguments, **options)
 
     monkeypatch.setattr(training, "train_student", spy)
-    student = dataclasses.replace(STUDENT, quantization_aware_epochs=2)
+    student = STUDENT.replace(quantization_aware_epochs=2)
     trial_training.train(dataclasses.replace(task, student=student), {RATE: 1e-2}, 3)
     assert (seen[0].epochs, seen[0].quantization_aware_epochs) == (3, 0)
 

@@ -25,7 +25,7 @@ def test_an_unknown_hyperparameter_is_refused(key):
 
 
 def test_a_value_out_of_range_is_refused():
-    with pytest.raises(ConfigError, match="temperature must be > 0"):
+    with pytest.raises(ConfigError, match="temperature must be a finite number > 0"):
         hyperparameters.apply(
             {"distillation.temperature": 0}, StudentConfig(), DistillationConfig()
         )

@@ -72,7 +72,7 @@ def test_two_at_a_time_find_what_one_after_the_other_finds(task, tmp_path):
 def test_a_trial_that_kills_its_process_fails_and_takes_no_other_with_it(
     task, tmp_path
 ):
-    student = dataclasses.replace(STUDENT, model=f"{__name__}.fatal")
+    student = STUDENT.replace(model=f"{__name__}.fatal")
     task = dataclasses.replace(task, student=student)
     space = {UNITS: {"choices": [3, 4, 5]}, RATE: {"choices": [1e-3, 1e-2]}}
     settings = config(space, max_trials=6, epochs=1, parallel=2)

@@ -126,11 +126,10 @@ def _with_pod_folders(
     tuning = config.tuning
     if tuning is not None:
         search_dir = data.folder("tuning.directory", tuning.directory, "tuning")
-        tuning = dataclasses.replace(tuning, directory=search_dir)
-    return dataclasses.replace(
-        config,
-        data=dataclasses.replace(config.data, data_dir=data_dir, manual_dir=manual_dir),
-        pusher=dataclasses.replace(config.pusher, directory=directory),
+        tuning = tuning.replace(directory=search_dir)
+    return config.replace(
+        data=config.data.replace(data_dir=data_dir, manual_dir=manual_dir),
+        pusher=config.pusher.replace(directory=directory),
         tuning=tuning,
     )
 

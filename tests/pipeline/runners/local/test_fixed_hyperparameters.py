@@ -58,7 +58,7 @@ def test_a_file_is_kept_in_a_folder_named_by_its_values(load, tmp_path, text):
     ("text", "message"),
     [
         ("student.batch: 3", "Unknown hyperparameter student.batch"),
-        ("student.batch_size: 0", "student.batch_size must be >= 1"),
+        ("student.batch_size: 0", "student.batch_size must be an integer >= 1"),
         ("student.views: 9", "at most views.count, 4, received 9"),
         ("- 1", "must be a mapping of configuration keys to values"),
         ("{}", "must be a mapping of configuration keys to values"),
