@@ -19,7 +19,9 @@ _wait_option = click.option(
 @click.command()
 @server_options.requesting
 @server_options.on_server
-@click.option("--run-name", metavar="NAME", help="[default: pipeline and time]")
+@click.option(
+    "--run-name", metavar="NAME", help="Name of the run.  [default: pipeline and time]"
+)
 @_wait_option
 def submit(
     request: Any, access: Any, run_name: str | None, wait: bool, as_json: bool
@@ -106,7 +108,7 @@ def status(run_id: str, access: Any, as_json: bool, wait: bool) -> int:
 @click.command()
 @click.argument("run_id", metavar="RUN")
 @server_options.on_server
-@click.option("--node", metavar="NAME", help="Only of this node.")
+@click.option("--node", metavar="NAME", help="Print only this node's log.")
 def logs(run_id: str, access: Any, node: str | None) -> int:
     """Print the logs of the containers of the run with the ID RUN."""
     server = server_options.connect(access)

@@ -24,7 +24,11 @@ _MAX_CONCURRENCY = 10  # the server's own limit
     metavar='"S M H D M W"',
     help="When to run: six fields, seconds first, or @daily and the like.",
 )
-@click.option("--name", metavar="NAME", help="[default: the pipeline's name]")
+@click.option(
+    "--name",
+    metavar="NAME",
+    help="Name of the schedule.  [default: the pipeline's name]",
+)
 @click.option(
     "--max-concurrency",
     type=click.IntRange(1, _MAX_CONCURRENCY),

@@ -95,7 +95,11 @@ param_option = click.option(
 _REQUEST_OPTIONS = (
     click.argument("file", type=click.Path()),
     param_option,
-    click.option("--experiment", metavar="NAME", help="[default: the pipeline's name]"),
+    click.option(
+        "--experiment",
+        metavar="NAME",
+        help="Experiment to run in.  [default: the pipeline's name]",
+    ),
     click.option(
         "--pipeline-root",
         metavar="URI",

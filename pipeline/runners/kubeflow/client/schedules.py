@@ -30,7 +30,7 @@ class ScheduleState:
 
     id: str
     name: str
-    status: str  # ENABLED, DISABLED, or another one of the server
+    status: str  # ENABLED or DISABLED, unless the server has others
     cron: str
 
     def next_moment(self, now: datetime.datetime) -> datetime.datetime | None:

@@ -22,7 +22,7 @@ _CUSTOM_CONFIG = "custom_config"  # of TFX's Trainer: sections by name, as JSON
 _ASSISTANT = "assistant"
 _SECTIONS = ("teacher", "student", _ASSISTANT, "distillation")
 
-# The newest version on the volume of served models.
+# Stands for the newest version on the volume of served models.
 LATEST = "latest"
 
 
