@@ -62,5 +62,5 @@ def _moment(option: str, given: str | None) -> datetime.datetime | None:
         pass
     raise ConfigError(
         f"{option}: received {given!r}, expected a time with its zone, as in "
-        "2030-01-31T00:00:00Z."
+        "2030-01-31T00:00:00Z, from year 1 to 9999 in UTC."
     )

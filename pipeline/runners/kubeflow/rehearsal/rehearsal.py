@@ -95,12 +95,11 @@ def rehearse(
 
 
 def _require_current_code(package: Package) -> None:
-    for task, container in package.containers():
-        if _OLD_ENTRY_POINT in container["command"]:
-            raise RehearsalError(
-                f"{package.path} was compiled by an earlier version, whose code {task} "
-                "needs. Compile it again, or rehearse it in its image with --image."
-            )
+    if any(_OLD_ENTRY_POINT in item["command"] for _, item in package.containers()):
+        raise RehearsalError(
+            f"{package.path} was compiled by an earlier version, whose code is not "
+            "installed here. Compile it again, or rehearse it in its image with --image."
+        )
 
 
 def _pipeline_root(package: Package, given: str | None) -> str:
