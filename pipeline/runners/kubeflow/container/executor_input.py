@@ -24,8 +24,8 @@ from tfx_distill.pipeline.runners.kubeflow.container.mounts import Mounts, mappe
 LOGS_KEY = "executor-logs"
 # The server's own metadata, which TFX would read as properties of the artifact.
 _SERVER_METADATA = ("display_name", "store_session_info")
-# TFX stores these in files, all others in folders.
 _TITLE = re.compile(r"title: *(\S+)")
+# TFX stores these in files, all others in folders.
 _VALUE_TYPES = ("String", "Integer", "Float", "Boolean", "JsonValue", "Bytes")
 
 
