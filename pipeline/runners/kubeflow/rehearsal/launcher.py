@@ -119,14 +119,6 @@ class Launcher:
                     environment[key["envVar"]] = os.environ[key["envVar"]]
         return Pod(root, container["image"], environment, volumes)
 
-    def has(self, uri: str) -> bool:
-        """Whether the bucket has something there."""
-        return self.place(uri).exists()
-
-    def place(self, uri: str) -> pathlib.Path:
-        """The file or folder of a URI, which need not exist."""
-        return self._bucket.path(uri)
-
     def _download(self, given: Mapping[str, Any], local: Mounts) -> None:
         for key, artifact in artifacts(given["inputs"]):
             uri = artifact["uri"]

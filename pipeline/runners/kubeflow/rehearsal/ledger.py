@@ -10,15 +10,19 @@ from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import RehearsalError
 
 
 class Ledger:
-    """Artifacts by ID, and the outputs that the cache may reuse; saved in a file."""
+    """Artifacts by ID, and the outputs that the cache may reuse; saved in a file.
+
+    Attributes:
+        cache: IDs of a succeeded task's outputs, by its cache key and their keys.
+    """
 
     def __init__(self, path: pathlib.Path) -> None:
         self._path = path
         self._artifacts: list[dict[str, Any]] = []
-        self._cache: dict[str, dict[str, int]] = {}
+        self.cache: dict[str, dict[str, int]] = {}
         if path.exists():
             saved = json.loads(path.read_text(encoding="utf-8"))
-            self._artifacts, self._cache = saved["artifacts"], saved["cache"]
+            self._artifacts, self.cache = saved["artifacts"], saved["cache"]
 
     def record(
         self, task: str, key: str, uri: str, kind: str, metadata: dict[str, Any]
@@ -58,15 +62,8 @@ class Ledger:
             },
         }
 
-    def cached(self, fingerprint: str) -> dict[str, int] | None:
-        """IDs of the outputs of an equal task that succeeded."""
-        return self._cache.get(fingerprint)
-
-    def remember(self, fingerprint: str, outputs: dict[str, int]) -> None:
-        self._cache[fingerprint] = outputs
-
     def save(self) -> None:
-        saved = {"artifacts": self._artifacts, "cache": self._cache}
+        saved = {"artifacts": self._artifacts, "cache": self.cache}
         self._path.write_text(json.dumps(saved, indent=1), encoding="utf-8")
 
 

@@ -119,9 +119,9 @@ class _Run:
     ) -> None:
         self._driver, self._work_dir = driver, work_dir
         self._package, self._ledger = driver.package, driver.ledger
-        bucket = Bucket(work_dir / "bucket")
+        self._bucket = Bucket(work_dir / "bucket")
         volumes_dir = work_dir / "volumes"
-        self._launcher = Launcher(self._package, bucket, volumes_dir, runtime)
+        self._launcher = Launcher(self._package, self._bucket, volumes_dir, runtime)
         self._run_dir = work_dir / "runs" / driver.run_id
 
     def tasks(self, watcher: Watcher) -> Result:
@@ -159,7 +159,7 @@ class _Run:
         task_dir = self._run_dir / task
         outputs = self._driver.planned_outputs(task, self._launcher.mounts(task_dir))
         cache_key = self._driver.fingerprint(task, inputs, outputs)
-        writes = self._ledger.cached(cache_key)
+        writes = self._ledger.cache.get(cache_key)
         if spec.get("cachingOptions", {}).get("enableCache") and writes is not None:
             self._driver.outputs[task] = writes
             return TaskResult(CACHED, time.monotonic() - start, reads, writes)
@@ -168,7 +168,7 @@ class _Run:
         if result.status != 0:
             raise _failure(task, result)
         writes = self._record(task, result, outputs)
-        self._ledger.remember(cache_key, writes)
+        self._ledger.cache[cache_key] = writes
         seconds = time.monotonic() - start
         return TaskResult(RAN, seconds, reads, writes, result.warnings)
 
@@ -197,11 +197,12 @@ class _Run:
 
     def _import(self, task: str) -> dict[str, int]:
         importer = self._package.executor(task)["importer"]
-        uri = importer["artifactUri"].get("constant", "")
-        if not isinstance(uri, str) or not self._launcher.has(uri):
+        uri = str(importer["artifactUri"].get("constant", ""))
+        path = self._bucket.path(uri)
+        if not path.exists():
             raise RehearsalError(
                 f"{task} imports {uri}. A rehearsal cannot reach object stores: copy it "
-                f"to {self._launcher.place(uri)}."
+                f"to {path}."
             )
         kind = type_name(importer.get("typeSchema", {}))
         definitions = self._package.component(task)["outputDefinitions"]["artifacts"]
