@@ -16,15 +16,17 @@ from tfx_distill.trainer.config.section import (
     require,
 )
 
-# The node id that stands for all nodes.
+# Pipeline names that Kubeflow accepts; local runs have the same names.
+PIPELINE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
+# The node ID that applies to all nodes.
 DEFAULT_NODE = "default"
 GPU = "nvidia.com/gpu"
 
-# The file systems that Kubeflow Pipelines' launcher itself mounts or uses.
+# Paths that the launcher of Kubeflow Pipelines uses itself.
 RESERVED_PATHS = ("/minio", "/s3", "/gcs", "/oci", "/kfp", "/kfp-workspace", "/tmp")
 SCHEMES = ("gs://", "s3://", "minio://")
 
-# Only what a variable or option that holds a secret would be called.
+# Typical names of variables and options that contain secrets.
 _SECRETIVE = re.compile(
     r"passw(or)?d|secret|token|credential|api_?key|access_?key|private_?key", re.I
 )
@@ -53,7 +55,7 @@ def quantity(value: Any) -> float:
 
 
 def looks_secret(name: str, value: str) -> bool:
-    """Whether a variable or option seems to hold a secret itself."""
+    """Whether a variable or option seems to contain a secret."""
     is_named_so = bool(_SECRETIVE.search(name)) and bool(value)
     return is_named_so or bool(_URL_WITH_PASSWORD.search(value))
 
@@ -77,7 +79,7 @@ _MOUNTABLE = f"an absolute folder, not in {', '.join(RESERVED_PATHS)}"
 
 
 class NodeConfig(Section):
-    """What the container of one node gets."""
+    """Resources and environment variables of a node's container."""
 
     cpu: _Quantity | None = None
     memory: _Quantity | None = None
@@ -116,7 +118,7 @@ class VolumeConfig(Section):
 
 
 class VolumesConfig(Section):
-    """What outlives the pods besides the artifacts."""
+    """Volumes whose content outlives the pods."""
 
     data: VolumeConfig | None = Field(
         None, description="{claim: NAME, path: /data}: prepared data and searches"
@@ -154,7 +156,7 @@ _Root = Annotated[
 
 
 class KubeflowConfig(Section):
-    """How `distill kubeflow compile` makes containers of the nodes."""
+    """How `distill kubeflow compile` turns nodes into containers."""
 
     image: str | None = Field(None, description="Of all containers; --image wins")
     pipeline_root: _Root | None = Field(
@@ -176,7 +178,7 @@ class KubeflowConfig(Section):
     )
 
     def node(self, node_id: str) -> NodeConfig:
-        """What holds for one node: its own values over the default ones."""
+        """The settings of a node: its own ones, otherwise the default ones."""
         base = self.nodes.get(DEFAULT_NODE, NodeConfig())
         own = self.nodes.get(node_id, NodeConfig())
         changed = own.model_dump(exclude_none=True)

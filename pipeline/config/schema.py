@@ -14,7 +14,7 @@ import yaml
 from pydantic import Field, model_validator
 from typing_extensions import Self
 
-from tfx_distill.pipeline.config.kubeflow_config import KubeflowConfig
+from tfx_distill.pipeline.config.kubeflow_config import PIPELINE_NAME, KubeflowConfig
 from tfx_distill.trainer.config.data_config import DataConfig, ViewsConfig
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
 from tfx_distill.trainer.config.gate_config import GateConfig
@@ -40,9 +40,6 @@ from tfx_distill.trainer.config.tuning_config import TuningConfig
 from tfx_distill.trainer.tuning import hyperparameters
 
 MANUAL_DIR_VARIABLE = "DISTILL_MANUAL_DIR"
-
-# Kubeflow accepts no other names, and a pipeline must keep its name there.
-_NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
 
 
 class RunConfig(Section):
@@ -147,7 +144,7 @@ class PipelineConfig(Section):
             if model is not None:
                 hyperparameters.require_views(model, self.views)
         require(
-            bool(_NAME_PATTERN.fullmatch(self.pipeline_name)),
+            bool(PIPELINE_NAME.fullmatch(self.pipeline_name)),
             "pipeline.name",
             self.pipeline_name,
             "1 to 128 lower-case letters, digits and dashes, not starting with a dash",
