@@ -1,22 +1,20 @@
 """How long do the inspecting commands take on a store with many executions?
 
-Each command as a process of its own, from its start to its last line, on a SQLite
-store of `--executions` executions with two artifacts each, ten to a run. `--smoke`
-takes 100. Prints JSON.
+Times each command as a whole process, on a SQLite store of `--executions` executions
+with two artifacts each, ten per run. `--smoke` writes 100. Prints JSON.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
-import os
 import pathlib
-import platform
 import subprocess
 import sys
 import tempfile
 import time
+
+from measurement import machine
 
 _NODES = 10
 _COMMAND = "from tfx_distill.pipeline.cli import main; main()"
@@ -51,7 +49,7 @@ def write(path: pathlib.Path, executions: int) -> None:
         contexts.append(run)
     pipeline, *others = store.put_contexts(contexts)
     node_ids, run_ids = others[:_NODES], others[_NODES:]
-    # As long as the properties of a real execution.
+    # As large as the properties of a real execution.
     settings = {"settings": pb.Value(string_value="x" * 1500)}
     execution_ids = store.put_executions(
         [
@@ -116,11 +114,7 @@ def measure(executions: int) -> dict[str, object]:
         "artifacts": 2 * executions,
         "write_s": round(write_s, 2),
         "seconds": seconds,
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
-        "versions": {
-            "python": platform.python_version(),
-            "ml-metadata": importlib.metadata.version("ml-metadata"),
-        },
+        **machine("ml-metadata"),
     }
 
 

@@ -1,17 +1,14 @@
-"""How long does `distill kubeflow compile` take over importing TFX's compiler alone?
+"""How long does `distill kubeflow compile` take, relative to importing TFX's compiler?
 
-Each is a process of its own, in turns, several times. The result is the ratio of their
-processor times, which other work on the machine disturbs least. Prints JSON.
+Runs both in turn, several times, each in a new process. The result is the ratio of
+their processor times, which other work on the machine affects least. Prints JSON.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
-import os
 import pathlib
-import platform
 import resource
 import statistics
 import subprocess
@@ -19,11 +16,12 @@ import sys
 import tempfile
 import time
 
+from measurement import machine
+
 _IMPORT = (
     "from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner; print('loaded')"
 )
 _COMPILE = "from tfx_distill.pipeline.cli import main; main()"
-_PACKAGES = ("tfx", "kfp", "tensorflow")
 
 
 def _seconds(*arguments: str) -> tuple[float, float]:
@@ -42,7 +40,7 @@ def measure(config: str, runs: int) -> dict:
         output = str(pathlib.Path(folder, "pipeline.yaml"))
         image = "registry.example.org/image:1"
         options = ("kubeflow", "compile", "--config", config, "--image", image)
-        _seconds("-c", _IMPORT)  # the first finds no file in memory
+        _seconds("-c", _IMPORT)  # fills the file cache
         for _ in range(runs):
             imports.append(_seconds("-c", _IMPORT))
             compiles.append(_seconds("-c", _COMPILE, *options, "-o", output))
@@ -57,9 +55,7 @@ def measure(config: str, runs: int) -> dict:
         "ratio": round(statistics.median(ratios), 3),
         "ratios": [round(ratio, 3) for ratio in ratios],
         "file_bytes": size,
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
-        "versions": {"python": platform.python_version()}
-        | {name: importlib.metadata.version(name) for name in _PACKAGES},
+        **machine("tfx", "kfp", "tensorflow"),
     }
 
 

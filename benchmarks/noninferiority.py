@@ -1,8 +1,8 @@
-"""How often would the gate's bound bless a student that is too weak, and a good one?
+"""How often does the gate's bound bless a student that is too weak, or a good one?
 
-Exact, by summing the probabilities of all counts of discordant images: for each method
-the share of students passed whose true deficit equals the margin (`weak`, to be 5 % at
-most), and the share passed of students as good as their teacher (`power`). Prints JSON.
+Computed exactly, from the probabilities of all counts of discordant images. For each
+method: the share of students blessed whose true deficit equals the margin (`weak`, at
+most 5 %), and of students as good as their teacher (`power`). Prints JSON.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tfx_distill.trainer.evaluation import noninferiority
 QUANTILE = float(stats.norm.ppf(noninferiority.CONFIDENCE))
 SIZES = (36, 100, 360, 1000, 10_000)
 IMAGES_IN_MARGIN = (2.9, 3.2, 3.6, 4, 5, 7, 10, 15, 20, 30, 50, 100)
-GAINS = (0, 0.05, 0.2, 0.5, 1, 2, 5, 10)  # in margins: rate of the student's own
+GAINS = (0, 0.05, 0.2, 0.5, 1, 2, 5, 10)  # in margins: rate of the student's gains
 POWER = [  # size, margin, shares of discordant images
     (360, 0.05, (0.01, 0.03, 0.06)),
     (1000, 0.03, (0.01, 0.02, 0.04)),
@@ -93,7 +93,7 @@ METHODS: dict[str, Method] = {
 def share_passed(
     method: Method, size: int, margin: float, gain: float, loss: float
 ) -> float:
-    """Probability to pass, for true rates of images that only one answers rightly."""
+    """Probability of a blessing, for true rates of images that only one gets right."""
     gains, losses = _likely(size, gain)[:, None], _likely(size, loss)[None, :]
     chance = stats.binom.pmf(gains, size, gain) * stats.binom.pmf(
         losses, size - gains, loss / (1 - gain)
@@ -109,7 +109,7 @@ def _likely(size: int, rate: float) -> np.ndarray:
 
 
 def measure(sizes=SIZES) -> dict:
-    """Worst and power of each method."""
+    """Returns each method's worst case and the power of the gate's."""
     weak: dict[str, list[float]] = {name: [] for name in METHODS}
     for size in sizes:
         for images in IMAGES_IN_MARGIN:

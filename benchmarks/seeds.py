@@ -1,6 +1,6 @@
-"""How good is each seed's student of a run on the test split, and how long did it take?
+"""How accurate is each seed's student on the test split, and how long did it train?
 
-Asks every student that a run trained, or took from the cache, about every test image.
+Scores every student of a run, trained or taken from the cache, on the test split.
 Prints JSON.
 
     python benchmarks/seeds.py runs/best-mnist
@@ -9,19 +9,17 @@ Prints JSON.
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
 import os
 import pathlib
-import platform
 import statistics
 
 import ml_metadata
 import numpy as np
+from measurement import machine
 from ml_metadata.proto import metadata_store_pb2
 
 _NODE = "DistillationTrainer"
-_PACKAGES = ("tfx", "tensorflow", "keras")
 
 
 def artifacts(pipeline_dir: pathlib.Path, run_id: str | None) -> dict[str, str]:
@@ -41,7 +39,7 @@ def artifacts(pipeline_dir: pathlib.Path, run_id: str | None) -> dict[str, str]:
 
 
 def measure(pipeline_dir: pathlib.Path, run_id: str | None) -> dict:
-    """Returns accuracy, parameters and seconds of every student, and the mean."""
+    """Returns accuracy, parameters and seconds of each student, and the mean accuracy."""
     from tfx_distill.trainer.data import example_reader
     from tfx_distill.trainer.data.data_spec import DataSpec
     from tfx_distill.trainer.export import saved_model, saved_model_files
@@ -74,9 +72,7 @@ def measure(pipeline_dir: pathlib.Path, run_id: str | None) -> dict:
         "test_images": len(split),
         "mean_accuracy": statistics.mean(s["accuracy"] for s in students),
         "students": students,
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
-        "versions": {"python": platform.python_version()}
-        | {name: importlib.metadata.version(name) for name in _PACKAGES},
+        **machine("tfx", "tensorflow", "keras"),
     }
 
 

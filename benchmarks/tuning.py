@@ -1,27 +1,22 @@
-"""What does a search cost with cached answers, against the teacher in every step?
+"""What does a search cost with stored predictions, and with the teacher in each step?
 
-The same search twice, each time as `distill tune` runs it: on cached answers, the
-computing of them included; and with the teacher asked about each batch of each
-step. Values, batches and augmentation are the same, so both must find the same
-accuracies.
-Needs MNIST or another `--dataset`; `--smoke` takes the embedded `digits`.
-Prints JSON.
+Runs the same search twice, as `distill tune` does: on stored predictions, including
+the time to compute them, and with the teacher predicting each batch of each step.
+Values, batches and augmentation are equal, so both must find the same accuracies.
+Needs MNIST or another `--dataset`; `--smoke` uses the embedded `digits`. Prints JSON.
 """
 
 from __future__ import annotations
 
-import argparse
-import importlib.metadata
 import json
 import os
-import platform
 import resource
 import tempfile
 import time
 from collections.abc import Callable
 from typing import Any
 
-_PACKAGES = ("tensorflow", "keras", "keras-tuner", "loky")
+from measurement import data_parser, data_settings, machine
 
 
 def measure(
@@ -86,20 +81,18 @@ def measure(
         "in_loop_s": round(in_loop_s, 1),
         "cached_s_of_each_trial": [round(one.seconds, 1) for one, _ in ran],
         "in_loop_s_of_each_trial": [round(other.seconds, 1) for _, other in ran],
-        # Other work on the machine changes wall time, and hardly this.
+        # Other work on the machine hardly changes this, unlike wall time.
         "cpu_ratio": round((answers_cpu_s + cached_cpu_s) / in_loop_cpu_s, 3),
         "ratio": round((answers_s + cached_s) / in_loop_s, 3),
         "largest_difference_in_accuracy": round(
             max(abs(one.objective - other.objective) for one, other in ran), 4
         ),
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
-        "versions": {"python": platform.python_version()}
-        | {name: importlib.metadata.version(name) for name in _PACKAGES},
+        **machine("tensorflow", "keras", "keras-tuner", "loky"),
     }
 
 
 def _timed(work: Callable[[], Any]) -> tuple[Any, float, float]:
-    """What some work returns, its wall time, and its CPU time with its processes'."""
+    """What `work` returns, its wall time and its CPU time, child processes included."""
     start, start_cpu = time.monotonic(), _cpu_s()
     result = work()
     return result, time.monotonic() - start, _cpu_s() - start_cpu
@@ -192,29 +185,19 @@ def _in_loop(data, teacher_dirs):
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dataset", default="mnist")
-    parser.add_argument("--data-dir", help="prepared data sets; default: TFDS's own")
-    parser.add_argument(
-        "--manual-dir",
-        default=os.environ.get("DISTILL_MANUAL_DIR"),
-        help="original files; default: $DISTILL_MANUAL_DIR",
-    )
+    parser = data_parser(__doc__, smoke="digits, two trials")
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--teachers", type=int, default=1, help="of an ensemble")
     parser.add_argument(
-        "--parallel", type=int, help="trials at a time; default: as the search does"
+        "--teachers", type=int, default=1, help="number of teachers in the ensemble"
     )
-    parser.add_argument("--smoke", action="store_true", help="digits, two trials")
+    parser.add_argument(
+        "--parallel", type=int, help="trials in parallel; default: as in a search"
+    )
     args = parser.parse_args(arguments)
     if args.smoke:
-        args.dataset, args.trials, args.epochs = "digits", 2, 1
-    data = {
-        "dataset": args.dataset,
-        "data_dir": args.data_dir,
-        "manual_dir": args.manual_dir,
-    }
+        args.trials, args.epochs = 2, 1
+    data = data_settings(args)
     result = measure(data, args.trials, args.epochs, args.teachers, args.parallel)
     print(json.dumps(result, indent=2))
 

@@ -1,10 +1,10 @@
-"""Makes `.venv` as a lock file says, once; later starts find it current.
+"""Creates `.venv` from a lock file, unless it is already up to date.
 
-`make` runs this before everything else. Standard library alone, on any
-Python >= 3.8: the Python that runs this need not be the one in `.venv`.
+`make` runs this first. It needs only the standard library of any Python >= 3.8, which
+need not be the Python in `.venv`.
 
 Usage: setup_env.py [--uv]
-    --uv  Set nothing up: print the path of uv, installed first if missing.
+    --uv  Only print the path of uv, after installing it if it is missing.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ import stacks
 from stacks import Interpreter, SetupError, Stack
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-UV_VERSION = "0.13.9"  # what is installed when no uv is found
-INSTALLING = "installing"  # the state until an installation has ended well
+UV_VERSION = "0.13.9"  # installed if no uv is found
+INSTALLING = "installing"  # the state until an installation has succeeded
 
 
 def say(text: str) -> None:
@@ -48,7 +48,7 @@ def find_uv() -> str | None:
 
 
 def install_uv() -> str:
-    """Installs uv under `.setup`, by this Python's pip or that of a new venv."""
+    """Installs uv under `.setup`, with this Python's pip or that of a new venv."""
     say(f"Installing uv {UV_VERSION} ...")
     folder, venv = ROOT / ".setup" / "uv", ROOT / ".setup" / "venv"
     half = folder.with_suffix(".half")
@@ -65,17 +65,17 @@ def install_uv() -> str:
     for commands in (by_pip, by_venv):
         reason = next(filter(None, map(_failure_of, commands)), None)
         if reason is None:
-            half.rename(folder)  # at once: half a uv is never found
+            half.rename(folder)  # atomic: a partial uv is never found
             return str(folder / "bin" / "uv")
         reasons.append(reason)
     raise SetupError(
-        f"uv {UV_VERSION} could not be installed. Install it in any other way, so "
-        "that it is on PATH.\n" + "\n".join(dict.fromkeys(reasons))
+        f"uv {UV_VERSION} could not be installed. Install it another way and put "
+        "it on PATH.\n" + "\n".join(dict.fromkeys(reasons))
     )
 
 
 def _failure_of(command: list[str]) -> str | None:
-    """Runs `command`; returns the last line of its errors, None if it worked."""
+    """Runs `command`; returns the last line of its errors, None if it succeeded."""
     environ = {**os.environ, "PIP_REQUIRE_VIRTUALENV": "0"}
     done = subprocess.run(command, capture_output=True, text=True, env=environ)
     if done.returncode == 0:
@@ -84,7 +84,7 @@ def _failure_of(command: list[str]) -> str | None:
 
 
 def uv_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Hands pip's settings on to uv, which reads only its own."""
+    """Translates pip's settings for uv, which reads only its own."""
     result = {k: v for k, v in environ.items() if k != "VIRTUAL_ENV"}
     has_index = environ.get("UV_DEFAULT_INDEX") or environ.get("UV_INDEX_URL")
     if environ.get("PIP_INDEX_URL") and not has_index:
@@ -92,19 +92,19 @@ def uv_environment(environ: Mapping[str, str]) -> dict[str, str]:
     if environ.get("PIP_CERT"):
         result.setdefault("SSL_CERT_FILE", environ["PIP_CERT"])
     result.setdefault("UV_HTTP_TIMEOUT", "120")
-    # Else `uv python install` links the Python into ~/.local/bin as well.
+    # Otherwise `uv python install` also links the Python into ~/.local/bin.
     result.setdefault("UV_PYTHON_INSTALL_BIN", "0")
     return result
 
 
 def run_uv(uv: str, *arguments: str) -> str:
-    """Runs uv, showing its steps but not its list of packages.
+    """Runs uv and shows its steps, but not its list of packages.
 
     Returns:
-        All that it wrote.
+        Its whole output.
 
     Raises:
-        SetupError: If it fails, with its first and its innermost reason.
+        SetupError: If it fails, with the first and the innermost reason.
     """
     lines = []
     with subprocess.Popen(
@@ -122,12 +122,14 @@ def run_uv(uv: str, *arguments: str) -> str:
     output = "\n".join(lines)
     if process.returncode:
         (ROOT / ".setup" / "uv.log").write_text(output + "\n")
-        raise SetupError(f"{failure_reason(output)}\nThe rest is in .setup/uv.log.")
+        raise SetupError(
+            f"{failure_reason(output)}\nThe full output is in .setup/uv.log."
+        )
     return output
 
 
 def failure_reason(output: str) -> str:
-    """Returns uv's error line and, if it told one, the innermost cause."""
+    """Returns uv's error line and, if present, the innermost cause."""
     lines = [line.strip(" \t×╰─▶├│") for line in output.splitlines()]
     lines = [line for line in lines if line and not line.startswith("warning:")]
     errors = [i for i, line in enumerate(lines) if line.startswith("error:")]
@@ -137,7 +139,7 @@ def failure_reason(output: str) -> str:
 
 
 def provide_python(uv: str, stack: Stack) -> str:
-    """Returns a Python that uv manages, installed if there is none yet."""
+    """Returns a Python managed by uv, after installing it if there is none."""
     newest = stack.pythons[0]
     find = ("python", "find", "--managed-python", "--no-python-downloads")
     for version in stack.pythons:
@@ -149,15 +151,15 @@ def provide_python(uv: str, stack: Stack) -> str:
         return run_uv(uv, *find, newest).splitlines()[-1]
     except SetupError as error:
         raise SetupError(
-            f"TFX {stack.tfx}, the newest that installs on this system's C library, "
+            f"TFX {stack.tfx}, the newest release for this system's C library, "
             f"needs Python {' or '.join(stack.pythons)}: none is on PATH or in pyenv, "
             "and uv could not download one. Install one, for example with "
-            f"`pyenv install {newest}`, and run make again.\n{error}"
+            f"`pyenv install {newest}`, then run make again.\n{error}"
         ) from error
 
 
 def check_system(stack: Stack, interpreter: Interpreter | None) -> None:
-    """Raises a `SetupError` that names at once all that the system lacks."""
+    """Raises a `SetupError` that lists everything missing from the system."""
     compilers = (os.environ.get("CXX", "").partition(" ")[0], "c++", "g++")
     packages = stacks.missing_packages(
         interpreter,
@@ -168,17 +170,17 @@ def check_system(stack: Stack, interpreter: Interpreter | None) -> None:
     )
     if packages:
         raise SetupError(
-            f"TFX {stack.tfx} cannot be installed without {', '.join(packages)}. "
+            f"TFX {stack.tfx} cannot be installed. Missing: {', '.join(packages)}. "
             f"On Debian or Ubuntu: sudo apt-get install {' '.join(packages.values())}"
         )
 
 
 def set_up(stack: Stack) -> None:
-    """Brings `.venv` to what the lock says; keeps it if its Python fits."""
+    """Makes `.venv` match the lock file; keeps it if its Python fits."""
     start = time.monotonic()
     venv, state = ROOT / ".venv", ROOT / ".venv" / "setup-state"
     python = str(venv / "bin" / "python")
-    # After an interruption a package may be there in part, which uv would keep.
+    # After an interruption, a package may be incomplete, and uv would keep it.
     broken = state.exists() and state.read_text() == INSTALLING
     kept = None if broken else stacks.pick(stack, [stacks.probe(python)])
     found = kept or stacks.find_python(stack, os.environ)
@@ -187,7 +189,7 @@ def set_up(stack: Stack) -> None:
     uv = find_uv() or install_uv()
     base = found.path if found else provide_python(uv, stack)
     if kept:
-        say(f"Bringing .venv up to {stack.lock} ...")
+        say(f"Updating .venv to {stack.lock} ...")
     else:
         say(f"Setting up .venv with TFX {stack.tfx} on {base} (once, about 3 GB) ...")
         if venv.is_symlink():
@@ -203,7 +205,7 @@ def set_up(stack: Stack) -> None:
 
 
 def digest(root: pathlib.Path, stack: Stack) -> str:
-    """Names what `.venv` is made from, and where: its paths are absolute."""
+    """A hash of what `.venv` is made from, and of where: its paths are absolute."""
     names = ("setup.py", "pyproject.toml", "pipeline/version.py", ".venv/pyvenv.cfg")
     contents = [str(root).encode()]
     for path in (root / name for name in (stack.lock, *names)):
@@ -220,8 +222,8 @@ def is_current(root: pathlib.Path, stack: Stack) -> bool:
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """Makes a second start in this checkout wait until the first has ended."""
-    import fcntl  # not on Windows, where set-up ends with its sentence before
+    """Makes a second process in this checkout wait until the first has finished."""
+    import fcntl  # missing on Windows, where `stacks.choose` fails before
 
     (ROOT / ".setup").mkdir(exist_ok=True)
     with open(ROOT / ".setup" / "lock", "w") as file:
@@ -242,10 +244,10 @@ def main(arguments: Sequence[str]) -> int:
                 if not is_current(ROOT, stack):
                     set_up(stack)
     except (SetupError, OSError) as error:
-        say(f"Set-up failed: {error}")
+        say(f"Setup failed: {error}")
         return 1
     except KeyboardInterrupt:
-        say("Set-up interrupted: the next start begins it anew.")
+        say("Setup interrupted. The next start begins again.")
         return 130
     return 0
 

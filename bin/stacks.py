@@ -1,6 +1,6 @@
-"""Which TFX installs on this machine, and on which Python.
+"""Which TFX release installs on this machine, and on which Python.
 
-Standard library alone, on any Python >= 3.8: it runs before anything is
+Needs only the standard library of any Python >= 3.8, as it runs before anything is
 installed.
 """
 
@@ -15,11 +15,11 @@ from typing import Iterable, Iterator, Mapping, NamedTuple
 
 
 class SetupError(Exception):
-    """What is missing and how to get it, in a sentence or two."""
+    """Its text says what is missing and how to get it."""
 
 
 class Stack(NamedTuple):
-    """A TFX release that installs, and what decides whether it does."""
+    """A TFX release and its requirements of the system."""
 
     tfx: str
     pythons: tuple[str, ...]  # newest first
@@ -39,11 +39,11 @@ STACKS = (  # newest first
 class Interpreter(NamedTuple):
     path: str
     version: str  # as 3.10
-    has_headers: bool  # Python.h is there: C extensions can be built
+    has_headers: bool  # Python.h exists, so C extensions can be built
 
 
 def glibc_version() -> tuple[int, int] | None:
-    """Returns the C library's version, as (2, 36); None if it is not glibc."""
+    """Returns the C library's version, such as (2, 36); None if it is not glibc."""
     try:
         text = os.confstr("CS_GNU_LIBC_VERSION") or ""
     except (AttributeError, OSError, ValueError):
@@ -53,30 +53,30 @@ def glibc_version() -> tuple[int, int] | None:
 
 
 def choose(system: str, machine: str, glibc: tuple[int, int] | None) -> Stack:
-    """Returns the newest stack whose libraries exist for this machine."""
+    """Returns the newest stack with libraries for this machine."""
     way_out = "Use another machine or a container, such as debian:13 or ubuntu:24.04."
     if (system, machine) != ("Linux", "x86_64"):
         raise SetupError(
-            "TFX's libraries exist for Linux on x86_64 alone, this is "
+            "TFX's libraries exist only for Linux on x86_64. This is "
             f"{system} on {machine}. {way_out}"
         )
     if glibc is None:
         raise SetupError(
-            "TFX's libraries need the C library glibc, this system has another "
-            f"(as Alpine has musl). {way_out}"
+            "TFX's libraries need the C library glibc. This system has another one "
+            f"(Alpine, for example, has musl). {way_out}"
         )
     for stack in STACKS:
         if glibc >= stack.min_glibc:
             return stack
     oldest = ".".join(map(str, STACKS[-1].min_glibc))
     raise SetupError(
-        f"TFX's libraries need glibc {oldest} or newer, this system has "
+        f"TFX's libraries need glibc {oldest} or newer. This system has "
         f"{glibc[0]}.{glibc[1]}. {way_out}"
     )
 
 
-# TFX's dependencies import these modules, but a Python that was built without
-# their C libraries lacks them.
+# TFX's dependencies import these modules, which are missing from a Python that was
+# built without their C libraries.
 _PROBE = """
 import bz2, ctypes, ssl, zlib, os, sys, sysconfig
 if sys.implementation.name == "cpython" and sys.maxsize > 2**32:
@@ -86,7 +86,7 @@ if sys.implementation.name == "cpython" and sys.maxsize > 2**32:
 
 
 def probe(path: str) -> Interpreter | None:
-    """Runs `path`: pyenv has a `python3.10` on PATH for a version not active."""
+    """Runs `path`, because pyenv puts a `python3.10` on PATH even if it is inactive."""
     try:
         answer = subprocess.run(
             [path, "-c", _PROBE], capture_output=True, text=True, timeout=60
@@ -97,10 +97,10 @@ def probe(path: str) -> Interpreter | None:
 
 
 def candidates(stack: Stack, environ: Mapping[str, str]) -> Iterator[str]:
-    """Yields paths that may be a fitting Python, the likeliest first.
+    """Yields paths of possible Pythons, the most likely first.
 
-    The running Python comes first, so that `make PYTHON=...` decides; then PATH,
-    with the plain name before versioned ones; then what pyenv keeps.
+    The running Python comes first, so that `make PYTHON=...` decides; then those on
+    PATH, `python3` before versioned names; then those of pyenv.
     """
     yield sys.executable
     folders = [folder for folder in environ.get("PATH", "").split(os.pathsep) if folder]
@@ -120,7 +120,7 @@ def _numbers(path: pathlib.Path) -> list[int]:
 
 
 def pick(stack: Stack, found: Iterable[Interpreter | None]) -> Interpreter | None:
-    """Returns the first that fits `stack`, those with C headers before others."""
+    """Returns the first that fits `stack`, preferring those with C headers."""
     spare = None
     for interpreter in found:
         if interpreter and interpreter.version in stack.pythons:
@@ -137,7 +137,7 @@ def find_python(stack: Stack, environ: Mapping[str, str]) -> Interpreter | None:
 def missing_packages(
     interpreter: Interpreter | None, *, has_compiler: bool, has_installer: bool
 ) -> dict[str, str]:
-    """Returns what only the system can supply: its Debian package by description."""
+    """Returns what only the system can supply: Debian packages by description."""
     missing = {}
     if not has_compiler:
         missing["a C++ compiler"] = "g++"

@@ -1,4 +1,4 @@
-"""The set-up: which stack, on which Python, and when there is nothing to do."""
+"""The setup: which stack, on which Python, and when there is nothing to do."""
 
 import pathlib
 import re
@@ -48,10 +48,10 @@ def test_the_c_library_decides_the_stack(glibc, stack):
 @pytest.mark.parametrize(
     ("machine", "reason"),
     [
-        (("Darwin", "arm64", None), "this is Darwin on arm64"),
-        (("Linux", "aarch64", (2, 41)), "this is Linux on aarch64"),
-        (("Linux", "x86_64", None), "as Alpine has musl"),
-        (("Linux", "x86_64", (2, 12)), "this system has 2.12"),
+        (("Darwin", "arm64", None), "This is Darwin on arm64"),
+        (("Linux", "aarch64", (2, 41)), "This is Linux on aarch64"),
+        (("Linux", "x86_64", None), "Alpine, for example, has musl"),
+        (("Linux", "x86_64", (2, 12)), "This system has 2.12"),
     ],
 )
 def test_a_machine_without_tfx_is_refused_with_the_way_out(machine, reason):
@@ -118,7 +118,7 @@ def test_all_that_the_system_lacks_is_told_at_once(monkeypatch):
     with pytest.raises(SetupError) as refusal:
         setup_env.check_system(NEW, Interpreter("/usr/bin/python3", "3.13", False))
     assert str(refusal.value) == (
-        "TFX 1.21 cannot be installed without a C++ compiler, the C headers of "
+        "TFX 1.21 cannot be installed. Missing: a C++ compiler, the C headers of "
         "Python 3.13, uv (or pip or venv to install it). On Debian or Ubuntu: "
         "sudo apt-get install g++ python3.13-dev python3-venv"
     )
@@ -231,7 +231,7 @@ def test_a_failed_set_up_is_begun_anew(checkout, monkeypatch, capsys, step):
     (checkout / OLD.lock).write_text("changed")
     _fit(monkeypatch, calls, failing=step)
     assert setup_env.main([]) == 1
-    assert capsys.readouterr().err.endswith("Set-up failed: error: no network\n")
+    assert capsys.readouterr().err.endswith("Setup failed: error: no network\n")
     assert not setup_env.is_current(checkout, OLD)
     calls.clear()
     _fit(monkeypatch, calls)

@@ -208,34 +208,27 @@ def _current(value: Any) -> Any:
     return value() if callable(value) else value
 
 
-@keras.saving.register_keras_serializable("tfx_distill")
-class PackedAccuracy(keras.metrics.MeanMetricWrapper):
-    """Accuracy against the labels in `pack_targets`."""
+def packed_metrics(num_classes: int) -> list[keras.metrics.Metric]:
+    """`accuracy`, against the labels, and `agreement`, with the teacher's predictions.
 
-    def __init__(self, num_classes: int, name: str = "accuracy", **kwargs: Any) -> None:
-        super().__init__(fn=self._compare, name=name, **kwargs)
-        self.num_classes = num_classes
+    Args:
+        num_classes: Number of logits, which precede the features in targets from
+            `pack_targets` and in the student's output.
+    """
 
-    def _compare(self, y_true: Any, y_pred: Any) -> Any:
-        predicted = ops.argmax(y_pred[:, : self.num_classes], axis=-1)
-        return _equal(y_true[:, 0], predicted)
+    def predicted(values: Any) -> Any:
+        return ops.argmax(values[:, :num_classes], axis=-1)
 
-    def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "num_classes": self.num_classes}
+    def accuracy(y_true: Any, y_pred: Any) -> Any:
+        return _equal(y_true[:, 0], predicted(y_pred))
 
+    def agreement(y_true: Any, y_pred: Any) -> Any:
+        return _equal(predicted(y_true[:, 1:]), predicted(y_pred))
 
-@keras.saving.register_keras_serializable("tfx_distill")
-class PackedAgreement(PackedAccuracy):
-    """Share of predictions equal to the teacher's."""
-
-    def __init__(
-        self, num_classes: int, name: str = "agreement", **kwargs: Any
-    ) -> None:
-        super().__init__(num_classes, name=name, **kwargs)
-
-    def _compare(self, y_true: Any, y_pred: Any) -> Any:
-        teachers = ops.argmax(y_true[:, 1 : 1 + self.num_classes], axis=-1)
-        return _equal(teachers, ops.argmax(y_pred[:, : self.num_classes], axis=-1))
+    return [
+        keras.metrics.MeanMetricWrapper(accuracy, name="accuracy"),
+        keras.metrics.MeanMetricWrapper(agreement, name="agreement"),
+    ]
 
 
 def _equal(one: Any, other: Any) -> Any:

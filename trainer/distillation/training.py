@@ -153,10 +153,7 @@ def _fit_student(
     )
     history: dict[str, list[float]] = {}
     for phase, epochs in _phases(model, student, config):
-        metrics = [
-            losses.PackedAccuracy(spec.num_classes),
-            losses.PackedAgreement(spec.num_classes),
-        ]
+        metrics = losses.packed_metrics(spec.num_classes)
         values = fit.run(phase, optimizer, epochs, loss=loss, metrics=metrics)
         history = {name: history.get(name, []) + values[name] for name in values}
     return history
