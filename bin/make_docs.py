@@ -1,6 +1,6 @@
-"""Writes `docs/cli.md` from the help of every command.
+"""Writes the generated pages: commands and configuration keys, and the default file.
 
-Run it after a change to a command.
+Run it after changing a command or a configuration key.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from typing import Any
 import click
 
 from tfx_distill.pipeline.cli import cli
+from tfx_distill.pipeline.config import loader, reference
 
-PATH = pathlib.Path(__file__).resolve().parent.parent / "docs" / "cli.md"
+DOCS = pathlib.Path(__file__).resolve().parent.parent / "docs"
+PATH = DOCS / "cli.md"
 _HEAD = """\
 # The command `distill`
 
@@ -28,8 +30,17 @@ Results go to stdout, everything else to stderr.
 """
 
 
-def text() -> str:
-    """The whole page."""
+def texts() -> dict[pathlib.Path, str]:
+    """Every generated file with its text."""
+    configuration = DOCS / "configuration.md"
+    return {
+        PATH: _commands(),
+        configuration: reference.with_tables(configuration.read_text(encoding="utf-8")),
+        loader.CONFIGS_DIR / "default.yaml": reference.default_file(),
+    }
+
+
+def _commands() -> str:
     sections = [
         f"## `{context.command_path}`\n\n```text\n{context.get_help()}\n```\n"
         for context in _contexts()
@@ -53,4 +64,5 @@ def _below(context: click.Context, settings: dict[str, Any]) -> Iterator[click.C
 
 
 if __name__ == "__main__":
-    PATH.write_text(text(), encoding="utf-8")
+    for path, text in texts().items():
+        path.write_text(text, encoding="utf-8")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tfx_distill.pipeline.commands import options
 from tfx_distill.pipeline.config.loader import load_config
-from tfx_distill.pipeline.config.schema import PipelineConfig
+
+if TYPE_CHECKING:  # loads pydantic, which help texts do not need
+    from tfx_distill.pipeline.config.schema import PipelineConfig
 
 
 def _indices(

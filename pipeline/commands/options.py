@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options shared by several commands."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def configured(command: Command) -> Command:
-    """Adds the options that say which configuration."""
+    """Adds the options that choose a configuration."""
     names = ", ".join(shipped_names())
     for option in (
-        click.option("--debug", is_flag=True, help="Show where an error came from."),
+        click.option("--debug", is_flag=True, help="Show the traceback of an error."),
         click.option(
             "--set",
             "overrides",
             multiple=True,
             metavar="KEY=VALUE",
-            help="Set one key, as --set distillation.temperature=2. Repeatable.",
+            help="Set one key, such as --set distillation.temperature=2. Repeatable.",
         ),
         click.option(
             "--config",
@@ -36,5 +36,5 @@ def configured(command: Command) -> Command:
 
 
 def json_option(help_text: str) -> Callable[[Command], Command]:
-    """Adds `--json`, which prints the result for programs."""
+    """Adds `--json`, which prints the result for other programs."""
     return click.option("--json", "as_json", is_flag=True, help=help_text)

@@ -1,4 +1,4 @@
-"""Commands that run the pipeline, or say what it would run."""
+"""Commands that run the pipeline or print its configuration."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tfx_distill.pipeline.config.loader import load_config
 @click.option(
     "--no-substitute",
     is_flag=True,
-    help="Fail instead of going on with `digits` when MNIST is not available.",
+    help="Fail instead of falling back to `digits` if MNIST is unavailable.",
 )
 def run(
     file: str | None,
@@ -23,10 +23,10 @@ def run(
     as_json: bool,
     no_substitute: bool,
 ) -> int:
-    """Run the pipeline here.
+    """Run the pipeline on this machine.
 
-    Exit status: 0 pushed, 3 ran but the student was not blessed, 2 wrong usage
-    or configuration, 1 failed.
+    Exit status: 0 pushed, 3 completed but the student was not blessed, 2 wrong
+    usage or configuration, 1 failed.
 
     \b
     Examples:
@@ -50,9 +50,10 @@ def tune(
 ) -> int:
     """Search the student's hyperparameters and rank the trials.
 
-    Runs the pipeline up to the search, which is that of the section `tuning`, or
-    one with its defaults. By accuracy on the eval split, never on the test split.
-    An interrupted search goes on with the same command.
+    Runs the pipeline up to the search that the section `tuning` configures, by
+    default one with its default values. Trials are ranked by accuracy on the eval
+    split; the test split is not used. The same command resumes an interrupted
+    search.
 
     \b
     Examples:
@@ -70,10 +71,26 @@ def tune(
 
 @click.command(name="config")
 @options.configured
-def show_config(file: str | None, overrides: tuple[str, ...], debug: bool) -> None:
+@click.option(
+    "--schema", is_flag=True, help="Print the JSON schema instead, for editors."
+)
+def show_config(
+    file: str | None, overrides: tuple[str, ...], debug: bool, schema: bool
+) -> None:
     """Print the resolved configuration as YAML.
 
     \b
-    Example: distill config --config smoke --set student.epochs=3
+    Examples:
+      distill config --config smoke --set student.epochs=3
+      distill config --schema > distill.schema.json
     """
-    click.echo(load_config(file, overrides).to_yaml(), nl=False)
+    if not schema:
+        click.echo(load_config(file, overrides).to_yaml(), nl=False)
+        return
+    if file or overrides:
+        raise click.UsageError("--schema is the same for every configuration.")
+    import json
+
+    from tfx_distill.pipeline.config import reference
+
+    click.echo(json.dumps(reference.json_schema(), indent=2))

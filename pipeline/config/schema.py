@@ -49,7 +49,7 @@ class RunConfig(Section):
 
     name: str = Field(
         "{dataset}",
-        description="Lower-case letters, digits and dashes; {dataset}: the data set's",
+        description="Lower-case letters, digits, dashes; {dataset}: the data set's name",
     )
     root: Folder = Field("runs", description="The pipeline's folder is root/name")
     cache: bool = Field(True, description="Reuse results of steps with equal inputs")

@@ -1,12 +1,21 @@
 """The command as a person types it: quick, one line for an error, exit statuses."""
 
+import json
 import subprocess
 import sys
 import time
 
 import pytest
 
-HEAVY = ("tensorflow", "tfx", "keras", "kfp", "apache_beam", "tensorflow_datasets")
+HEAVY = (
+    "tensorflow",
+    "tfx",
+    "keras",
+    "kfp",
+    "apache_beam",
+    "tensorflow_datasets",
+    "pydantic",
+)
 COMMANDS = ("run", "tune", "samples", "predict", "config")
 
 
@@ -55,6 +64,22 @@ def test_config_prints_the_resolved_configuration():
     assert "  epochs: 3\n" in result.stdout
 
 
+def test_config_prints_the_schema_for_editors():
+    schema = json.loads(distill("config", "--schema").stdout)
+    assert schema["additionalProperties"] is False
+    assert schema["properties"]["seeds"] == {
+        "default": 1,
+        "description": "Number of times student and control are trained",
+        "maximum": 9,
+        "minimum": 1,
+        "title": "Seeds",
+        "type": "integer",
+    }
+    student = schema["$defs"]["StudentConfig"]["properties"]
+    assert student["schedule"]["enum"] == ["cosine", "constant"]
+    assert student["learning_rate"]["exclusiveMaximum"] == 10
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -70,6 +95,7 @@ def test_config_prints_the_resolved_configuration():
         (["predict", "--index", "one"], "expected numbers such as 0,1,2"),
         (["predict", "a.png", "--index", "1"], "Give image files or --index, not both."),
         (["samples", "--split", "validation"], "'validation' is not one of"),
+        (["config", "--schema", "--set", "a=1"], "the same for every configuration"),
         (["rnu"], "No such command 'rnu'"),
     ],
 )  # fmt: skip

@@ -55,13 +55,13 @@ class DataConfig(Section):
 
 
 class ViewsConfig(Section):
-    """Augmented copies of the training images, which the teacher predicts once.
+    """Augmented copies of the training images; the teacher predicts each once.
 
     An epoch takes each image in one of its views, so views cost teacher time only.
     """
 
     count: int = Field(
-        4, ge=1, le=64, description="Views of an image: the original included"
+        4, ge=1, le=64, description="Views of an image, the original included"
     )
     max_shift: NonNegativeInt = Field(2, description="Shift in pixels, each way")
     max_rotation: Degrees = Field(0.0, description="Rotation in degrees, each way")

@@ -22,22 +22,24 @@ _Latencies = Annotated[
 
 
 class ServabilityConfig(Section):
-    """Budgets of the exported student, and how they are measured; bounds are inclusive."""
+    """Budgets of the exported student; bounds are inclusive."""
 
     max_parameters: PositiveInt | None = Field(
-        None, description="Weights; null: no bound"
+        None, description="Largest number of weights; null: no bound"
     )
     max_bytes: PositiveInt | None = Field(
-        None, description="Size of what a server loads; null: no bound"
+        None, description="Largest size on disk of what a server loads; null: no bound"
     )
     max_median_ms: _Latencies = Field(
-        {}, description="Latency by images per request, such as {1: 5, 64: 50}"
+        {}, description="Largest median latency by images per request: {1: 5, 64: 50}"
     )
-    max_p95_ms: _Latencies = Field({}, description="The same, 95th percentile")
+    max_p95_ms: _Latencies = Field({}, description="The same for the 95th percentile")
     max_times_teacher: PositiveNumber | None = Field(
-        2.0, description="Median latency over the teacher's; null: no bound"
+        2.0, description="Largest median latency, as a multiple of the teacher's"
     )
-    examples: PositiveInt = Field(256, description="Test images sent to the server")
+    examples: PositiveInt = Field(
+        256, description="Test images to predict, evenly spaced"
+    )
     skew_tolerance: PositiveNumber = Field(
         1e-3,
         description="Difference from the trained model, as a share of the largest logit",

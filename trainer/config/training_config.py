@@ -54,12 +54,14 @@ class TrainingConfig(Section):
     """How one model is trained; the base of the teacher's and student's sections."""
 
     model: _Architecture
-    options: Table[Any] = Field({}, description="Further arguments of that function")
+    options: Table[Any] = Field(
+        {}, description="Further arguments of that function, such as {units: 64}"
+    )
     epochs: _Epochs
     batch_size: PositiveInt = Field(256, description="Examples per step")
     learning_rate: _LearningRate
     schedule: Literal["cosine", "constant"] = Field(
-        "cosine", description="Cosine falls to zero over all epochs"
+        "cosine", description="Learning rate schedule; cosine falls to zero"
     )
     shuffle: bool = Field(True, description="False: examples in file order")
     seed: Seed = Field(0, description="Seed of weights, order and augmentation")

@@ -111,7 +111,7 @@ class TuningConfig(Section):
     """How hyperparameters are searched."""
 
     algorithm: Literal["bayesian", "hyperband", "random"] = Field(
-        "bayesian", description="KerasTuner's search algorithm"
+        "bayesian", description="KerasTuner's algorithm"
     )
     max_trials: PositiveInt = Field(
         20, description="Maximum trained students; fewer if the space is exhausted"

@@ -5,6 +5,8 @@ import pytest
 import yaml
 
 from tfx_distill.pipeline.config.loader import load_config
+from tfx_distill.trainer.config import moved_paths
+from tfx_distill.trainer.config.training_config import StudentConfig
 from tfx_distill.trainer.errors import ConfigError
 
 BATCH = "tuning.space.student.batch_size="
@@ -232,3 +234,70 @@ def test_yaml_output_holds_plain_values_only():
     assert yaml.safe_load(load_config(None, ["beam.args=[--a=1]"]).to_yaml())[
         "beam"
     ] == {"args": ["--a=1"]}
+
+
+def test_every_error_is_reported_in_a_line_of_its_own():
+    with pytest.raises(ConfigError) as caught:
+        load_config(None, ["student.epoch=3", "seeds=0", "gate.margin=2"])
+    assert str(caught.value).splitlines() == [
+        "Unknown configuration key student.epoch. Did you mean student.epochs?",
+        "seeds must be an integer in [1, 9], received 0.",
+        "gate.margin must be a number > 0 and < 1, received 2.",
+    ]
+
+
+@pytest.mark.parametrize("override", ["data.substitute=1", "data.dataset=5"])
+def test_no_value_is_converted_to_another_type(override):
+    with pytest.raises(ConfigError, match=override.split("=")[0]):
+        load_config(None, [override])
+
+
+def test_numbers_as_yaml_reads_them_are_accepted(tmp_path):
+    file = _file(
+        tmp_path, "{student: {learning_rate: 1e-3}, gate: {max_cross_entropy: 2}}"
+    )
+    config = load_config(file)
+    assert config.student.learning_rate == 0.001
+    assert repr(config.gate.max_cross_entropy) == "2.0"
+
+
+def test_an_empty_section_has_its_defaults(tmp_path):
+    config = load_config(_file(tmp_path, "{data: null, assistant: null, tuning: {}}"))
+    assert config.data == load_config().data
+    assert config.assistant is None
+    assert config.tuning.max_trials == 20
+
+
+@pytest.mark.parametrize("key", ["teacher.model", "assistant.model"])
+def test_a_path_of_an_older_version_is_read_as_the_present_one(key, caplog):
+    moved_paths.current_path.cache_clear()
+    config = load_config(None, [f"{key}=trainer.models.article_student"])
+    current = "tfx_distill.trainer.models.architectures.article_student"
+    assert getattr(config, key.partition(".")[0]).model == current
+    notice = f"trainer.models.article_student has moved; write {current} in the"
+    assert [notice in record.message for record in caplog.records] == [True]
+
+
+def test_a_package_of_the_users_that_is_named_as_ours_was_is_kept(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "trainer").mkdir()
+    (tmp_path / "trainer" / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    moved_paths.current_path.cache_clear()
+    config = load_config(None, ["student.model=trainer.models.student"])
+    assert config.student.model == "trainer.models.student"
+
+
+def test_equal_sections_have_equal_text_whatever_their_source():
+    one = load_config(None, ["student={seed: 1, epochs: 3}"]).student
+    other = StudentConfig(epochs=3, seed=1)
+    assert one.to_json() == other.to_json()
+    assert StudentConfig.from_json(one.to_json()) == one
+
+
+def test_a_section_made_in_python_is_refused_as_one_from_a_file():
+    with pytest.raises(ConfigError, match=r"student.epochs must be an integer >= 1"):
+        StudentConfig(epochs=0)
+    with pytest.raises(ConfigError, match="Did you mean student.epochs"):
+        StudentConfig().replace(epoch=3)
