@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -17,6 +18,7 @@ _ACCURACY_TICKS = (
     *(0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9999),
 )
 _LEAST_ERROR = 1e-4
+_LOG_STEPS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,7 +64,8 @@ def apply(axis: Axis, axes: Axes, name: str, series: Sequence[Series] = ()) -> N
     drawn = axes.xaxis if name == "x" else axes.yaxis
     if axis.scale == "log":
         axes.set(**{f"{name}scale": "log"})
-        drawn.set_major_locator(ticker.LogLocator(subs=(1, 2, 5), numticks=8))
+        ticks = _log_ticks(*(axes.get_xlim() if name == "x" else axes.get_ylim()))
+        drawn.set_major_locator(ticker.FixedLocator(ticks))
         drawn.set_major_formatter(lambda value, _: f"{value:,.10g}")
         drawn.set_minor_locator(ticker.NullLocator())
     elif axis.scale == "errors":
@@ -79,7 +82,8 @@ def apply(axis: Axis, axes: Axes, name: str, series: Sequence[Series] = ()) -> N
         last = max(place for one in series for place, _ in one.points)
         drawn.set_major_locator(ticker.MultipleLocator(max(1, round(last / 8)), 1))
     else:
-        drawn.set_major_locator(ticker.MaxNLocator(6, steps=(1, 2, 2.5, 5, 10)))
+        most = 5 if name == "x" else 7  # that fit beside, or above, each other
+        drawn.set_major_locator(ticker.MaxNLocator(most, steps=(1, 2, 2.5, 5, 10)))
     axes.set(**{f"{name}lim": axis.limits})
 
 
@@ -87,6 +91,17 @@ def highest(series: Sequence[Series]) -> float:
     """What stands for an accuracy of 1: half of the fewest errors that were made."""
     errors = [1 - b.value for one in series for _, b in one.points if b.value < 1]
     return 1 - max(min(errors, default=0.01) / 2, _LEAST_ERROR)
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    """Round numbers in a range, in nearly equal ratios."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)))
+    for steps in _LOG_STEPS:
+        ticks = [step * 10.0**power for power in powers for step in steps]
+        ticks = [tick for tick in ticks if low <= tick <= high]
+        if len(ticks) > 2:
+            return ticks
+    return list(ticker.MaxNLocator(3).tick_values(low, high))
 
 
 def _from_accuracy(value: np.ndarray) -> np.ndarray:

@@ -26,7 +26,7 @@ _LINE_HEIGHT = 15
 _AXIS_HEIGHT = 48
 _LEGEND_LETTERS = 66  # that fit in a line of the legend
 _KEY_LETTERS = 7  # of them, the space that an entry's key takes
-_NAME_LETTERS = 28  # that fit in a line of a row's name
+_NAME_LETTERS = 24  # that fit in a line of a row's name
 _MAX_LETTERS = 44  # of a name; the table below a chart has all of it
 _MARKERS = "os^D"
 

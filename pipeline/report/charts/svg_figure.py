@@ -21,6 +21,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from tfx_distill.pipeline.short_text import shortened
 
@@ -96,9 +97,11 @@ def drawing(
     with warnings.catch_warnings(), matplotlib.style.context(["default", style]):
         # The page's fonts may have a script that matplotlib's lacks.
         warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
-        figure = Figure(figsize=(WIDTH / 72, height / 72), layout="constrained")
+        figure = Figure(figsize=(WIDTH / 72, height / 72))
         FigureCanvasSVG(figure)
         tooltips = paint(figure.subplots())
+        # Once, and not again while the file is written, which would draw twice.
+        ConstrainedLayoutEngine().execute(figure)
         file = io.BytesIO()
         figure.savefig(file, format="svg", metadata=_NO_METADATA)
     root = ElementTree.fromstring(file.getvalue())
