@@ -1,4 +1,4 @@
-"""Commands that show images and what models answer."""
+"""Commands that show images and the models' predictions."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ _index_option = click.option(
     "indices",
     callback=_indices,
     metavar="N,N,...",
-    help="Records of the split, counted from 0.",
+    help="Indices of records in the split, from 0.",
 )
 
 
 def _local_data(
     file: str | None, overrides: tuple[str, ...], terminal: Any
 ) -> PipelineConfig:
-    """The configuration with data that is really there, announced if another's."""
+    """The configuration, with a data set that is available; announces a fallback."""
     from tfx_distill.pipeline.runners.local import dataset_fallback, display
 
     config, notice = dataset_fallback.available(
@@ -68,11 +68,13 @@ def _local_data(
     default=9,
     show_default=True,
     type=click.IntRange(1, 64),
-    help="Number of samples, chosen by --seed.",
+    help="Number of random samples.",
 )
-@click.option("--seed", default=0, show_default=True, help="Which samples are chosen.")
+@click.option("--seed", default=0, show_default=True, help="Random seed.")
 @click.option(
-    "--png", type=click.Path(dir_okay=False), help="Also write the grid here."
+    "--png",
+    type=click.Path(dir_okay=False),
+    help="Also write the grid to this PNG file.",
 )
 def samples(
     file: str | None,
@@ -114,7 +116,9 @@ def samples(
 @_split_option
 @_index_option
 @click.option(
-    "--png", type=click.Path(dir_okay=False), help="Also write a picture here."
+    "--png",
+    type=click.Path(dir_okay=False),
+    help="Also draw the predictions in this PNG file.",
 )
 @click.option(
     "--student",
@@ -128,8 +132,10 @@ def samples(
     type=click.Path(),
     help="SavedModel; default: its teacher.",
 )
-@click.option("--resize", is_flag=True, help="Fit image files to the model's size.")
-@options.json_option("Print the answers as JSON.")
+@click.option(
+    "--resize", is_flag=True, help="Fit image files to the models' input size."
+)
+@options.json_option("Print the predictions as JSON.")
 def predict(
     file: str | None,
     overrides: tuple[str, ...],
@@ -143,11 +149,11 @@ def predict(
     resize: bool,
     as_json: bool,
 ) -> None:
-    """Ask teacher and student about image FILES, or test images.
+    """Classify image FILES, or images of a split, with teacher and student.
 
     \b
     Examples:
-      distill predict --index 0,1,2,3,4 --png answers.png
+      distill predict --index 0,1,2,3,4 --png predictions.png
       distill predict three.png seven.png
     """
     if files and indices is not None:
@@ -160,7 +166,7 @@ def predict(
 
         if not files:
             config = _local_data(file, overrides, terminal)
-        predict_command.answer(
+        predict_command.show(
             config,
             files=files,
             split=split,

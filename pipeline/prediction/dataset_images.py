@@ -22,10 +22,10 @@ from tfx_distill.trainer.errors import DataError
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """Where the examples of one split lie.
+    """The records of one split.
 
     Attributes:
-        spec: The data set, as a run would see it, but for its fingerprint.
+        spec: The data set as a run would see it, without its fingerprint.
         name: `train`, `eval` or `test`.
         shards: Its records, in order.
     """
@@ -38,17 +38,17 @@ class Split:
         return self.spec.num_examples[self.name]
 
     def read(self, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        """Reads the examples at some positions, and decodes no others.
+        """Reads and decodes only the examples at some indices.
 
         Args:
-            indices: Positions in the split, from 0, in any order.
+            indices: Of examples in the split, from 0, in any order.
 
         Returns:
             Images, uint8 `(len(indices), height, width, channels)` in 0–255, and
             labels, int64 `(len(indices),)`.
 
         Raises:
-            DataError: If there is no such position, or its record is broken.
+            DataError: If there is no such index, or its record is damaged.
         """
         for index in indices:
             if not 0 <= index < len(self):
@@ -63,7 +63,7 @@ class Split:
         return images, np.array([_label(record) for record in serialized], np.int64)
 
     def _shard_of(self, index: int) -> Shard:
-        """A shard of one record, which keeps its position for error messages."""
+        """A shard of one record, which keeps its index for error messages."""
         shard = max(
             (shard for shard in self.shards if shard.first_record <= index),
             key=lambda shard: shard.first_record,
@@ -83,20 +83,20 @@ def _label(serialized: bytes) -> int:
 
 
 def open_split(data: DataConfig, split: str) -> Split:
-    """Opens a split of the data set, which is prepared first if it is not yet.
+    """Opens a split of the data set, and prepares the data set if necessary.
 
     Args:
-        data: Says data set, splits and image shape.
-        split: `train`, `eval` or `test`, as a run cuts them.
+        data: Names data set, splits and image shape.
+        split: `train`, `eval` or `test`, divided as in a run.
 
     Raises:
-        DataError: If the data set cannot be had, or has no such split.
+        DataError: If the data set is unavailable or has no such split.
     """
-    ours = list(data.splits.model_dump())
-    if split not in ours:
-        raise DataError(f"--split {split}: give one of {', '.join(ours)}.")
+    names = list(data.splits.model_dump())
+    if split not in names:
+        raise DataError(f"--split {split}: give one of {', '.join(names)}.")
     builder = dataset_source.prepare(data)
-    # The fingerprint would cost reading all files, and nobody sees it here.
+    # A fingerprint requires reading all files, and is not shown here.
     spec = dataset_contents.data_spec(builder, data, data_fingerprint="not computed")
     shards = [s for s in dataset_contents.shards(builder, data) if s.split == split]
     return Split(spec, split, tuple(shards))

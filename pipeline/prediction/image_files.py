@@ -1,4 +1,4 @@
-"""A person's image files, checked and brought into the form that a model takes."""
+"""A user's image files, checked and converted to a model's input shape."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class ImageFile:
     """One decoded file.
 
     Attributes:
-        path: As it was given.
+        path: As given.
         image: Upright and opaque, 8 bits per channel.
-        notes: What the person must know of how it was read, one line each.
+        notes: What the user should know about how it was read, one line each.
     """
 
     path: str
@@ -29,12 +29,12 @@ class ImageFile:
 
 
 def load(path: str) -> ImageFile:
-    """Decodes a PNG, JPEG, BMP or whatever else Pillow reads.
+    """Decodes a PNG, JPEG, BMP or any other format that Pillow reads.
 
-    Turns it as its EXIF orientation says, and lays what is transparent on white.
+    Applies the EXIF orientation, and puts transparent parts on white.
 
     Raises:
-        DataError: In one line, if it is missing or does not decode.
+        DataError: If it is missing or cannot be decoded; one line.
     """
     try:
         with warnings.catch_warnings(), Image.open(path) as file:
@@ -43,13 +43,13 @@ def load(path: str) -> ImageFile:
             file.load()
             upright = ImageOps.exif_transpose(file)
             image, composited = _opaque(_eight_bits(upright))
-    except Exception as error:  # Pillow's decoders raise whatever they meet
+    except Exception as error:  # Pillow's decoders raise anything
         raise DataError(_unreadable(path, error)) from error
     notes = []
     if num_frames > 1:
         notes.append(f"{path}: the first of {num_frames} frames is used.")
     if composited:
-        notes.append(f"{path}: its transparent parts are taken as white.")
+        notes.append(f"{path}: transparent parts become white.")
     return ImageFile(path, image, tuple(notes))
 
 
@@ -59,7 +59,7 @@ def _unreadable(path: str, error: Exception) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
         return f"Image file {path} is not an image. Give a PNG, JPEG or BMP file."
     detail = " ".join(str(error).split()) or type(error).__name__
-    return f"Image file {path} does not decode ({detail}). Save it again as PNG."
+    return f"Image file {path} cannot be decoded ({detail}). Save it again as PNG."
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -74,31 +74,31 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _opaque(image: Image.Image) -> tuple[Image.Image, bool]:
-    """The image without its alpha channel, and whether anything shone through."""
+    """The image without its alpha channel, and whether any of it was transparent."""
     if "A" not in image.getbands() and "transparency" not in image.info:
         return image, False
     overlay = image.convert("RGBA")
-    shines_through = bool(np.asarray(overlay.getchannel("A")).min() < 255)
+    is_transparent = bool(np.asarray(overlay.getchannel("A")).min() < 255)
     paper = Image.new("RGBA", overlay.size, _WHITE)
-    return Image.alpha_composite(paper, overlay).convert("RGB"), shines_through
+    return Image.alpha_composite(paper, overlay).convert("RGB"), is_transparent
 
 
 def pixels(
     file: ImageFile, image_shape: tuple[int, ...], *, resize: bool
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Brings an image into a model's shape; values stay raw.
+    """Converts an image to a model's input shape; values stay raw.
 
     Args:
         file: What `load` returned.
         image_shape: (height, width, channels) in pixels; channels is 1 or 3.
-        resize: Whether an image of another size is fitted in: scaled as a whole,
-            centred, the rest filled with the median colour of its border.
+        resize: Fit an image of another size in: scale it as a whole, centre it, and
+            fill the rest with the median colour of its border.
 
     Returns:
         uint8 `image_shape` in 0–255, and all notes about the file.
 
     Raises:
-        DataError: If its size differs and it is not to be resized.
+        DataError: If its size differs and `resize` is false.
     """
     height, width, channels = image_shape
     image = file.image.convert("L" if channels == 1 else "RGB")
@@ -108,7 +108,7 @@ def pixels(
         if not resize:
             raise DataError(
                 f"Image file {file.path} is {found} pixels (width x height), the model "
-                f"takes {wanted}. Give --resize to have it fitted in."
+                f"takes {wanted}. Give --resize to fit it in."
             )
         image = _fitted(image, width, height)
         notes = (*notes, f"{file.path}: {found} pixels, fitted into {wanted}.")
@@ -120,7 +120,7 @@ def _fitted(image: Image.Image, width: int, height: int) -> Image.Image:
     size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
     canvas = Image.new(image.mode, (width, height), _border_colour(image))
     place = (width - size[0]) // 2, (height - size[1]) // 2
-    # Lanczos in Pillow widens its filter when it shrinks: nothing aliases.
+    # Pillow's Lanczos filter avoids aliasing when it shrinks an image.
     canvas.paste(image.resize(size, Image.Resampling.LANCZOS), place)
     return canvas
 

@@ -1,54 +1,68 @@
-"""Grids of images, with labels or with both models' answers, as PNG files."""
+"""Grids of images as PNG files, with labels or with both models' predictions."""
 
 from __future__ import annotations
 
 import math
 import os
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib
 import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
 from matplotlib.patches import Patch
 
-from tfx_distill.pipeline.prediction.answers import Answer, percent
-from tfx_distill.pipeline.prediction.png_page import Page, check_path
+from tfx_distill.pipeline.prediction import png_files
+from tfx_distill.pipeline.prediction.image_predictions import (
+    TOP,
+    ImagePredictions,
+    percent,
+)
 from tfx_distill.pipeline.short_text import shortened
 from tfx_distill.trainer.errors import DistillError
 
 MAX_IMAGES = 64
 
-_TOP = 5
 # Of Okabe and Ito's palette, which colour-blind people can tell apart. The
-# student's bars are hatched besides, so that a grey print shows them too.
-_TEACHER_COLOUR = "#0072b2"
-_STUDENT_COLOUR = "#e69f00"
+# student's bars are also hatched, so that a grey print shows the difference.
+_TEACHER_BAR: dict[str, Any] = {"facecolor": "#0072b2"}
+_STUDENT_BAR: dict[str, Any] = {
+    "facecolor": "#e69f00",
+    "edgecolor": "#7a5400",  # of the hatching, too
+    "hatch": "/////",
+    "linewidth": 0.5,
+}
 _WRONG_COLOUR = "#c1440e"
 _FRAME_COLOUR = "#999999"
+# Whatever a user's matplotlibrc says; a name may hold dollar signs.
+_STYLE: list[Any] = ["default", {"text.parse_math": False}]
 
 # All lengths are in inches.
-_SAMPLE_SIDE = 1.5
-_SAMPLE_GAP = 0.15
-_SAMPLE_LABEL = 0.3
-_ANSWER_WIDTH = 4.9
-_ANSWER_HEIGHT = 2.45
-_ANSWER_SIDE = 1.55
-_ANSWER_COLUMNS = 4
-_LINE = 0.19
+_SIDE = 1.5  # of an image
+_GAP = 0.15
+_CAPTION = 0.3
+_HEAD = 0.9  # three lines above an image, and a gap above them
+_BARS = 2.3
+_PERCENT = 0.65
+_NAME_LETTER = 0.075
+_MAX_COLUMNS = 4
+_TITLE_LETTERS = 34  # fit above the narrowest picture
+_LINE_POINTS = 13.5
 
 
 def check_count(count: int) -> None:
-    """Checks that a picture of so many images is possible.
+    """Checks that one picture can hold that many images.
 
     Raises:
-        DistillError: If it is not.
+        DistillError: If it cannot.
     """
     if not 1 <= count <= MAX_IMAGES:
         raise DistillError(
-            f"A picture of {count} images was asked for; it holds 1 to {MAX_IMAGES}. "
-            "Ask for fewer, or leave --png out."
+            f"A picture of {count} images was requested; it holds 1 to {MAX_IMAGES}. "
+            "Request fewer, or leave --png out."
         )
 
 
@@ -59,7 +73,7 @@ def samples_grid(
     title: str,
     path: str | os.PathLike[str],
 ) -> None:
-    """Draws images in a grid as square as it gets, each with its label.
+    """Draws images in a nearly square grid, each with its label.
 
     Args:
         images: uint8 `(count, height, width, channels)` in 0–255; count is 1 to
@@ -73,165 +87,138 @@ def samples_grid(
         DistillError: If there are too many images, or the file cannot be written.
     """
     check_count(len(images))
-    check_path(path)
+    png_files.check_path(path)
     columns = math.ceil(math.sqrt(len(images)))
     rows = math.ceil(len(images) / columns)
-    step = _SAMPLE_SIDE + _SAMPLE_GAP
-    with matplotlib.style.context("default"):  # whatever a matplotlibrc says
-        page = Page(columns * step - _SAMPLE_GAP, rows * (step + _SAMPLE_LABEL), title)
+    with matplotlib.style.context(_STYLE):
+        figure = Figure((columns * (_SIDE + _GAP), rows * (_SIDE + _CAPTION)))
+        grid = GridSpec(
+            rows, columns, figure, 0, 0, 1, 1,
+            wspace=_GAP / _SIDE, hspace=_CAPTION / _SIDE,
+        )  # fmt: skip
         for index, (image, label) in enumerate(zip(images, labels, strict=True)):
-            row, column = divmod(index, columns)
-            left, top = column * step, row * (step + _SAMPLE_LABEL)
-            axes = page.axes(left, top + _SAMPLE_LABEL, _SAMPLE_SIDE, _SAMPLE_SIDE)
+            axes = figure.add_subplot(grid[divmod(index, columns)])
             _show(axes, image)
             name = shortened(class_names[label], 20)
-            size = min(12, 160 / max(1, len(name)))  # a name as wide as its image
-            page.text(
-                left + _SAMPLE_SIDE / 2, top + _SAMPLE_LABEL - 0.05, name,
-                ha="center", va="bottom", size=size,
-            )  # fmt: skip
-        page.save(path)
+            # As wide as its image at most.
+            axes.set_title(name, size=min(12, 160 / max(1, len(name))), pad=4)
+        _add_title(figure, title, columns, above=_CAPTION)
+        png_files.write(figure, path)
 
 
-def answers_grid(
-    images: np.ndarray,
-    labels: Sequence[int] | np.ndarray | None,
-    teacher_probs: np.ndarray,
-    student_probs: np.ndarray,
-    class_names: Sequence[str],
-    title: str,
-    path: str | os.PathLike[str],
-    *,
-    names: Sequence[str] | None = None,
+def predictions_grid(
+    predictions: Sequence[ImagePredictions], title: str, path: str | os.PathLike[str]
 ) -> None:
-    """Draws images with both models' answers and likeliest classes.
+    """Draws images with both models' predictions and likeliest classes.
 
-    A wrong answer, or a disagreement, is said in words and gives the image a
-    thick dashed frame.
+    Wrong predictions and disagreements are named in words, and give the image a thick
+    dashed frame.
 
     Args:
-        images: uint8 `(count, height, width, channels)` in 0–255; count is 1 to
-            `MAX_IMAGES`, channels is 1 or 3.
-        labels: int `(count,)`, class indices; None when they are not known.
-        teacher_probs: float `(count, num_classes)`, probabilities.
-        student_probs: As `teacher_probs`.
-        class_names: One for each class, in label order.
+        predictions: Of 1 to `MAX_IMAGES` images.
         title: Names data set and split.
         path: PNG file to write or replace.
-        names: One for each image, shown above it; empty when None.
 
     Raises:
         DistillError: If there are too many images, or the file cannot be written.
     """
-    count = len(images)
-    check_count(count)
-    check_path(path)
-    # A cell is twice as wide as high, so this comes close to a square.
-    columns = min(_ANSWER_COLUMNS, math.ceil(math.sqrt(count / 2)))
-    rows = math.ceil(count / columns)
-    with matplotlib.style.context("default"):
-        page = Page(
-            columns * _ANSWER_WIDTH, rows * _ANSWER_HEIGHT, title, _model_legend()
-        )
-        for index in range(count):
-            answer = Answer(
-                name=names[index] if names is not None else "",
-                image=images[index],
-                label=None if labels is None else int(labels[index]),
-                teacher=teacher_probs[index],
-                student=student_probs[index],
-                class_names=tuple(class_names),
-            )
+    check_count(len(predictions))
+    png_files.check_path(path)
+    # A cell is twice as wide as high, which gives a nearly square picture.
+    columns = min(_MAX_COLUMNS, math.ceil(math.sqrt(len(predictions) / 2)))
+    rows = math.ceil(len(predictions) / columns)
+    longest = max(len(name) for one in predictions for _, name in _top(one))
+    widths = (_SIDE, 0.3 + _NAME_LETTER * longest, _BARS, _PERCENT)
+    with matplotlib.style.context(_STYLE):
+        height = rows * (_SIDE + _HEAD) - _HEAD
+        figure = Figure((columns * sum(widths), height))
+        grid = GridSpec(
+            rows, len(widths) * columns, figure, 0, 0, 1, 1, wspace=0,
+            hspace=_HEAD / _SIDE, width_ratios=widths * columns,
+        )  # fmt: skip
+        for index, one in enumerate(predictions):
             row, column = divmod(index, columns)
-            _draw_answer(page, column * _ANSWER_WIDTH, row * _ANSWER_HEIGHT, answer)
-        page.save(path)
+            left = len(widths) * column
+            _draw_image(figure.add_subplot(grid[row, left]), one)
+            _draw_bars(figure.add_subplot(grid[row, left + 2]), one)
+        legend = [
+            Patch(label="teacher", **_TEACHER_BAR),
+            Patch(label="student", **_STUDENT_BAR),
+        ]
+        figure.legend(
+            handles=legend, loc="lower center", ncols=2, frameon=False,
+            bbox_to_anchor=(0.5, 1 + 0.7 / height),
+        )  # fmt: skip
+        _add_title(figure, title, 3 * columns, above=1.1)
+        png_files.write(figure, path)
+
+
+def _add_title(figure: Figure, title: str, columns: int, above: float) -> None:
+    """Writes the title, `above` inches over the axes."""
+    letters = max(_TITLE_LETTERS, round(columns * _SIDE * 10))
+    figure.suptitle(
+        textwrap.fill(title, letters), size=13, weight="bold", va="bottom",
+        y=1 + (above + 0.1) / figure.get_figheight(),
+    )  # fmt: skip
 
 
 def _show(axes: Axes, image: np.ndarray) -> None:
     # As RGB even if grey: a colour map would stretch the contrast, and round.
     axes.imshow(np.broadcast_to(image, (*image.shape[:2], 3)))
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set(xticks=[], yticks=[], anchor="NW")
     axes.spines[:].set_color(_FRAME_COLOUR)
 
 
-def _draw_answer(page: Page, left: float, top: float, answer: Answer) -> None:
-    text_left = left + 0.1
-    right = left + _ANSWER_WIDTH - 0.1
-    label = None if answer.label is None else answer.class_names[answer.label]
-    head = [shortened(answer.name, 40)] if answer.name else []
-    head += [f"label {shortened(label, 20)}"] if label is not None else []
-    page.text(text_left, top, "   ".join(head), va="top", size=9.5, weight="bold")
-    if not answer.agree:
-        page.text(
-            right, top, "≠ they disagree", va="top", ha="right", size=9.5,
-            weight="bold", color=_WRONG_COLOUR,
-        )  # fmt: skip
-    wrong = not answer.agree
-    for line, (role, class_) in enumerate(
-        (("teacher", answer.teacher_class), ("student", answer.student_class)), start=1
-    ):
-        is_right = answer.is_right(class_)
-        wrong = wrong or is_right is False
-        mark = {None: "", True: "  ✓ right", False: "  ✗ WRONG"}[is_right]
-        page.text(
-            text_left, top + line * _LINE,
-            f"{role}  {shortened(answer.class_names[class_], 36)}{mark}",
-            va="top", size=9, weight="bold" if is_right is False else "normal",
-            color=_WRONG_COLOUR if is_right is False else "black",
-        )  # fmt: skip
-    body = top + 3 * _LINE + 0.05
-    axes = page.axes(text_left, body, _ANSWER_SIDE, _ANSWER_SIDE)
-    _show(axes, answer.image)
-    if wrong:
-        axes.spines[:].set(color=_WRONG_COLOUR, linewidth=3, linestyle=(0, (3, 1.5)))
-    _draw_bars(page, text_left + _ANSWER_SIDE, body, right, answer)
-
-
-def _draw_bars(
-    page: Page, left: float, top: float, right: float, answer: Answer
-) -> None:
-    """Draws a pair of bars for each of the likeliest classes, teacher's above."""
-    classes = answer.top(_TOP)
-    names = [shortened(answer.class_names[class_], 16) for class_ in classes]
-    names_width = 0.25 + 0.075 * max(map(len, names))
-    percent_width = 0.45
-    axes = page.axes(
-        left + names_width,
-        top,
-        right - left - names_width - percent_width,
-        _ANSWER_SIDE,
-    )
-    axes.set_xlim(0, 1)
-    axes.set_ylim(_TOP - 0.5, -0.5)
-    axes.set_axis_off()
-    axes.plot([0, 0], [-0.5, len(classes) - 0.5], color=_FRAME_COLOUR, linewidth=1)
-    for place, (class_, name) in enumerate(zip(classes, names, strict=True)):
-        axes.text(
-            -0.04, place, name, ha="right", va="center", size=8.5, parse_math=False
+def _draw_image(axes: Axes, one: ImagePredictions) -> None:
+    """Draws an image, and above it three lines: its name and both predictions."""
+    _show(axes, one.image)
+    head = [shortened(one.name, 40)] if one.name else []
+    if one.label is not None:
+        head.append(f"label {shortened(one.class_names[one.label], 20)}")
+    _write_line(axes, 2, "   ".join(head), weight="bold")
+    classes = (("teacher", one.teacher_class), ("student", one.student_class))
+    for line, (role, class_) in zip((1, 0), classes, strict=True):
+        is_correct = one.is_correct(class_)
+        mark = {None: "", True: "  ✓ correct", False: "  ✗ WRONG"}[is_correct]
+        name = shortened(one.class_names[class_], 36)
+        is_wrong = is_correct is False
+        look: dict[str, Any] = (
+            {"color": _WRONG_COLOUR, "weight": "bold"} if is_wrong else {}
         )
-        for offset, probs, style in (
-            (-0.2, answer.teacher, _TEACHER_BAR),
-            (0.2, answer.student, _STUDENT_BAR),
+        _write_line(axes, line, f"{role}  {name}{mark}", **look)
+    if not one.agree or any(one.is_correct(c) is False for _, c in classes):
+        axes.spines[:].set(color=_WRONG_COLOUR, linewidth=3, linestyle=(0, (3, 1.5)))
+
+
+def _write_line(axes: Axes, line: int, text: str, x: float = 0, **look: Any) -> None:
+    """Writes one of the lines above an image, counted from 0 at the bottom."""
+    axes.annotate(
+        text, (x, 1), (0, 6 + line * _LINE_POINTS), "axes fraction", "offset points",
+        size=9.5, **look,
+    )  # fmt: skip
+
+
+def _draw_bars(axes: Axes, one: ImagePredictions) -> None:
+    """Draws a pair of bars for each of the likeliest classes, teacher's above."""
+    top = _top(one)
+    axes.set(xlim=(0, 1), ylim=(TOP - 0.5, -0.5), xticks=[])
+    axes.set_yticks(range(len(top)), [name for _, name in top], size=8.5)
+    axes.tick_params("y", length=0)
+    axes.spines[:].set_visible(False)
+    axes.axvline(0, color=_FRAME_COLOUR, linewidth=1)
+    for place, (class_, _) in enumerate(top):
+        for y, probs, look in (
+            (place - 0.2, one.teacher, _TEACHER_BAR),
+            (place + 0.2, one.student, _STUDENT_BAR),
         ):
             share = float(probs[class_])
-            axes.barh(place + offset, share, height=0.36, **style)
-            axes.text(
-                share + 0.03, place + offset, percent(share), va="center", size=6.5
-            )
+            axes.barh(y, share, height=0.36, **look)
+            axes.text(share + 0.03, y, percent(share), va="center", size=6.5)
+    if not one.agree:
+        look = {"weight": "bold", "color": _WRONG_COLOUR, "ha": "right"}
+        _write_line(axes, 1, "≠ they disagree", x=1, **look)
 
 
-_TEACHER_BAR: dict[str, Any] = {"facecolor": _TEACHER_COLOUR}
-_STUDENT_BAR: dict[str, Any] = {
-    "facecolor": _STUDENT_COLOUR,
-    "edgecolor": "#7a5400",  # of the hatching, too
-    "hatch": "/////",
-    "linewidth": 0.5,
-}
-
-
-def _model_legend() -> list[Patch]:
-    return [
-        Patch(label="teacher", **_TEACHER_BAR),
-        Patch(label="student", **_STUDENT_BAR),
-    ]
+def _top(one: ImagePredictions) -> list[tuple[int, str]]:
+    """The likeliest classes with their names."""
+    return [(c, shortened(one.class_names[c], 16)) for c in one.top(TOP)]

@@ -1,4 +1,4 @@
-"""The command `distill predict`: what teacher and student say of some images."""
+"""The command `distill predict`: both models' predictions for some images."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from rich.console import Console
 
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.prediction import image_files
-from tfx_distill.pipeline.prediction.answers import Answer, summary
 from tfx_distill.pipeline.prediction.image_files import ImageFile
+from tfx_distill.pipeline.prediction.image_predictions import (
+    ImagePredictions,
+    summary,
+)
 from tfx_distill.trainer.errors import DistillError, ModelError
 
 if TYPE_CHECKING:
@@ -23,14 +26,14 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Images:
-    """Images to ask about.
+    """The images to classify.
 
     Attributes:
-        title: Where they are from.
+        title: Their source.
         names: One for each.
         images: uint8 `(count, height, width, channels)` in 0–255.
         labels: int `(count,)`; None for files.
-        spec: The data set that they are of; None for files.
+        spec: Their data set; None for files.
     """
 
     title: str
@@ -40,7 +43,7 @@ class _Images:
     spec: DataSpec | None = None
 
 
-def answer(
+def show(
     config: PipelineConfig,
     *,
     files: Sequence[str],
@@ -54,49 +57,52 @@ def answer(
     as_json: bool,
     notices: Console | None = None,
 ) -> None:
-    """Prints both models' answers, and draws them as a picture.
+    """Prints both models' predictions, and draws them as a picture.
 
     Args:
-        config: Says which data set, and where the pipeline's models are.
-        files: Image files to ask about; empty: images of a split.
+        config: Names the data set and the folder of the pipeline's models.
+        files: Image files to classify; empty: images of a split.
         split: `train`, `eval` or `test`; used without files.
         indices: Positions in the split, from 0; used without files.
         teacher_dir: SavedModel; None: the teacher of the newest student.
         student_dir: SavedModel; None: the newest student.
         png: File for the picture; None: no picture.
-        resize: Whether files of another size are fitted to the models' size.
-        console: For the answers.
-        as_json: Print a JSON list of `Answer.as_dict` instead.
-        notices: For what else there is to say; None: stderr.
+        resize: Fit files of another size to the models' size.
+        console: For the predictions.
+        as_json: Print a JSON list of `ImagePredictions.as_dict` instead.
+        notices: For all other messages; None: stderr.
 
     Raises:
-        DistillError: If an image or a model cannot be had, or they do not fit.
+        DistillError: If an image or a model is unavailable, or they do not fit together.
     """
     if resize and not files:
         raise DistillError(
-            "--resize is for image files; a data set's images have data.image_shape. "
+            "--resize applies to image files; a data set's images have data.image_shape. "
             "Give files, or leave --resize out."
         )
     if png is not None:
-        from tfx_distill.pipeline.prediction import png_grids, png_page
+        from tfx_distill.pipeline.prediction import png_files, png_grids
 
-        png_page.check_path(png)
+        png_files.check_path(png)
         png_grids.check_count(len(files or indices))
     notices = notices or Console(stderr=True)
     opened = [image_files.load(path) for path in files]
     teacher_dir, student_dir = _model_dirs(config, teacher_dir, student_dir)
     if files:
-        asked = _of_files(opened, student_dir, resize, notices)
+        images = _of_files(opened, student_dir, resize, notices)
     else:
-        asked = _of_split(config, split, indices)
-    answers = _answers(asked, teacher_dir, student_dir)
+        images = _of_split(config, split, indices)
+    predictions = _predictions(images, teacher_dir, student_dir)
     if as_json:
-        found = [answer.as_dict() for answer in answers]
+        found = [one.as_dict() for one in predictions]
         console.out(json.dumps(found, indent=2), highlight=False)
     else:
-        _print(console, asked.title, answers)
+        _print(console, images.title, predictions)
     if png is not None:
-        _draw(asked, answers, png)
+        from tfx_distill.pipeline.prediction import png_grids
+
+        title = f"Teacher and student on {images.title}"
+        png_grids.predictions_grid(predictions, title, png)
         _notice(notices, f"Picture: {png}")
 
 
@@ -152,7 +158,9 @@ def _of_split(config: PipelineConfig, split: str, indices: Sequence[int]) -> _Im
     )
 
 
-def _answers(asked: _Images, teacher_dir: str, student_dir: str) -> list[Answer]:
+def _predictions(
+    images: _Images, teacher_dir: str, student_dir: str
+) -> list[ImagePredictions]:
     from tfx_distill.trainer.export.saved_model import Predictor
 
     teacher, student = Predictor(teacher_dir), Predictor(student_dir)
@@ -160,26 +168,26 @@ def _answers(asked: _Images, teacher_dir: str, student_dir: str) -> list[Answer]
     for role, model, folder in (
         ("Teacher", teacher, teacher_dir), ("Student", student, student_dir),
     ):  # fmt: skip
-        _check_fits(f"{role} in {folder}", model, asked, class_names)
+        _check_fits(f"{role} in {folder}", model, images, class_names)
     probabilities = []
     for model, folder in ((teacher, teacher_dir), (student, student_dir)):
-        probs = model.predict(asked.images)["probabilities"]
+        probs = model.predict(images.images)["probabilities"]
         if not np.isfinite(probs).all():
             raise ModelError(
-                f"Model in {folder} answers with values that are no numbers. Its "
+                f"Model in {folder} predicts values that are not numbers. Its "
                 "training diverged: train it again with a lower learning_rate."
             )
         probabilities.append(probs)
     return [
-        Answer(
+        ImagePredictions(
             name=name,
-            image=asked.images[row],
-            label=None if asked.labels is None else int(asked.labels[row]),
+            image=images.images[row],
+            label=None if images.labels is None else int(images.labels[row]),
             teacher=probabilities[0][row],
             student=probabilities[1][row],
-            class_names=asked.spec.class_names if asked.spec else class_names,
+            class_names=images.spec.class_names if images.spec else class_names,
         )
-        for row, name in enumerate(asked.names)
+        for row, name in enumerate(images.names)
     ]
 
 
@@ -189,12 +197,12 @@ def _class_names(teacher: Predictor, student: Predictor) -> tuple[str, ...]:
 
 
 def _check_fits(
-    which: str, model: Predictor, asked: _Images, class_names: tuple[str, ...]
+    which: str, model: Predictor, images: _Images, class_names: tuple[str, ...]
 ) -> None:
     """Checks a model against the data set, or against the other model."""
-    shape = tuple(asked.images.shape[1:])
-    expected = asked.spec.class_names if asked.spec else class_names
-    there = f"data set {asked.spec.dataset}" if asked.spec else "the student"
+    shape = tuple(images.images.shape[1:])
+    expected = images.spec.class_names if images.spec else class_names
+    there = f"data set {images.spec.dataset}" if images.spec else "the student"
     advice = "Give --teacher and --student that were trained on the same data set."
     if model.image_shape != shape:
         raise ModelError(
@@ -217,28 +225,13 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
-def _print(console: Console, title: str, answers: list[Answer]) -> None:
+def _print(console: Console, title: str, predictions: list[ImagePredictions]) -> None:
     from tfx_distill.pipeline.prediction import terminal_pictures
 
     console.print(title, style="bold", markup=False, highlight=False)
-    for each in answers:
-        console.print(terminal_pictures.AnswerView(each))
-    console.print(summary(answers), markup=False, highlight=False)
-
-
-def _draw(asked: _Images, answers: list[Answer], png: str) -> None:
-    from tfx_distill.pipeline.prediction import png_grids
-
-    png_grids.answers_grid(
-        asked.images,
-        asked.labels,
-        np.stack([answer.teacher for answer in answers]),
-        np.stack([answer.student for answer in answers]),
-        answers[0].class_names,
-        f"Teacher and student on {asked.title}",
-        png,
-        names=asked.names,
-    )
+    for one in predictions:
+        console.print(terminal_pictures.PredictionsView(one))
+    console.print(summary(predictions), markup=False, highlight=False)
 
 
 def _notice(console: Console, text: str) -> None:

@@ -25,23 +25,23 @@ def show(
     """Draws samples in the terminal, and as a picture.
 
     Args:
-        config: Says which data set; it must be there or be downloadable.
+        config: Names the data set, which must exist or be downloadable.
         split: `train`, `eval` or `test`.
         count: How many samples to choose, 1 to 64.
-        seed: Decides which ones are chosen.
+        seed: Of the choice.
         indices: Positions in the split to show instead; None: choose.
         png: File for the picture; None: no picture.
         console: For the samples.
-        notices: For what else there is to say; None: stderr.
+        notices: For all other messages; None: stderr.
 
     Raises:
-        DistillError: If the data set cannot be had, has no such images, or the
+        DistillError: If the data set is unavailable or has no such images, or the
             picture cannot be written.
     """
     if png is not None:
-        from tfx_distill.pipeline.prediction import png_grids, png_page
+        from tfx_distill.pipeline.prediction import png_files, png_grids
 
-        png_page.check_path(png)
+        png_files.check_path(png)
         png_grids.check_count(count if indices is None else len(indices))
     from tfx_distill.pipeline.prediction import dataset_images, terminal_pictures
 
@@ -63,7 +63,7 @@ def show(
 def _chosen(available: int, count: int, seed: int, split: str) -> list[int]:
     if count > available:
         raise DataError(
-            f"--count {count}: split {split} has {available} images. Ask for fewer."
+            f"--count {count}: split {split} has {available} images. Request fewer."
         )
     generator = np.random.default_rng(seed)
     return sorted(generator.choice(available, count, replace=False).tolist())

@@ -1,7 +1,8 @@
-"""Images and answers as text: rich renderables that fit 80 columns.
+"""Images and predictions as text: rich renderables that fit 80 columns.
 
-With colours, an image is half blocks, two pixels in a character; without, it is
-shades; on a terminal that is not UTF-8, plain ASCII. No mark is a colour alone.
+In colour, an image consists of half blocks, two pixels in a character; without
+colours, of shades; on a terminal without UTF-8, of ASCII letters. Every mark is also
+readable without its colour.
 """
 
 from __future__ import annotations
@@ -20,7 +21,11 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from tfx_distill.pipeline.prediction.answers import Answer, percent
+from tfx_distill.pipeline.prediction.image_predictions import (
+    TOP,
+    ImagePredictions,
+    percent,
+)
 from tfx_distill.pipeline.short_text import shortened
 
 _MAX_WIDTH = 80
@@ -28,7 +33,6 @@ _GAP = 2
 _PICTURE_WIDTH = 28  # beside bars
 _MIN_WIDTH_BESIDE = 64  # on a narrower terminal, bars stand below their image
 _MIN_CELL_WIDTH = 14  # of an image among samples
-_TOP = 5
 _PERCENT_WIDTH = 6
 _SHADES = " ░▒▓█"
 _ASCII_SHADES = " .:-=+*#%@"
@@ -37,7 +41,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 # stand out on black and on white.
 _TEACHER_STYLE = "#0a84d0"
 _STUDENT_STYLE = "#e69f00"
-_RIGHT_STYLE = "bold #009e73"
+_CORRECT_STYLE = "bold #009e73"
 _WRONG_STYLE = "bold #d55e00"
 
 
@@ -120,7 +124,7 @@ def _shade_lines(pixels: np.ndarray, shades: str) -> Iterator[list[Segment]]:
 def samples(
     images: np.ndarray, labels: np.ndarray, class_names: Sequence[str]
 ) -> RenderableType:
-    """Lays images out in a grid as square as 80 columns allow, labels below.
+    """Lays images out in a nearly square grid of at most 80 columns, labels below.
 
     Args:
         images: uint8 `(count, height, width, channels)` in 0–255.
@@ -146,21 +150,21 @@ def samples(
     return grid
 
 
-class AnswerView:
+class PredictionsView:
     """One image beside the likeliest classes, with a bar for each model."""
 
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
+    def __init__(self, predictions: ImagePredictions) -> None:
+        self._one = predictions
 
     def __rich_console__(
         self, console: Console, options: ConsoleOptions
     ) -> RenderResult:
         width = min(options.max_width, _MAX_WIDTH)
-        yield _Line(_heading(self._answer, width), "bold")
+        yield _Line(_heading(self._one, width), "bold")
         beside = width >= _MIN_WIDTH_BESIDE
         right = width - _PICTURE_WIDTH - _GAP if beside else width
-        text = Group(_bars(self._answer, right), "", *_verdict(self._answer, right))
-        picture = Picture(self._answer.image)
+        text = Group(_bars(self._one, right), "", *_verdict(self._one, right))
+        picture = Picture(self._one.image)
         if beside:
             grid = Table.grid(padding=(0, _GAP, 0, 0))
             grid.add_column(width=_PICTURE_WIDTH)
@@ -173,17 +177,17 @@ class AnswerView:
         yield ""
 
 
-def _heading(answer: Answer, width: int) -> str:
-    if answer.label is None:
-        return shortened(answer.name, width)
-    label = f"label {shortened(answer.class_names[answer.label], width // 3)}"
-    name = shortened(answer.name, width - len(label) - _GAP)
+def _heading(one: ImagePredictions, width: int) -> str:
+    if one.label is None:
+        return shortened(one.name, width)
+    label = f"label {shortened(one.class_names[one.label], width // 3)}"
+    name = shortened(one.name, width - len(label) - _GAP)
     return f"{name}{' ' * _GAP}{label}"
 
 
-def _bars(answer: Answer, width: int) -> Table:
-    classes = answer.top(_TOP)
-    longest = max(len("class"), *(len(answer.class_names[c]) for c in classes))
+def _bars(one: ImagePredictions, width: int) -> Table:
+    classes = one.top(TOP)
+    longest = max(len("class"), *(len(one.class_names[c]) for c in classes))
     name_width = min(longest, width // 3)
     bar_width = max(2, (width - name_width - 2 * _PERCENT_WIDTH - 4) // 2)
     table = Table.grid(padding=(0, 1, 0, 0))
@@ -194,11 +198,11 @@ def _bars(answer: Answer, width: int) -> Table:
     table.add_row(*(Text(t, "dim") for t in ("class", "teacher", "", "student", "")))
     for class_ in classes:
         row: list[RenderableType] = [
-            _Line(shortened(answer.class_names[class_], name_width))
+            _Line(shortened(one.class_names[class_], name_width))
         ]
         for probs, best, style in (
-            (answer.teacher, answer.teacher_class, _TEACHER_STYLE),
-            (answer.student, answer.student_class, _STUDENT_STYLE),
+            (one.teacher, one.teacher_class, _TEACHER_STYLE),
+            (one.student, one.student_class, _STUDENT_STYLE),
         ):
             row.append(_Bar(float(probs[class_]), bar_width, style))
             emphasis = "bold" if class_ == best else ""
@@ -208,21 +212,21 @@ def _bars(answer: Answer, width: int) -> Table:
     return table
 
 
-def _verdict(answer: Answer, width: int) -> list[RenderableType]:
-    """Both answers in words; `right` and `WRONG` where the label is known."""
+def _verdict(one: ImagePredictions, width: int) -> list[RenderableType]:
+    """Both predictions in words; `correct` and `WRONG` if the label is known."""
     lines: list[RenderableType] = []
     for role, class_ in (
-        ("teacher", answer.teacher_class), ("student", answer.student_class),
+        ("teacher", one.teacher_class), ("student", one.student_class),
     ):  # fmt: skip
-        name = shortened(answer.class_names[class_], width - 18)
-        right = answer.is_right(class_)
+        name = shortened(one.class_names[class_], width - 18)
+        is_correct = one.is_correct(class_)
         mark, style = {
             None: ("", ""),
-            True: ("  ✓ right", _RIGHT_STYLE),
+            True: ("  ✓ correct", _CORRECT_STYLE),
             False: ("  ✗ WRONG", _WRONG_STYLE),
-        }[right]
+        }[is_correct]
         lines.append(_Line(f"{role}  {name}", "", mark, style))
-    if not answer.agree:
+    if not one.agree:
         lines.append(_Line("", "", "≠ they disagree", _WRONG_STYLE))
     return lines
 
@@ -246,7 +250,7 @@ class _Bar:
 
 
 class _Line:
-    """A line of text whose marks an ASCII terminal gets in ASCII."""
+    """A line of text, without its marks on an ASCII terminal."""
 
     def __init__(
         self, text: str, style: str = "", mark: str = "", mark_style: str = "",

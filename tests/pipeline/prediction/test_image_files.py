@@ -57,7 +57,7 @@ def test_transparent_parts_are_white_and_that_is_said(tmp_path):
     image.paste((0, 0, 0, 255), (0, 0, 5, _SIDE))
     found, notes = _pixels(_saved(tmp_path, image))
     assert (found[:, :5] == 0).all() and (found[:, 5:] == 255).all()
-    assert "taken as white" in notes[0]
+    assert "transparent parts become white" in notes[0]
 
 
 def test_sixteen_bits_are_brought_to_eight(tmp_path):
@@ -105,7 +105,7 @@ def test_files_that_are_no_images_are_named(tmp_path):
     with open(tmp_path / "cut.png", "r+b") as file:
         file.truncate(300)
     assert "text.png is not an image" in _refused(tmp_path / "text.png")
-    assert "cut.png does not decode" in _refused(tmp_path / "cut.png")
+    assert "cut.png cannot be decoded" in _refused(tmp_path / "cut.png")
     assert "No such file" in _refused(tmp_path / "none.png")
     assert "Is a directory" in _refused(tmp_path)
 

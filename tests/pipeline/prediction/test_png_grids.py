@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfx_distill.pipeline.prediction import png_grids, png_page
+from tfx_distill.pipeline.prediction import png_files, png_grids
+from tfx_distill.pipeline.prediction.image_predictions import ImagePredictions
 from tfx_distill.trainer.errors import DistillError
 
 _WRONG = (0xC1, 0x44, 0x0E)
@@ -18,13 +19,13 @@ def _count(path, colour):
     return int((np.asarray(Image.open(path).convert("RGB")) == colour).all(-1).sum())
 
 
-def _answers(path, label, teacher, student, names=_NAMES):
+def _drawn(path, label, teacher, student, names=_NAMES):
     probs = np.eye(len(names), dtype=np.float32) * 0.9 + 0.03
-    labels = None if label is None else [label]
-    image = _solid([(9, 9, 200)])
-    png_grids.answers_grid(
-        image, labels, probs[[teacher]], probs[[student]], names, "toys, test", path
-    )
+    one = ImagePredictions(
+        name="", image=_solid([(9, 9, 200)])[0], label=label, teacher=probs[teacher],
+        student=probs[student], class_names=tuple(names),
+    )  # fmt: skip
+    png_grids.predictions_grid([one], "toys, test", path)
     return path
 
 
@@ -61,30 +62,30 @@ def test_pictures_of_any_size_stay_readable(tmp_path, count, shape):
 
 
 def test_right_answers_have_no_mark_of_a_wrong_one(tmp_path):
-    assert _count(_answers(tmp_path / "a.png", 1, 1, 1), _WRONG) == 0
+    assert _count(_drawn(tmp_path / "a.png", 1, 1, 1), _WRONG) == 0
 
 
 def test_a_wrong_answer_is_framed_and_named(tmp_path):
-    both_wrong = _count(_answers(tmp_path / "a.png", 1, 2, 2), _WRONG)
-    one_wrong = _count(_answers(tmp_path / "b.png", 1, 1, 2), _WRONG)
+    both_wrong = _count(_drawn(tmp_path / "a.png", 1, 2, 2), _WRONG)
+    one_wrong = _count(_drawn(tmp_path / "b.png", 1, 1, 2), _WRONG)
     assert min(both_wrong, one_wrong) > 1000
 
 
 def test_a_disagreement_is_marked_without_labels(tmp_path):
-    assert _count(_answers(tmp_path / "a.png", None, 0, 2), _WRONG) > 1000
-    assert _count(_answers(tmp_path / "b.png", None, 2, 2), _WRONG) == 0
+    assert _count(_drawn(tmp_path / "a.png", None, 0, 2), _WRONG) > 1000
+    assert _count(_drawn(tmp_path / "b.png", None, 2, 2), _WRONG) == 0
 
 
 def test_marks_remain_in_a_grey_print(tmp_path):
-    right = Image.open(_answers(tmp_path / "a.png", 1, 1, 1)).convert("L")
-    wrong = Image.open(_answers(tmp_path / "b.png", 2, 1, 1)).convert("L")
+    right = Image.open(_drawn(tmp_path / "a.png", 1, 1, 1)).convert("L")
+    wrong = Image.open(_drawn(tmp_path / "b.png", 2, 1, 1)).convert("L")
     darker = np.asarray(right, int) - np.asarray(wrong, int)
     assert (darker > 60).sum() > 1000
 
 
 def test_a_hundred_long_class_names_with_odd_signs_fit(tmp_path):
     names = [f"$a_very_long^class name \\{i} 魚" * 3 for i in range(100)]
-    path = _answers(tmp_path / "a.png", 99, 99, 0, names)
+    path = _drawn(tmp_path / "a.png", 99, 99, 0, names)
     edge = np.asarray(Image.open(path).convert("L"))[:, -10:]
     assert edge.min() == 255
 
@@ -108,13 +109,13 @@ def test_a_failed_write_leaves_the_old_picture_and_nothing_else(tmp_path, monkey
 
     path = tmp_path / "a.png"
     path.write_bytes(b"old")
-    monkeypatch.setattr(png_page.os, "replace", full)
+    monkeypatch.setattr(png_files.os, "replace", full)
     assert "No space left on device" in _refused(path)
     assert [p.read_bytes() for p in tmp_path.iterdir()] == [b"old"]
 
 
 def test_a_persons_matplotlib_style_does_not_matter(tmp_path):
-    plain = _answers(tmp_path / "a.png", 1, 1, 2).read_bytes()
+    plain = _drawn(tmp_path / "a.png", 1, 1, 2).read_bytes()
     with matplotlib.rc_context({"figure.facecolor": "black", "font.size": 30}):
-        styled = _answers(tmp_path / "b.png", 1, 1, 2).read_bytes()
+        styled = _drawn(tmp_path / "b.png", 1, 1, 2).read_bytes()
     assert plain == styled

@@ -55,7 +55,7 @@ def _asked(config=None, **changes):
         "files": (), "split": "test", "indices": (0, 1), "png": None, "resize": False,
         "teacher_dir": None, "student_dir": None, "as_json": False,
     }  # fmt: skip
-    predict.answer(
+    predict.show(
         config or PipelineConfig(),
         console=Console(file=out, width=80),
         notices=Console(file=err, width=80),
@@ -104,9 +104,9 @@ def test_the_terminal_shows_every_image_and_a_summary(digits, threes):
         student_dir=threes,
     )  # fmt: skip
     assert out.startswith("digits 1.0.0, split test\n") and err == ""
-    assert f"test[{three}]  label 3" in out and out.count("✓ right") == 2
+    assert f"test[{three}]  label 3" in out and out.count("✓ correct") == 2
     assert f"test[{other}]  label {labels[other]}" in out and out.count("WRONG") == 2
-    assert "agree on 2; teacher right on 1, student on 1." in out
+    assert "agree on 2; teacher correct on 1, student on 1." in out
 
 
 def test_notes_and_the_picture_are_announced_on_stderr(tmp_path, toys):
@@ -155,7 +155,7 @@ def test_without_a_trained_student_the_way_out_is_named(tmp_path):
 
 
 def test_resize_without_files_is_refused():
-    with pytest.raises(DistillError, match="--resize is for image files"):
+    with pytest.raises(DistillError, match="--resize applies to image files"):
         _asked(resize=True)
 
 
@@ -165,7 +165,7 @@ def test_resize_without_files_is_refused():
         ({"shape": (8, 8, 1)}, r"images of shape \(8, 8, 1\), data set digits has"),
         ({"names": _TOYS}, "predicts 3 classes, data set digits has 10"),
         ({"names": tuple("abcdefghij")}, "names its classes a, b, c, ..., data set"),
-        ({"bias": np.nan}, "no numbers"),
+        ({"bias": np.nan}, "not numbers"),
     ],
 )
 def test_a_model_that_does_not_fit_is_refused(

@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from tfx_distill.pipeline.prediction import terminal_pictures
-from tfx_distill.pipeline.prediction.answers import Answer
+from tfx_distill.pipeline.prediction.image_predictions import ImagePredictions
 
 
 def _printed(what, *, width=80, colours=None, encoding="utf-8", no_color=False):
@@ -19,8 +19,8 @@ def _printed(what, *, width=80, colours=None, encoding="utf-8", no_color=False):
 
 
 def _view(label=0, teacher=(0.5, 0.25, 0.25), student=(0.125, 0.125, 0.75), names=None):
-    return terminal_pictures.AnswerView(
-        Answer(
+    return terminal_pictures.PredictionsView(
+        ImagePredictions(
             name="test[4]",
             image=np.zeros((28, 28, 1), np.uint8),
             label=label,
@@ -97,12 +97,12 @@ def test_bars_are_as_long_as_their_probabilities():
 def test_answers_are_judged_in_words():
     text = " ".join(_printed(_view(label=0)).split())
     assert "test[4] label ant" in text
-    assert "teacher ant ✓ right" in text
+    assert "teacher ant ✓ correct" in text
     assert "student cow ✗ WRONG" in text
     assert "≠ they disagree" in text
 
 
-def test_without_a_label_nothing_is_right_or_wrong():
+def test_without_a_label_nothing_is_correct_or_wrong():
     text = _printed(_view(label=None, student=(0.9, 0.05, 0.05)))
     assert "right" not in text and "WRONG" not in text and "disagree" not in text
 

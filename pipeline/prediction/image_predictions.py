@@ -1,21 +1,24 @@
-"""What teacher and student say of one image, and whether they are right."""
+"""Both models' predictions for one image, and whether they are correct."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+TOP = 5  # classes that are shown of an image
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Answer:
-    """Both models' answers to one image.
+class ImagePredictions:
+    """Both models' predictions for one image.
 
     Attributes:
-        name: Of the image: a file, or split and position as `test[3]`.
+        name: Of the image: a file, or split and index as `test[3]`.
         image: uint8 `(height, width, channels)` in 0–255; channels is 1 or 3.
-        label: Index of the true class; None when it is not known.
+        label: Index of the true class; None if unknown.
         teacher: float `(num_classes,)`, probabilities.
         student: As `teacher`.
         class_names: One for each class, in label order.
@@ -40,12 +43,12 @@ class Answer:
     def agree(self) -> bool:
         return self.teacher_class == self.student_class
 
-    def is_right(self, class_: int) -> bool | None:
-        """Whether a class is the true one; None when that is not known."""
+    def is_correct(self, class_: int) -> bool | None:
+        """Whether a class is the true one; None if that is unknown."""
         return None if self.label is None else class_ == self.label
 
     def top(self, count: int) -> list[int]:
-        """The classes that at least one model finds likely, the likeliest first."""
+        """The likeliest classes of either model, the likeliest first."""
         likelier = np.maximum(self.teacher, self.student)
         return [int(i) for i in np.argsort(-likelier, kind="stable")[:count]]
 
@@ -69,7 +72,7 @@ class Answer:
 
 
 def percent(probability: float) -> str:
-    """At most six characters that never round a doubt away: `>99.9%`, `<0.1%`."""
+    """At most six characters; never rounds to certainty: `>99.9%`, `<0.1%`."""
     value = 100 * probability
     if 99.95 <= value < 100:
         return ">99.9%"
@@ -78,14 +81,14 @@ def percent(probability: float) -> str:
     return f"{value:.1f}%"
 
 
-def summary(answers: list[Answer]) -> str:
-    """One sentence on how often the models are right and agree."""
-    number = len(answers)
+def summary(predictions: Sequence[ImagePredictions]) -> str:
+    """One sentence on how often the models are correct and agree."""
+    number = len(predictions)
     images = "1 image" if number == 1 else f"{number} images"
-    agreed = sum(answer.agree for answer in answers)
+    agreed = sum(one.agree for one in predictions)
     text = f"{images}: teacher and student agree on {agreed}"
-    if any(answer.label is None for answer in answers):
+    if any(one.label is None for one in predictions):
         return f"{text}."
-    teacher = sum(answer.teacher_class == answer.label for answer in answers)
-    student = sum(answer.student_class == answer.label for answer in answers)
-    return f"{text}; teacher right on {teacher}, student on {student}."
+    teacher = sum(one.teacher_class == one.label for one in predictions)
+    student = sum(one.student_class == one.label for one in predictions)
+    return f"{text}; teacher correct on {teacher}, student on {student}."
