@@ -79,7 +79,6 @@ def _local_data(
 def samples(
     file: str | None,
     overrides: tuple[str, ...],
-    debug: bool,
     split: str,
     indices: tuple[int, ...] | None,
     count: int,
@@ -139,7 +138,6 @@ def samples(
 def predict(
     file: str | None,
     overrides: tuple[str, ...],
-    debug: bool,
     files: tuple[str, ...],
     split: str,
     indices: tuple[int, ...] | None,

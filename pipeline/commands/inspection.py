@@ -64,7 +64,6 @@ def _plain(value: Any) -> Any:
 def runs(
     file: str | None,
     overrides: tuple[str, ...],
-    debug: bool,
     place: str | None,
     limit: int,
     as_json: bool,
@@ -103,7 +102,6 @@ def runs(
 def artifacts(
     file: str | None,
     overrides: tuple[str, ...],
-    debug: bool,
     place: str | None,
     type_name: str | None,
     run: str | None,
@@ -148,7 +146,6 @@ def _id(text: str) -> tuple[int, bool]:
 def show(
     file: str | None,
     overrides: tuple[str, ...],
-    debug: bool,
     place: str | None,
     id_: str,
     as_json: bool,
@@ -200,7 +197,6 @@ def show(
 def lineage(
     file: str | None,
     overrides: tuple[str, ...],
-    debug: bool,
     place: str | None,
     id_: str,
     only_up: bool,
@@ -245,7 +241,6 @@ def lineage(
 def explain(
     file: str | None,
     overrides: tuple[str, ...],
-    debug: bool,
     place: str | None,
     what: str | None,
     as_json: bool,
@@ -274,7 +269,6 @@ def explain(
 def diff(
     file: str | None,
     overrides: tuple[str, ...],
-    debug: bool,
     place: str | None,
     before: str,
     after: str,
@@ -305,7 +299,6 @@ def diff(
 def gc(
     file: str | None,
     overrides: tuple[str, ...],
-    debug: bool,
     really: bool,
     keep: int,
     as_json: bool,

@@ -45,7 +45,6 @@ def kubeflow() -> None:
 def compile_command(
     file: str | None,
     overrides: tuple[str, ...],
-    debug: bool,
     image: str | None,
     output: str,
     target: str,
@@ -116,7 +115,7 @@ def _version(_: click.Context, __: click.Parameter, value: str) -> tuple[int, in
     help="Run tasks in their image, with docker, podman or buildah.",
 )
 @options.json_option("Print tasks and artifacts as JSON.")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@options.debug_option
 def rehearse(
     file: str,
     workdir: str,
@@ -125,7 +124,6 @@ def rehearse(
     kfp_version: tuple[int, int],
     in_image: bool,
     as_json: bool,
-    debug: bool,
 ) -> None:
     """Run a compiled FILE here, each task as in its container.
 

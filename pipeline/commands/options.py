@@ -12,11 +12,20 @@ from tfx_distill.pipeline.config.loader import shipped_names
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+# `cli.main` looks for it, since an error ends the command.
+debug_option = click.option(
+    "--debug",
+    is_flag=True,
+    expose_value=False,
+    help="Show the traceback of an error.",
+)
+
+
 def configured(command: Command) -> Command:
     """Adds the options that choose a configuration."""
     names = ", ".join(shipped_names())
     for option in (
-        click.option("--debug", is_flag=True, help="Show the traceback of an error."),
+        debug_option,
         click.option(
             "--set",
             "overrides",

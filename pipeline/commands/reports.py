@@ -20,7 +20,6 @@ def report(
     run: str | None,
     file: str | None,
     overrides: tuple[str, ...],
-    debug: bool,
     output: str | None,
 ) -> None:
     """Write all about RUN, or the newest run, as one HTML file.
@@ -53,7 +52,6 @@ def compare(
     runs: tuple[str, ...],
     file: str | None,
     overrides: tuple[str, ...],
-    debug: bool,
     output: str,
 ) -> None:
     """Write two or more RUNS side by side as one HTML file.

@@ -19,7 +19,6 @@ from tfx_distill.pipeline.config.loader import load_config
 def run(
     file: str | None,
     overrides: tuple[str, ...],
-    debug: bool,
     as_json: bool,
     no_substitute: bool,
 ) -> int:
@@ -45,9 +44,7 @@ def run(
 @click.command()
 @options.configured
 @options.json_option("Print the result as one JSON object.")
-def tune(
-    file: str | None, overrides: tuple[str, ...], debug: bool, as_json: bool
-) -> int:
+def tune(file: str | None, overrides: tuple[str, ...], as_json: bool) -> int:
     """Search the student's hyperparameters and rank the trials.
 
     Runs the pipeline up to the search that the section `tuning` configures, by
@@ -74,9 +71,7 @@ def tune(
 @click.option(
     "--schema", is_flag=True, help="Print the JSON schema instead, for editors."
 )
-def show_config(
-    file: str | None, overrides: tuple[str, ...], debug: bool, schema: bool
-) -> None:
+def show_config(file: str | None, overrides: tuple[str, ...], schema: bool) -> None:
     """Print the resolved configuration as YAML.
 
     \b

@@ -38,7 +38,7 @@ _SERVER_OPTIONS = (
         metavar="FILE",
         help="Certificates to verify the server's certificate with.",
     ),
-    click.option("--debug", is_flag=True, help="Show the traceback of an error."),
+    options.debug_option,
 )
 
 
@@ -49,7 +49,7 @@ def on_server(command: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     @functools.wraps(command)
-    def with_access(*args: Any, debug: bool, **kwargs: Any) -> Any:
+    def with_access(*args: Any, **kwargs: Any) -> Any:
         from tfx_distill.pipeline.runners.kubeflow.client import server_access
 
         names = ("host", "namespace", "token_file", "cookies_file", "ca_cert")

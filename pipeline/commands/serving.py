@@ -19,7 +19,6 @@ from tfx_distill.pipeline.config.loader import load_config
 def rollback(
     file: str | None,
     overrides: tuple[str, ...],
-    debug: bool,
     version: int | None,
     reason: str,
     by: str | None,
