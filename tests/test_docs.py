@@ -270,3 +270,22 @@ def test_the_error_of_a_margin_that_is_too_narrow_is_shown_as_it_is():
     with pytest.raises(ConfigError) as raised:
         margin_check.require_resolvable(PipelineConfig().gate, 120)
     assert f"Error: {raised.value}\n" in (DOCS / "your-own.md").read_text()
+
+
+def test_words_of_the_outputs_in_the_readme_are_those_of_the_code():
+    lines = {line.strip() for text in _texts() for line in text.splitlines()}
+    patterns = [
+        re.escape(line).replace("…", ".*")
+        for line in lines
+        if len(re.findall("[A-Za-z]", line)) > 2  # fewer fit anything
+    ]
+    known = re.compile("|".join(patterns))
+    outputs = [
+        block
+        for block in _blocks(ROOT / "README.md", "text")
+        if block.startswith(("mnist ", "Student NOT"))
+    ]
+    assert len(outputs) == 2
+    for cell in re.split(r"\n|\s{2,}", "\n".join(outputs)):
+        if len(re.findall("[a-z]", cell)) > 3:
+            assert known.fullmatch(cell), cell
