@@ -287,5 +287,6 @@ def test_words_of_the_outputs_in_the_readme_are_those_of_the_code():
     ]
     assert len(outputs) == 2
     for cell in re.split(r"\n|\s{2,}", "\n".join(outputs)):
-        if len(re.findall("[a-z]", cell)) > 3:
+        # Reasons are put together of parts: `Check.describe` has tests of its own.
+        if len(re.findall("[a-z]", cell)) > 3 and not cell.startswith("gate."):
             assert known.fullmatch(cell), cell
