@@ -67,28 +67,25 @@ def schedule(
     server = server_options.connect(access)
     from tfx_distill.pipeline.runners.kubeflow.client import schedules
 
-    schedule_id, submission = schedules.Schedules(server).submit(
+    created, submission = schedules.Schedules(server).submit(
         request, name, timing, max_concurrency=max_concurrency, catchup=catchup
     )
     server_options.print_submission(submission)
     _warn_of_cache(request.package)
     now = datetime.datetime.now(datetime.timezone.utc)
-    result = {
-        "schedule_id": schedule_id,
-        "name": name or request.package.name,
-        "cron": timing.cron.expression,
-    }
     moments = list(itertools.islice(timing.moments(now), _NUM_MOMENTS))
     if as_json:
-        texts = [schedule_timing.rfc3339(moment) for moment in moments]
-        server_options.print_json(**result, next=texts, **submission.to_dict())
+        server_options.print_json(
+            schedule_id=created.id, name=created.name, cron=created.cron,
+            next=list(map(schedule_timing.rfc3339, moments)), **submission.to_dict(),
+        )  # fmt: skip
     else:
-        _print_schedule(result, moments)
+        _print_schedule(created, moments)
 
 
-def _print_schedule(result: dict[str, str], moments: list[datetime.datetime]) -> None:
-    click.echo(f"Schedule    {result['name']}  {result['schedule_id']}")
-    click.echo(f"Cron        {result['cron']}")
+def _print_schedule(created: Any, moments: list[datetime.datetime]) -> None:
+    click.echo(f"Schedule    {created.name}  {created.id}")
+    click.echo(f"Cron        {created.cron}")
     for heading, moment in zip(["Next"] + [""] * _NUM_MOMENTS, moments, strict=False):
         click.echo(f"{heading:<12}{moment:%a %Y-%m-%d %H:%M:%S} UTC")
     click.echo(

@@ -57,8 +57,8 @@ class Schedules:
         *,
         max_concurrency: int = 1,
         catchup: bool = False,
-    ) -> tuple[str, submissions.Submission]:
-        """Uploads a pipeline and creates a schedule for it; returns the schedule's ID.
+    ) -> tuple[ScheduleState, submissions.Submission]:
+        """Uploads a pipeline and creates a schedule for it.
 
         Raises:
             ServerError: Also if a schedule with that name exists, since both would fire.
@@ -81,7 +81,7 @@ class Schedules:
                 no_catchup=not catchup,
                 **submission.client_arguments(),
             )
-        return str(created.recurring_run_id), submission
+        return _state(created), submission
 
     def all(self, name: str | None = None) -> list[ScheduleState]:
         """Returns all schedules, or those with a name."""
