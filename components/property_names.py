@@ -24,6 +24,7 @@ DATASET = "dataset"
 DATASET_VERSION = "dataset_version"
 DATA_FINGERPRINT = "data_fingerprint"
 NUM_EXAMPLES = "num_examples"
+DATA = (DATASET, DATASET_VERSION, DATA_FINGERPRINT, NUM_EXAMPLES)
 NUM_PARAMETERS = "num_parameters"
 TFX_VERSION = "tfx_version"
 

@@ -9,7 +9,7 @@ import numpy as np
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
-from tfx.utils import io_utils, path_utils
+from tfx.utils import path_utils
 
 from tfx_distill.trainer.config.training_config import MAX_SEEDS
 from tfx_distill.trainer.data import example_reader
@@ -17,7 +17,6 @@ from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.evaluation import comparison
 from tfx_distill.trainer.export import saved_model
 
-FILE_NAME = "comparison.json"
 STUDENT = "student"
 CONTROL = "control"
 _SPLIT = "test"
@@ -52,9 +51,8 @@ class Executor(base_executor.BaseExecutor):
         )
         result = comparison.compare(students, controls)
         artifact = artifact_utils.get_single_instance(output_dict["comparison"])
-        io_utils.write_string_file(
-            os.path.join(artifact.uri, FILE_NAME), result.to_json()
-        )
+        os.makedirs(artifact.uri, exist_ok=True)
+        result.save(artifact.uri)
         artifact.set_float_custom_property("difference", result.difference)
         artifact.set_float_custom_property("p_value", result.p_value)
         artifact.set_string_custom_property("conclusion", result.conclusion)

@@ -1,6 +1,6 @@
-"""The gate's decision as data: every bound, its value, and whether it held.
+"""The quality gate's decision as data: every bound, its value, and whether it passed.
 
-Needs no TensorFlow: who asks for the reason reads this file alone.
+Needs no TensorFlow: commands that explain a decision read the file without it.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from tfx_distill.components.checks import Check, load_verdict, save_verdict
+from tfx_distill.components.checks import Decision
 
 # Metrics by slice (`overall` or a class name), then by metric name.
 SliceMetrics = Mapping[str, Mapping[str, float]]
@@ -20,7 +20,7 @@ class Served:
 
     Attributes:
         uri: Folder of the served model's SavedModel.
-        artifact_id: Of its PushedModel in ML Metadata; None where it was given by uri.
+        artifact_id: Of its PushedModel in ML Metadata; None if it was given by uri.
         version: Its number in the serving folder; empty if it has none.
         rule: `gate.against_served`.
         problem: Why it could not be compared; empty when it was.
@@ -28,7 +28,7 @@ class Served:
         difference: The student's accuracy minus `accuracy`.
         low: Lower one-sided 95 % bound of `difference`.
         high: Upper one-sided 95 % bound.
-        only_student: Number of images that only the student answered rightly.
+        only_student: Number of images that only the student classified correctly.
         only_served: As `only_student`.
         p_value: McNemar's, exact, two-sided.
     """
@@ -48,44 +48,24 @@ class Served:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """The gate's decision on one student.
+class Verdict(Decision):
+    """The quality gate's decision on one student; attributes also as in `Decision`.
 
     Attributes:
-        blessed: Whether the student may be pushed.
-        reasons: Why not, one line each; empty when blessed.
-        checks: Every bound.
-        split: The split that was evaluated.
-        num_examples: Number of images in it that were evaluated.
-        agreement: Share of images with the same answer from both; None if unknown.
+        agreement: Share of images with the same prediction from both; None if unknown.
         student: The student's metrics by slice.
         teacher: The teacher's metrics by slice.
-        paired: Student minus teacher in pairs, by slice: `difference` of accuracies,
-            `low`, its lower one-sided 95 % bound, and the numbers of images that
-            only one answered rightly, `only_student` and `only_teacher`.
+        paired: Student minus teacher, paired by image, by slice: `difference` of the
+            accuracies, `low`, its lower one-sided 95 % bound, and the numbers of images
+            that only one classified correctly, `only_student` and `only_teacher`.
         served: The comparison with the model that served before; None without one.
     """
 
-    blessed: bool
-    reasons: tuple[str, ...]
-    checks: tuple[Check, ...] = ()
-    split: str = ""
-    num_examples: int = 0
     agreement: float | None = None
     student: SliceMetrics = dataclasses.field(default_factory=dict)
     teacher: SliceMetrics = dataclasses.field(default_factory=dict)
     paired: SliceMetrics = dataclasses.field(default_factory=dict)
     served: Served | None = None
-
-    def save(self, folder: str) -> None:
-        save_verdict(self, folder)
-
-    @classmethod
-    def load(cls, folder: str) -> Verdict:
-        fields = load_verdict(folder)
-        if fields.get("served"):
-            fields["served"] = Served(**fields["served"])
-        return cls(**fields)
 
 
 def refused(*reasons: str) -> Verdict:

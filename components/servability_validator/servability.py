@@ -1,6 +1,6 @@
-"""The second gate's decision as data: what the exported student does and costs.
+"""The servability gate's decision as data: what the exported student does and costs.
 
-Needs no TensorFlow: who asks for the reason reads this file alone.
+Needs no TensorFlow: commands that explain a decision read the file without it.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from tfx_distill.components.checks import Check, load_verdict, save_verdict
+from tfx_distill.components.checks import Decision
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -28,33 +28,15 @@ class Measurement:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Servability:
-    """Whether the exported student answers as it was trained to, within its budget.
+class Servability(Decision):
+    """Whether the exported student predicts as it was trained to, within its budget.
+
+    Attributes also as in `Decision`.
 
     Attributes:
-        blessed: Whether the student may be pushed.
-        reasons: Why not, one line each; empty when blessed.
-        checks: Every bound that was looked at.
-        split: The split whose images were asked.
-        num_examples: How many of them.
         student: What the student costs.
         teacher: What its teacher costs.
     """
 
-    blessed: bool
-    reasons: tuple[str, ...]
-    checks: tuple[Check, ...] = ()
-    split: str = ""
-    num_examples: int = 0
     student: Measurement = Measurement()
     teacher: Measurement = Measurement()
-
-    def save(self, folder: str) -> None:
-        save_verdict(self, folder)
-
-    @classmethod
-    def load(cls, folder: str) -> Servability:
-        fields = load_verdict(folder)
-        for whose in ("student", "teacher"):
-            fields[whose] = Measurement(**fields[whose])
-        return cls(**fields)

@@ -1,4 +1,4 @@
-"""Two runs side by side: what differs in what went in, and in what came out."""
+"""Two runs side by side: differences in their inputs and in their results."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from tfx_distill.pipeline.inspection import payloads, summaries
+from tfx_distill.components import property_names
+from tfx_distill.pipeline.inspection import artifact_files, summaries
 from tfx_distill.pipeline.mlmd.records import Graph, RunRecord
 from tfx_distill.pipeline.mlmd.store import Store
 
@@ -15,7 +16,7 @@ Changes = Mapping[str, tuple[Any, Any]]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NodeDifference:
-    """One node in both runs: its states, and whether both gave the same artifacts."""
+    """One node in both runs: its states, and whether both made the same artifacts."""
 
     node: str
     before: str
@@ -25,12 +26,12 @@ class NodeDifference:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Difference:
-    """What differs between two runs; every mapping has old and new value by name.
+    """Differences between two runs; each mapping has old and new value by name.
 
     Attributes:
         before: Name of the first run.
         after: Name of the second.
-        configuration: None where one run has none recorded.
+        configuration: None if one run has none recorded.
         data: Of the Examples artifacts.
         results: Accuracies, blessing, pushed version, state.
         versions: Of code and libraries.
@@ -69,9 +70,8 @@ def compare(store: Store, before: str, after: str) -> Difference:
 
 
 def _data(graph: Graph, run: RunRecord) -> dict[str, Any]:
-    names = ("dataset", "dataset_version", "data_fingerprint", "num_examples")
-    for artifact in summaries.outputs(graph, run.name, "Examples"):
-        return {name: artifact.properties.get(name) for name in names}
+    for artifact in graph.made(run.name, "Examples"):
+        return {n: artifact.properties.get(n) for n in property_names.DATA}
     return {}
 
 
@@ -85,13 +85,13 @@ def _results(graph: Graph, run: RunRecord) -> dict[str, Any]:
 
 
 def _versions(graph: Graph, run: RunRecord) -> dict[str, Any]:
-    versions = {"tfx-distill": run.properties.get("tfx_distill_version")}
-    for artifact in summaries.outputs(graph, run.name, "Model"):
-        noted = payloads.model_card(artifact).get("versions")
+    versions = {"tfx-distill": run.properties.get(property_names.DISTILL_VERSION)}
+    for artifact in graph.made(run.name, "Model"):
+        noted = artifact_files.model_card(artifact).get("versions")
         versions |= noted if isinstance(noted, dict) else {}
     for execution in graph.of_run(run.name):
         for _, artifact in graph.outputs(execution.id):
-            versions["tfx"] = artifact.properties.get("tfx_version")
+            versions["tfx"] = artifact.properties.get(property_names.TFX_VERSION)
     return versions
 
 

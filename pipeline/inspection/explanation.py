@@ -1,53 +1,33 @@
-"""Why a student was pushed, or was not: everything that decided it, in one record."""
+"""Why a student was pushed or not: everything that decided it, in one record."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tfx_distill.pipeline.inspection import payloads, summaries
+from tfx_distill.components import property_names
+from tfx_distill.components.pusher.pushed_models import PushedModel
+from tfx_distill.pipeline.inspection import artifact_files, gates, payloads, summaries
+from tfx_distill.pipeline.inspection.gates import Gate
 from tfx_distill.pipeline.inspection.summaries import RunSummary
 from tfx_distill.pipeline.mlmd.records import (
     FAILED,
     RUNNING,
     ArtifactRecord,
-    ExecutionRecord,
     Graph,
     RunRecord,
 )
 from tfx_distill.pipeline.mlmd.store import Store
 from tfx_distill.trainer.errors import DistillError
 
-_ROLLBACK = "rolled_back_by"
 _RECENT_PUSHES = 10_000
-_MODELS = ("Model", "ModelBlessing", "InfraBlessing", "PushedModel")
+_EXPLAINED = ("Model", "ModelBlessing", "InfraBlessing", "PushedModel")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Gate:
-    """One gate's answer.
-
-    Attributes:
-        node: Which node.
-        artifact: Id of its blessing.
-        blessed: Whether it let the student pass; None when it does not say.
-        reasons: Why not.
-        checks: Its bounds as in `components.checks.Check`, those that failed first.
-        served: The comparison with the model that served before, if any.
-    """
-
-    node: str
-    artifact: int
-    blessed: bool | None
-    reasons: tuple[str, ...]
-    checks: tuple[Mapping[str, Any], ...]
-    served: Mapping[str, Any] | None = None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Model:
-    """A model on the way from the data to the server."""
+class ModelOrigin:
+    """Where a model comes from: its artifact, and the node and run that made it."""
 
     artifact: int
     node: str
@@ -64,8 +44,8 @@ class Explanation:
     Attributes:
         conclusion: In a sentence.
         run: The run that decided.
-        reasons: Why not, one line each.
-        gates: Each gate's answer.
+        reasons: Why it was not pushed, one line each.
+        gates: Each gate's decision.
         data: Of the Examples artifact: its id, data set, version, fingerprint.
         teacher: None when there is none.
         student: As `teacher`.
@@ -78,8 +58,8 @@ class Explanation:
     reasons: tuple[str, ...]
     gates: tuple[Gate, ...]
     data: Mapping[str, Any]
-    teacher: Model | None
-    student: Model | None
+    teacher: ModelOrigin | None
+    student: ModelOrigin | None
     rollbacks: tuple[Mapping[str, Any], ...]
     versions: Mapping[str, str]
 
@@ -93,31 +73,23 @@ def explain(store: Store, asked: str | None = None) -> Explanation:
             run; None: the newest run.
 
     Raises:
-        DistillError: If nothing of that name is there.
+        DistillError: If there is nothing of that name.
     """
-    run, rollbacks = _find(store, asked)
+    pushes = store.pushed_models(_RECENT_PUSHES)
+    run, rollbacks = _find(store, pushes, asked)
     runs = store.runs()
     at = [r.name for r in runs].index(run.name)
     pair = runs[at : at + 2]
     graph = store.graph_of_runs(pair)
     (summary,) = summaries.summarize(graph, pair, limit=1)
-    gates = _gates(graph, run.name)
-    reasons = tuple(reason for gate in gates for reason in gate.reasons)
-    if summary.error:
-        reasons = (summary.error, *reasons)
-    elif summary.state == FAILED:
-        reasons = ("ML Metadata does not say why; its log does.", *reasons)
-    if not reasons:
-        reasons = _not_pushed(graph, run.name)
-    verdict = summaries.verdict_of(summaries.outputs(graph, run.name, "ModelBlessing"))
-    teacher, student, data = _chain(graph, run.name, verdict)
-    if not rollbacks:
-        rollbacks = _rollbacks(store, summary.pushed_version)
+    decided = gates.of_run(graph, run.name)
+    teacher, student, data = _chain(graph, run.name)
+    rollbacks = rollbacks or _rollbacks(pushes, summary.pushed_version)
     return Explanation(
         conclusion=_conclusion(summary, rollbacks),
         run=summary,
-        reasons=reasons,
-        gates=gates,
+        reasons=_reasons(graph, summary, decided),
+        gates=decided,
         data=data,
         teacher=teacher,
         student=student,
@@ -126,10 +98,34 @@ def explain(store: Store, asked: str | None = None) -> Explanation:
     )
 
 
+def _reasons(
+    graph: Graph, summary: RunSummary, decided: tuple[Gate, ...]
+) -> tuple[str, ...]:
+    reasons = [reason for gate in decided for reason in gate.reasons]
+    for gate in decided:
+        if gate.problem and not gate.blessed:
+            problem = payloads.read(graph.artifacts[gate.artifact]).problem
+            reasons.append(
+                f"{gate.node} does not say why: its verdict.json cannot be read. "
+                f"{problem}".strip()
+            )
+    if summary.error:
+        reasons.insert(0, summary.error)
+    elif summary.state == FAILED:
+        reasons.insert(0, "ML Metadata does not say why; the log does.")
+    # The Pusher may refuse a student that all gates blessed.
+    return tuple(reasons) or tuple(
+        str(artifact.properties[property_names.REASON])
+        for artifact in graph.made(summary.run, "PushedModel")
+        if not artifact.properties.get(property_names.PUSHED)
+        and artifact.properties.get(property_names.REASON)
+    )
+
+
 def _find(
-    store: Store, asked: str | None
+    store: Store, pushes: Graph, asked: str | None
 ) -> tuple[RunRecord, tuple[Mapping[str, Any], ...]]:
-    """The run that decided, and the rollback that was asked for, if it was one."""
+    """The run that decided, and the rollbacks that lead to it from a pushed model."""
     if asked is None:
         newest = store.runs(1)
         if not newest:
@@ -139,161 +135,128 @@ def _find(
         return newest[0], ()
     if not asked.isdecimal():
         return store.run(asked), ()
-    artifact = _pushed(store, asked)
-    if artifact is None:
-        graph = store.lineage(artifact_ids=[int(asked)], up=False)
-        artifact = graph.artifacts[int(asked)]
-        if artifact.type_name not in _MODELS:
-            raise DistillError(
-                f"Artifact {asked} is of type {artifact.type}, expected a model, blessing "
-                f"or pushed model. `distill show {asked}` shows it."
-            )
-        if artifact.type == "Model":
-            deciding = [e.run for e in graph.executions.values() if e.run]
-            return store.run(deciding[-1] if deciding else artifact.run), ()
-    if _ROLLBACK in artifact.properties:
-        earlier = _pushed(store, str(artifact.properties.get("rolled_back_to", "")))
-        rollback = _rollback(artifact)
-        # Older always: a store of which that is not true would lead round and round.
-        if earlier is not None and earlier.id < artifact.id:
-            run, further = _find(store, str(earlier.properties["pushed_version"]))
-            return run, (rollback, *further)
-    if not artifact.run:
+    pushed = pushes.pushed_models()
+    model = next((model for model in pushed if model.version == asked), None)
+    if model is not None:
+        run = pushes.artifacts[model.artifact_id].run
+    else:
+        run = _deciding_run(store, int(asked))
+        model = next((m for m in pushed if m.artifact_id == int(asked)), None)
+    rollbacks = []
+    while model is not None and model.rolled_back_by:
+        earlier = _rolled_back_to(model, pushed)
+        if earlier is not None:
+            rollbacks.append(_rollback(pushes, model))
+            run = pushes.artifacts[earlier.artifact_id].run
+        model = earlier
+    if not run:
         raise DistillError(f"ML Metadata does not say which run made artifact {asked}.")
-    return store.run(artifact.run), ()
+    return store.run(run), tuple(rollbacks)
 
 
-def _pushes(store: Store) -> list[ArtifactRecord]:
-    try:
-        graph = store.artifacts("PushedModel", _RECENT_PUSHES)
-    except DistillError:  # no model was ever pushed here
-        return []
-    return list(graph.artifacts.values())
+def _deciding_run(store: Store, artifact_id: int) -> str:
+    """Name of the run that decided on a model, or that made another artifact."""
+    graph = store.lineage(artifact_ids=[artifact_id], up=False)
+    artifact = graph.artifacts[artifact_id]
+    if artifact.type_name not in _EXPLAINED:
+        raise DistillError(
+            f"Artifact {artifact_id} is of type {artifact.type}, expected a model, "
+            f"blessing or pushed model. `distill show {artifact_id}` shows it."
+        )
+    if artifact.type_name == "Model":
+        runs = [e.run for e in graph.executions.values() if e.run]
+        return runs[-1] if runs else artifact.run
+    return artifact.run
 
 
-def _pushed(store: Store, version: str) -> ArtifactRecord | None:
-    for artifact in _pushes(store):
-        if str(artifact.properties.get("pushed_version", "")) == version:
-            return artifact
+def _rolled_back_to(
+    model: PushedModel, pushed: Sequence[PushedModel]
+) -> PushedModel | None:
+    """The push that a rollback repeated: an older one, or damaged stores would loop."""
+    for earlier in pushed:
+        is_older = earlier.artifact_id < model.artifact_id
+        if is_older and earlier.version == model.rolled_back_to:
+            return earlier
     return None
 
 
-def _rollbacks(store: Store, version: str) -> tuple[Mapping[str, Any], ...]:
+def _rollbacks(pushes: Graph, version: str) -> tuple[Mapping[str, Any], ...]:
     """Those to or from a version."""
-    if not version:
-        return ()
     return tuple(
-        _rollback(artifact)
-        for artifact in _pushes(store)
-        if _ROLLBACK in artifact.properties
-        and version
-        in (
-            str(artifact.properties.get("rolled_back_to")),
-            str(artifact.properties.get("rolled_back_from")),
-        )
+        _rollback(pushes, model)
+        for model in pushes.pushed_models()
+        if version and model.rolled_back_by
+        if version in (model.rolled_back_to, model.rolled_back_from)
     )
 
 
-def _rollback(artifact: ArtifactRecord) -> dict[str, Any]:
-    names = ("rolled_back_by", "reason", "rolled_back_to", "rolled_back_from")
-    found = {name: artifact.properties.get(name, "") for name in names}
-    version = artifact.properties.get("pushed_version", "")
-    return {**found, "version": version, "at_ms": artifact.created_ms}
+def _rollback(pushes: Graph, model: PushedModel) -> dict[str, Any]:
+    return {
+        property_names.ROLLED_BACK_BY: model.rolled_back_by,
+        property_names.REASON: model.reason,
+        property_names.ROLLED_BACK_TO: model.rolled_back_to,
+        property_names.ROLLED_BACK_FROM: model.rolled_back_from,
+        "version": model.version,
+        "at_ms": pushes.artifacts[model.artifact_id].created_ms,
+    }
 
 
 def _conclusion(summary: RunSummary, rollbacks: tuple[Mapping[str, Any], ...]) -> str:
     if summary.state == FAILED:
-        return f"The run failed at {summary.failed_node or 'no known node'}."
+        return f"The run failed at {summary.failed_node or 'an unknown node'}."
     if summary.pushed_version:
-        text = f"Version {summary.pushed_version} was pushed: every gate let it pass."
+        text = f"Version {summary.pushed_version} was pushed: it passed every gate."
         for rollback in rollbacks:
-            if str(rollback["rolled_back_from"]) == summary.pushed_version:
-                text += f" It was rolled back by {rollback['rolled_back_by']}."
+            if rollback[property_names.ROLLED_BACK_FROM] == summary.pushed_version:
+                by = rollback[property_names.ROLLED_BACK_BY]
+                text += f" It was rolled back by {by}."
             else:
                 text += f" It serves again as version {rollback['version']}."
         return text
     if summary.state == RUNNING:
-        return "The run has not ended, or was killed: nothing is pushed yet."
+        return "The run has not ended, or was killed: nothing has been pushed yet."
     if summary.blessed:
-        return "The student was blessed, but not pushed."
+        return "The student was blessed but not pushed."
     if summary.blessed is False:
-        return "The student was NOT blessed, and not pushed."
+        return "The student was NOT blessed and not pushed."
     return "Nothing was pushed: the run has no blessing."
 
 
-def _not_pushed(graph: Graph, run: str) -> tuple[str, ...]:
-    """Why the Pusher refused, which it does for other causes than a gate as well."""
-    return tuple(
-        str(artifact.properties["reason"])
-        for artifact in summaries.outputs(graph, run, "PushedModel")
-        if not artifact.properties.get("pushed") and artifact.properties.get("reason")
-    )
-
-
-def _gates(graph: Graph, run: str) -> tuple[Gate, ...]:
-    gates = []
-    for kind in ("ModelBlessing", "InfraBlessing"):
-        for artifact in summaries.outputs(graph, run, kind):
-            verdict = summaries.verdict_of([artifact])
-            is_blessed = artifact.properties.get("blessed", verdict.get("blessed"))
-            given, served = verdict.get("reasons", ()), verdict.get("served")
-            reasons = [str(r) for r in (given if isinstance(given, list) else ())]
-            if not verdict and not is_blessed:
-                problem = payloads.read(artifact).problem
-                reasons.append(
-                    f"{artifact.node} does not say why: its verdict.json cannot be read. "
-                    f"{problem}".strip()
-                )
-            gates.append(
-                Gate(
-                    node=artifact.node,
-                    artifact=artifact.id,
-                    blessed=None if is_blessed is None else bool(is_blessed),
-                    reasons=tuple(reasons),
-                    checks=tuple(payloads.checks_of(verdict)),
-                    served=served if isinstance(served, dict) else None,
-                )
-            )
-    return tuple(gates)
-
-
 def _chain(
-    graph: Graph, run: str, verdict: Mapping[str, Any]
-) -> tuple[Model | None, Model | None, dict[str, Any]]:
-    """Teacher, student and data, by what the gate read; else what was trained."""
+    graph: Graph, run: str
+) -> tuple[ModelOrigin | None, ModelOrigin | None, dict[str, Any]]:
+    """Teacher, student and data that the gate read; else those that were trained."""
     given: dict[str, ArtifactRecord] = {}
     for execution in graph.of_run(run):
-        if _is_gate(graph, execution) or "model" not in given:
+        outputs = [artifact.type for _, artifact in graph.outputs(execution.id)]
+        if gates.QUALITY in outputs or "model" not in given:
             given |= dict(graph.inputs(execution.id))
-    student = given.get("model")
+    verdict = gates.quality_verdict(graph, run)
     teacher = given.get("baseline_model") or given.get("teacher_model")
-    examples = given.get("examples")
-    if examples is None:
-        made = summaries.outputs(graph, run, "Examples")
-        examples = made[0] if made else None
-    data: dict[str, Any] = {}
-    if examples is not None:
-        names = ("dataset", "dataset_version", "data_fingerprint", "num_examples")
-        known = {n: examples.properties[n] for n in names if n in examples.properties}
-        data = {"artifact": examples.id, "uri": examples.uri, **known}
+    examples = given.get("examples") or next(iter(graph.made(run, "Examples")), None)
     return (
-        _model(teacher, summaries.accuracy(verdict, "teacher")),
-        _model(student, summaries.accuracy(verdict, "student")),
-        data,
+        _origin(teacher, gates.accuracy(verdict, "teacher")),
+        _origin(given.get("model"), gates.accuracy(verdict, "student")),
+        _data(examples) if examples else {},
     )
 
 
-def _is_gate(graph: Graph, execution: ExecutionRecord) -> bool:
-    return any(a.type == "ModelBlessing" for _, a in graph.outputs(execution.id))
+def _data(examples: ArtifactRecord) -> dict[str, Any]:
+    known = examples.properties
+    described = {name: known[name] for name in property_names.DATA if name in known}
+    return {"artifact": examples.id, "uri": examples.uri, **described}
 
 
-def _model(artifact: ArtifactRecord | None, accuracy: float | None) -> Model | None:
+def _origin(
+    artifact: ArtifactRecord | None, accuracy: float | None
+) -> ModelOrigin | None:
     if artifact is None:
         return None
-    card = payloads.model_card(artifact)
-    parameters = card.get("num_parameters", artifact.properties.get("num_parameters"))
+    card = artifact_files.model_card(artifact)
+    name = property_names.NUM_PARAMETERS
+    parameters = card.get(name, artifact.properties.get(name))
     versions = card.get("versions")
-    return Model(
+    return ModelOrigin(
         artifact=artifact.id,
         node=artifact.node,
         run=artifact.run,
@@ -303,7 +266,7 @@ def _model(artifact: ArtifactRecord | None, accuracy: float | None) -> Model | N
     )
 
 
-def _versions(run: RunRecord, student: Model | None) -> dict[str, str]:
-    own = run.properties.get("tfx_distill_version")
+def _versions(run: RunRecord, student: ModelOrigin | None) -> dict[str, str]:
+    own = run.properties.get(property_names.DISTILL_VERSION)
     versions = {"tfx-distill": str(own)} if own else {}
     return versions | dict(student.versions if student else {})

@@ -1,7 +1,7 @@
-"""What old runs left that nothing needs any more, and its deletion.
+"""Finds and deletes files of old runs that nothing needs.
 
-Needed is: every model that was blessed, or of which a version is still in the serving
-folder; the newest runs; all that these come from, and whatever was made beside it.
+Needed are: every model that was blessed or has a version in the serving folder; the
+newest runs; everything that these were made from, and what was made together with it.
 """
 
 from __future__ import annotations
@@ -12,30 +12,28 @@ import pathlib
 import shutil
 from collections.abc import Iterable
 
-import ml_metadata
-from ml_metadata.proto import metadata_store_pb2 as pb
-
+from tfx_distill.components import property_names
 from tfx_distill.pipeline.config.schema import PipelineConfig
-from tfx_distill.pipeline.mlmd import metadata, read_only_store
+from tfx_distill.pipeline.inspection import gates
+from tfx_distill.pipeline.mlmd import read_only_store, store_connection, updates
 from tfx_distill.pipeline.mlmd.records import DELETED, RUNNING, ArtifactRecord, Graph
 from tfx_distill.pipeline.mlmd.store_errors import explained
 from tfx_distill.pipeline.runners.local import run_folders
 from tfx_distill.trainer.errors import DistillError
 
 _RUNS = "runs"
-_CHUNK = 500
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Garbage:
-    """What nothing needs.
+    """Files that nothing needs.
 
     Attributes:
-        artifacts: Those whose files may go.
-        run_dirs: Run folders that may go.
-        bytes: Of all of these.
+        artifacts: Those whose files may be deleted.
+        run_dirs: Run folders that may be deleted.
+        bytes: Size of all of these.
         kept: Number of artifacts that are needed.
-        deleted: Whether it has been done.
+        deleted: Whether the files have been deleted.
     """
 
     artifacts: tuple[ArtifactRecord, ...]
@@ -46,11 +44,11 @@ class Garbage:
 
 
 def find(config: PipelineConfig, keep: int) -> Garbage:
-    """Finds what nothing needs; changes nothing.
+    """Finds files that nothing needs; changes nothing.
 
     Args:
         config: Says which pipeline.
-        keep: Number of newest runs that stay whole.
+        keep: Number of newest runs that are kept whole.
     """
     graph = read_only_store.open_store(config).everything()
     runs = sorted(graph.runs.values(), key=lambda r: (r.created_ms, r.id), reverse=True)
@@ -72,7 +70,7 @@ def find(config: PipelineConfig, keep: int) -> Garbage:
         str(runs_dir / run.name)
         for run in ours
         if run.name not in stay
-        # A name with a path in it would lead to another run's folder.
+        # A name that contains a path would lead to another run's folder.
         and pathlib.PurePath(run.name).name == run.name
         and _deletable(str(runs_dir / run.name), runs_dir.resolve())
     )
@@ -85,46 +83,47 @@ def find(config: PipelineConfig, keep: int) -> Garbage:
 
 
 def delete(config: PipelineConfig, keep: int) -> Garbage:
-    """Deletes what nothing needs.
+    """Deletes files that nothing needs.
 
-    An artifact is marked in ML Metadata before its files go: TFX's cache gives out
-    live ones only. What a kill leaves half done, the next call finishes.
+    An artifact is marked in ML Metadata before its files are deleted: TFX's cache
+    reuses live ones only. After a kill, the next call finishes the work.
 
     Raises:
         DistillError: If a run is active.
     """
-    read_only_store.open_store(config)  # says what is wrong before the lock is made
+    read_only_store.open_store(config)  # fails before the lock is made
     with run_folders.only_run(config.pipeline_dir):
         found = find(config, keep)
         _mark(config, [a.id for a in found.artifacts if a.state != DELETED])
         for path in (*(artifact.uri for artifact in found.artifacts), *found.run_dirs):
-            if not os.path.isdir(path):  # gone with one that has, or holds, the same
+            if not os.path.isdir(path):  # deleted with another that has the same files
                 continue
             try:
                 shutil.rmtree(path)
             except OSError as error:
                 raise DistillError(
                     f"{path} cannot be deleted: {error.strerror}. Make it writable and "
-                    "start again; what is done stays done."
+                    "run the command again; it resumes."
                 ) from error
     return dataclasses.replace(found, deleted=True)
 
 
 def _seeds(graph: Graph, newest: set[str], config: PipelineConfig) -> set[int]:
-    """What is needed for its own sake."""
-    seeds: set[int] = set()
+    """Artifacts that are needed for their own sake."""
     served = _served(config)
+    seeds = {
+        model.artifact_id
+        for model in graph.pushed_models()
+        if model.version in served or (model.folder and os.path.isdir(model.folder))
+    }
     for execution in graph.executions.values():
         if execution.run in newest or execution.state == RUNNING:
             linked = graph.inputs(execution.id) + graph.outputs(execution.id)
             seeds |= {artifact.id for _, artifact in linked}
     for artifact in graph.artifacts.values():
-        # InfraBlessing alone blesses no model: a weak one may be quick as well.
-        if artifact.type == "ModelBlessing" and artifact.properties.get("blessed"):
-            seeds.add(artifact.id)
-        version = str(artifact.properties.get("pushed_version", ""))
-        place = str(artifact.properties.get("pushed_destination", ""))
-        if version in served or (place and os.path.isdir(place)):
+        # The servability gate alone blesses no model: an inaccurate one may be fast.
+        blessed = artifact.properties.get(property_names.BLESSED)
+        if artifact.type_name == gates.QUALITY and blessed:
             seeds.add(artifact.id)
     return seeds
 
@@ -135,9 +134,9 @@ def _served(config: PipelineConfig) -> set[str]:
 
 
 def _needed(graph: Graph, seeds: Iterable[int]) -> set[int]:
-    """All that the seeds come from, and what the same executions made besides.
+    """The seeds, all that they were made from, and what was made together with it.
 
-    TFX's cache takes the outputs of an execution as a whole or not at all.
+    TFX's cache reuses the outputs of an execution as a whole or not at all.
     """
     needed: set[int] = set()
     waiting = list(seeds)
@@ -158,10 +157,10 @@ def _is_ours(graph: Graph, run: str, pipeline: str) -> bool:
 
 
 class _Places:
-    """Where the files of needed artifacts are.
+    """Folders of needed artifacts.
 
-    Several artifacts may have one folder, as a version and its rollback have, and
-    nothing keeps a uri from lying within another's.
+    Several artifacts may share a folder, as a version and its rollback do, and a uri
+    may be inside another one.
     """
 
     def __init__(self, uris: Iterable[str]) -> None:
@@ -169,7 +168,7 @@ class _Places:
         self._above = {parent for path in self._needed for parent in path.parents}
 
     def touch(self, uri: str) -> bool:
-        """Whether a folder is one of them, lies within one, or has one within."""
+        """Whether a folder is one of them, is inside one or contains one."""
         path = pathlib.Path(uri).resolve()
         if path in self._needed or path in self._above:
             return True
@@ -177,7 +176,7 @@ class _Places:
 
 
 def _deletable(uri: str, root: pathlib.Path) -> bool:
-    """Whether it is a real folder below `root`, wherever a uri claims to be."""
+    """Whether it is a real folder below `root`, whatever the uri looks like."""
     path = pathlib.Path(uri)
     if not uri or not path.is_absolute() or path.is_symlink() or not path.is_dir():
         return False
@@ -192,11 +191,5 @@ def _size(path: str) -> int:
 
 
 def _mark(config: PipelineConfig, ids: list[int]) -> None:
-    settings = metadata.connection_config(config)
     with explained("ML Metadata"):
-        store = ml_metadata.MetadataStore(settings)
-        for start in range(0, len(ids), _CHUNK):
-            messages = store.get_artifacts_by_id(ids[start : start + _CHUNK])
-            for message in messages:
-                message.state = pb.Artifact.DELETED
-            store.put_artifacts(messages)
+        updates.mark_deleted(store_connection.open_store(config), ids)

@@ -1,4 +1,4 @@
-"""How explanations, differences and what may be deleted are printed."""
+"""Prints explanations, differences, and what may be deleted."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from tfx_distill.components.evaluator.verdict import Served
 from tfx_distill.pipeline.inspection import render
 from tfx_distill.pipeline.inspection.diff import Difference
-from tfx_distill.pipeline.inspection.explanation import Explanation, Gate, Model
+from tfx_distill.pipeline.inspection.explanation import Explanation, ModelOrigin
+from tfx_distill.pipeline.inspection.gates import Gate
 from tfx_distill.pipeline.inspection.gc import Garbage
 from tfx_distill.pipeline.inspection.payload_values import short
 
 _MAX_FAILED = 12
-_MAX_REASONS = 5  # each bound is in its gate's table as well
+_MAX_REASONS = 5  # each bound is also in its gate's table
 _FINGERPRINT = 16
 _MAX_PATHS = 20
 
 
 def explanation(found: Explanation) -> Group:
-    """The answer first, what failed next, then where it all comes from."""
+    """The answer first, then what failed, then where everything comes from."""
     summary = found.run
     style = render.GOOD if summary.pushed_version else render.BAD
     parts: list[RenderableType] = [Text(found.conclusion, style=style)]
@@ -57,47 +59,49 @@ def _gate(gate: Gate) -> list[RenderableType]:
     answer, style = (
         ("blessed", render.GOOD) if gate.blessed else ("NOT blessed", render.BAD)
     )
-    failed = [check for check in gate.checks if not check["ok"]]
-    held = [check for check in gate.checks if check["ok"]]
-    overall = [check for check in held if check["slice"] == "overall"]
+    failed = [check for check in gate.checks if not check.ok]
+    passed = [check for check in gate.checks if check.ok]
+    overall = [check for check in passed if check.slice == "overall"]
     heading = Text(f"\n{gate.node} {gate.artifact}: ", style="bold").append(
         answer, style
     )
-    heading.append(f", {len(held)} of {len(gate.checks)} bounds held", style="not bold")
+    heading.append(
+        f", {len(passed)} of {len(gate.checks)} bounds passed", style="not bold"
+    )
     parts: list[RenderableType] = [heading]
     shown = failed[:_MAX_FAILED] + overall
     if shown:
         table = render.plain_table("", "bound of", "on", "value", "bound")
         for check in shown:
             table.add_row(
-                Text("held") if check["ok"] else Text("FAILED", style=render.BAD),
-                Text(check["name"]),
-                Text(check["slice"]),
-                Text(short(check["value"]) or "missing"),
-                Text(("≤ " if check.get("at_most") else "≥ ") + short(check["bound"])),
+                Text("passed") if check.ok else Text("FAILED", style=render.BAD),
+                Text(check.name),
+                Text(check.slice),
+                Text(short(check.value) or "missing"),
+                Text(("≤ " if check.at_most else "≥ ") + short(check.bound)),
             )
         table.columns[3].justify = "right"
         parts.append(table)
-    hidden = [c for c in held if c["slice"] != "overall"]
+    hidden = [c for c in passed if c.slice != "overall"]
     if hidden or len(failed) > _MAX_FAILED:
         more = max(0, len(failed) - _MAX_FAILED)
         text = f"  {more} more failed, " if more else "  "
-        text += f"{len(hidden)} held on single classes: distill show {gate.artifact}"
+        text += f"{len(hidden)} passed on single classes: distill show {gate.artifact}"
         parts.append(Text(text))
     if gate.served:
         parts.append(render.indented(_served(gate.served)))
     return parts
 
 
-def _served(served: Mapping[str, Any]) -> str:
-    """The comparison with what serves now, in a sentence."""
-    name = served.get("version") or served.get("uri") or "what serves now"
-    text = f"against {name}, {str(served.get('rule', '')).replace('_', ' ')}: "
-    if served.get("problem"):
-        return text + str(served["problem"])
+def _served(served: Served) -> str:
+    """The comparison with the model that served before, in a sentence."""
+    name = served.version or served.uri or "the served model"
+    text = f"against {name}, {served.rule.replace('_', ' ')}: "
+    if served.problem:
+        return text + served.problem
     accuracy, difference, low, high = (
-        short(served.get(key)) or "?"
-        for key in ("accuracy", "difference", "low", "high")
+        short(value) or "?"
+        for value in (served.accuracy, served.difference, served.low, served.high)
     )
     return f"{text}accuracy {accuracy}, difference {difference} ({low} to {high})"
 
@@ -113,7 +117,7 @@ def _data(data: Mapping[str, Any]) -> str:
     return f"{text}, fingerprint {fingerprint}…" if fingerprint else text
 
 
-def _model(model: Model | None) -> str:
+def _model(model: ModelOrigin | None) -> str:
     if model is None:
         return ""
     size = f", {model.parameters:,} parameters" if model.parameters else ""
@@ -122,7 +126,7 @@ def _model(model: Model | None) -> str:
 
 
 def difference(found: Difference) -> Group:
-    """Two runs side by side; what is equal is left out."""
+    """Two runs side by side; equal values are left out."""
     parts: list[RenderableType] = [
         Text(f"{found.before} → {found.after}", style="bold")
     ]
@@ -137,14 +141,14 @@ def difference(found: Difference) -> Group:
         if changed is None:
             parts.append(Text("  not recorded for both"))
         elif not changed:
-            parts.append(Text("  the same"))
+            parts.append(Text("  no difference"))
         else:
             parts += [
                 Text(f"  {line}") for line in render.changes(changed, len(changed))
             ]
     table = render.plain_table("node", "before", "after", "output")
     for node in found.nodes:
-        same = "the same" if node.same_outputs else "another"
+        same = "same" if node.same_outputs else "different"
         if "–" in (node.before, node.after):
             same = "–"
         table.add_row(*map(Text, (node.node, node.before, node.after, same)))
@@ -152,7 +156,7 @@ def difference(found: Difference) -> Group:
 
 
 def garbage(found: Garbage) -> Group:
-    """What may go, what must stay, and how much that is."""
+    """What may be deleted, what must stay, and the sizes."""
     title = "Deleted" if found.deleted else "May be deleted"
     sizes = f"{found.bytes / 1e6:,.1f} MB"
     parts: list[RenderableType] = [
@@ -167,5 +171,5 @@ def garbage(found: Garbage) -> Group:
     if len(paths) > _MAX_PATHS:
         parts.append(Text(f"  … and {len(paths) - _MAX_PATHS} more; --json lists all"))
     if paths and not found.deleted:
-        parts.append(Text("Nothing was deleted: --delete does it."))
+        parts.append(Text("Nothing was deleted yet; --delete deletes it."))
     return Group(*parts)

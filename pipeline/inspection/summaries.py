@@ -1,4 +1,4 @@
-"""What a run did and came to, from its records and the verdict in its artifacts."""
+"""Runs in a line each: what was changed for a run, and its result."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from typing import Any
 
 import yaml
 
-from tfx_distill.components.checks import VERDICT_FILE
-from tfx_distill.pipeline.inspection import payloads
+from tfx_distill.components import property_names
+from tfx_distill.pipeline.config import dotted_keys
+from tfx_distill.pipeline.inspection import gates
 from tfx_distill.pipeline.mlmd.records import (
     CACHED,
+    CANCELED,
     COMPLETE,
     FAILED,
     RUNNING,
-    ArtifactRecord,
     Graph,
     RunRecord,
 )
-
-FAILED_NODE, ERROR = "failed_node", "error"  # properties of a run's context
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,17 +30,17 @@ class RunSummary:
         run: Its name.
         pipeline: Its pipeline.
         started_ms: Milliseconds since 1970.
-        seconds: From its first execution to its last sign of life.
+        seconds: From its first execution to the last change of any.
         state: `COMPLETE`, `FAILED` or `RUNNING`.
-        failed_node: Which node failed.
-        error: Why.
-        changed: Configuration keys that differ from the run before: old, new.
-            None for the first run, and where none is recorded.
+        failed_node: The node that failed.
+        error: Why it failed.
+        changed: Configuration keys that differ from the previous run: old, new value.
+            None for the first run, and without a recorded configuration.
         teacher_accuracy: On the test split, in [0, 1].
         student_accuracy: As `teacher_accuracy`.
-        blessed: None when no gate has decided.
+        blessed: Whether all gates passed; None when none has decided.
         pushed_version: Empty when nothing was pushed.
-        cached: Number of nodes that came from the cache.
+        cached: Number of nodes whose result came from the cache.
         nodes: Number of nodes.
     """
 
@@ -67,9 +66,9 @@ def summarize(
     """Summaries of runs, each compared with the next older one of its pipeline.
 
     Args:
-        graph: Has all that they did.
+        graph: Contains everything that they did.
         runs: The newest first.
-        limit: So many; the others are only compared with.
+        limit: Number of summaries; further runs are only compared with.
     """
     configs = {run.name: configuration(run) for run in runs}
     pipelines = {run.name: pipeline_of(graph, run) for run in runs}
@@ -89,18 +88,15 @@ def summarize(
 def _summary(graph: Graph, run: RunRecord, pipeline: str, changed: Any) -> RunSummary:
     executions = graph.of_run(run.name)
     states = [execution.state for execution in executions]
-    failed = [e.node for e in executions if e.state in (FAILED, "CANCELED")]
+    failed = [e.node for e in executions if e.state in (FAILED, CANCELED)]
+    error = str(run.properties.get(property_names.ERROR, ""))
     state = COMPLETE
-    if failed or run.properties.get(ERROR):
+    if failed or error:
         state = FAILED
     elif RUNNING in states:
         state = RUNNING
-    verdict = verdict_of(outputs(graph, run.name, "ModelBlessing"))
-    pushed = [
-        str(artifact.properties.get("pushed_version", artifact.id))
-        for artifact in outputs(graph, run.name, "PushedModel")
-        if artifact.properties.get("pushed")
-    ]
+    verdict = gates.quality_verdict(graph, run.name)
+    pushed = graph.pushed_models(run.name)
     end = max([e.updated_ms for e in executions], default=run.created_ms)
     return RunSummary(
         run=run.name,
@@ -108,53 +104,29 @@ def _summary(graph: Graph, run: RunRecord, pipeline: str, changed: Any) -> RunSu
         started_ms=run.created_ms,
         seconds=max(0, end - run.created_ms) / 1000,
         state=state,
-        failed_node=str(run.properties.get(FAILED_NODE) or ", ".join(failed)),
-        error=str(run.properties.get(ERROR, "")),
+        failed_node=str(
+            run.properties.get(property_names.FAILED_NODE) or ", ".join(failed)
+        ),
+        error=error,
         changed=changed,
-        teacher_accuracy=accuracy(verdict, "teacher"),
-        student_accuracy=accuracy(verdict, "student"),
-        blessed=blessed(graph, run.name),
-        pushed_version=pushed[-1] if pushed else "",
+        teacher_accuracy=gates.accuracy(verdict, "teacher"),
+        student_accuracy=gates.accuracy(verdict, "student"),
+        blessed=_blessed(graph, run.name),
+        pushed_version=pushed[0].version if pushed else "",
         cached=states.count(CACHED),
         nodes=len(executions),
     )
 
 
-def outputs(graph: Graph, run: str, type_name: str) -> list[ArtifactRecord]:
-    """Artifacts of a type that a run made, or took from the cache."""
-    return [
-        artifact
-        for execution in graph.of_run(run)
-        for _, artifact in graph.outputs(execution.id)
-        if artifact.type_name == type_name
-    ]
-
-
-def blessed(graph: Graph, run: str) -> bool | None:
-    """Whether all gates of a run let its student pass; None when none decided."""
+def _blessed(graph: Graph, run: str) -> bool | None:
+    """Whether all gates of a run passed; None when none decided."""
     found = [
-        bool(artifact.properties["blessed"])
-        for kind in ("ModelBlessing", "InfraBlessing")
-        for artifact in outputs(graph, run, kind)
-        if "blessed" in artifact.properties
+        bool(artifact.properties[property_names.BLESSED])
+        for kind in (gates.QUALITY, gates.SERVABILITY)
+        for artifact in graph.made(run, kind)
+        if property_names.BLESSED in artifact.properties
     ]
     return all(found) if found else None
-
-
-def verdict_of(blessings: Sequence[ArtifactRecord]) -> dict[str, Any]:
-    """The gate's verdict in an artifact's folder; empty when there is none."""
-    for artifact in reversed(blessings):
-        verdict = payloads.read_json(artifact.uri, VERDICT_FILE)
-        if verdict is not None:
-            return verdict
-    return {}
-
-
-def accuracy(verdict: Mapping[str, Any], model: str) -> float | None:
-    slices = verdict.get(model)
-    overall = slices.get("overall") if isinstance(slices, dict) else None
-    value = overall.get("accuracy") if isinstance(overall, dict) else None
-    return value if isinstance(value, (int, float)) else None
 
 
 def pipeline_of(graph: Graph, run: RunRecord) -> str:
@@ -164,21 +136,12 @@ def pipeline_of(graph: Graph, run: RunRecord) -> str:
 def configuration(run: RunRecord) -> dict[str, Any]:
     """A run's configuration with dotted keys; empty when none is recorded."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    text = str(run.properties.get(property_names.CONFIG, ""))
     try:
-        content = yaml.load(str(run.properties.get("config", "")), Loader=loader)
+        content = yaml.load(text, Loader=loader)
     except yaml.YAMLError:
         return {}
-    return _flat(content) if isinstance(content, dict) else {}
-
-
-def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in content.items():
-        if isinstance(value, dict) and value:
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
+    return dotted_keys.flat(content) if isinstance(content, dict) else {}
 
 
 def differences(

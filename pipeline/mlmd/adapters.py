@@ -1,4 +1,4 @@
-"""How ML Metadata's messages become records, whoever wrote them.
+"""Turns ML Metadata's messages into records, whoever wrote them.
 
 A local TFX run and Kubeflow name and place the same things differently:
 
@@ -31,27 +31,29 @@ from tfx_distill.pipeline.mlmd.records import (
 PIPELINES = ("pipeline", "system.Pipeline")
 RUNS = ("pipeline_run", "system.PipelineRun")
 NODE = "node"
-# Kubeflow's execution of a whole run: its tasks are what a person asks for.
+# Kubeflow's execution of a whole run: users ask about its tasks.
 DAG = "system.DAGExecution"
 
 _STANDARD = "tfx."
+# The first that fits counts.
+_RENAMED = {
+    "distill_artifacts.": "tfx_distill.",
+    "components.servability.": "tfx_distill.components.servability_validator.",
+    "components.": "tfx_distill.components.",
+}
 _NODE_PROPERTIES = ("task_name", "display_name")
 _OUTPUTS = (pb.Event.OUTPUT, pb.Event.DECLARED_OUTPUT, pb.Event.PENDING_OUTPUT)
 _INPUTS = (pb.Event.INPUT, pb.Event.DECLARED_INPUT)
-# A value that protobuf's Struct cannot hold at the top stands under this name.
+# Name under which protobuf's Struct holds a value that is not an object.
 _WRAPPED = "__value__"
 
 
 def artifact(message: Any, made_by: ExecutionRecord | None) -> ArtifactRecord:
     return ArtifactRecord(
-        id=message.id,
-        type=clean(message.type).removeprefix(_STANDARD),
-        name=clean(message.name),
+        **_common(message),
+        type=type_name(message.type),
         uri=clean(message.uri),
         state=_state(pb.Artifact.State, message.state),
-        created_ms=message.create_time_since_epoch,
-        updated_ms=message.last_update_time_since_epoch,
-        properties=properties(message),
         node=made_by.node if made_by else "",
         run=made_by.run if made_by else "",
         pipeline=made_by.pipeline if made_by else "",
@@ -60,18 +62,15 @@ def artifact(message: Any, made_by: ExecutionRecord | None) -> ArtifactRecord:
 
 def execution(message: Any, places: Mapping[str, str]) -> ExecutionRecord:
     """A record; `places` may name its `node`, `run` and `pipeline`."""
-    values = properties(message)
+    common = _common(message)
+    values = common["properties"]
     node = places.get("node") or next(
         (str(values[name]) for name in _NODE_PROPERTIES if values.get(name)), ""
     )
     return ExecutionRecord(
-        id=message.id,
-        type=clean(message.type),
-        name=clean(message.name),
+        **common,
+        type=type_name(message.type),
         state=_state(pb.Execution.State, message.last_known_state),
-        created_ms=message.create_time_since_epoch,
-        updated_ms=message.last_update_time_since_epoch,
-        properties=values,
         node=clean(node) or message.type.rpartition(".")[2],
         run=places.get("run", ""),
         pipeline=places.get("pipeline", ""),
@@ -79,17 +78,33 @@ def execution(message: Any, places: Mapping[str, str]) -> ExecutionRecord:
 
 
 def run(message: Any) -> RunRecord:
-    return RunRecord(
-        id=message.id,
-        name=clean(message.name),
-        created_ms=message.create_time_since_epoch,
-        updated_ms=message.last_update_time_since_epoch,
-        properties=properties(message),
-    )
+    return RunRecord(**_common(message))
+
+
+def _common(message: Any) -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "name": clean(message.name),
+        "created_ms": message.create_time_since_epoch,
+        "updated_ms": message.last_update_time_since_epoch,
+        "properties": properties(message),
+    }
+
+
+def type_name(recorded: str) -> str:
+    """The type of an artifact or execution as this version names it.
+
+    Earlier versions recorded their types and components under other module names.
+    """
+    name = clean(recorded).removeprefix(_STANDARD)
+    for before, now in _RENAMED.items():
+        if name.startswith(before):
+            return name.replace(before, now, 1)
+    return name
 
 
 def event(message: Any) -> EventRecord | None:
-    """A record; None for kinds that say neither read nor written."""
+    """A record; None for kinds that are neither inputs nor outputs."""
     if message.type not in _OUTPUTS + _INPUTS:
         return None
     return EventRecord(

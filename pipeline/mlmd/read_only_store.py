@@ -1,4 +1,4 @@
-"""Opens a store to be looked at: nothing in it changes, and what fails says why."""
+"""Opens a store for reading: nothing in it changes, and failures are explained."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 
 from tfx_distill.pipeline import log_capture
 from tfx_distill.pipeline.config.schema import PipelineConfig
-from tfx_distill.pipeline.mlmd import metadata
+from tfx_distill.pipeline.mlmd import store_connection
 from tfx_distill.pipeline.mlmd.store import Store
 from tfx_distill.pipeline.mlmd.store_errors import explained
 from tfx_distill.trainer.errors import ConfigError, DistillError
@@ -33,10 +33,10 @@ def open_store(config: PipelineConfig, place: str | None = None) -> Store:
         place: A SQLite file, or `grpc://HOST:PORT`; None: as configured.
 
     Raises:
-        DistillError: If it is not there, or nothing that this library reads.
+        DistillError: If it does not exist, or this library cannot read it.
     """
     if place is None:
-        connection = metadata.connection_config(config)
+        connection = store_connection.connection_config(config)
         place = _name(connection)
     elif place.startswith(_GRPC):
         connection = _server(place)
@@ -49,10 +49,10 @@ def open_store(config: PipelineConfig, place: str | None = None) -> Store:
         connection = pb.ConnectionConfig()
         connection.sqlite.filename_uri = place
     _read_only(connection)
-    # What goes wrong is said in a line of ours, and nothing else.
+    # Failures are told in one line of ours, and nothing else.
     with explained(place), log_capture.native_errors_discarded():
         store = ml_metadata.MetadataStore(connection)
-        # A server is asked by the first question, not by the constructor.
+        # The constructor does not contact a server; the first request does.
         store.get_context_types()
     return Store(store, place)
 
@@ -65,7 +65,7 @@ def _server(place: str) -> Any:
 
 
 def _read_only(connection: Any) -> None:
-    """Forbids writing where the backend can, and bounds how long one waits."""
+    """Forbids writing where the backend can, and limits waiting."""
     if isinstance(connection, pb.MetadataStoreClientConfig):
         if not connection.HasField("client_timeout_sec"):
             connection.client_timeout_sec = _TIMEOUT_S
@@ -82,27 +82,27 @@ def _read_only(connection: Any) -> None:
 
 
 def _check_file(name: str) -> None:
-    """Refuses what SQLite would take for a damaged or an empty database."""
+    """Rejects what SQLite would take for a damaged or an empty database."""
     path = pathlib.Path(name)
     if not path.exists():
         raise DistillError(
             f"There is no ML Metadata in {path}: no such file. Run `distill run` first, "
-            "or say where it is with --metadata, --config or --set pipeline.root=FOLDER."
+            "or give its place with --metadata, --config or --set pipeline.root=FOLDER."
         )
     if not path.is_file():
-        raise DistillError(f"{path} is no file. Give the SQLite file itself.")
+        raise DistillError(f"{path} is not a file. Give the SQLite file itself.")
     if not os.access(path, os.R_OK):
         raise DistillError(f"{path} cannot be read: no permission.")
     with open(path, "rb") as file:
         if file.read(len(_SQLITE_MAGIC)) != _SQLITE_MAGIC:
             raise DistillError(
-                f"{path} is no SQLite database, so no ML Metadata. Give another file."
+                f"{path} is not a SQLite database, so not ML Metadata. Give another file."
             )
     _check_lock(path)
 
 
 def _check_lock(path: pathlib.Path) -> None:
-    """Refuses what ml_metadata would wait for half a minute, or not explain."""
+    """Rejects what ml_metadata would wait half a minute for, or not explain."""
     address = f"{path.absolute().as_uri()}?mode=ro"
     try:
         with contextlib.closing(
@@ -112,20 +112,20 @@ def _check_lock(path: pathlib.Path) -> None:
     except sqlite3.OperationalError as error:
         if "locked" in str(error):
             raise DistillError(
-                f"{path} is locked: another process is writing in it. Wait for it, then "
-                "try again."
+                f"{path} is locked: another process is writing to it. Wait until it "
+                "has finished, then try again."
             ) from None
         if path.with_name(f"{path.name}-journal").exists():
             raise DistillError(
                 f"{path} was left in the middle of a write by a process that was killed. "
-                "Start `distill run` once: opening it for writing mends it."
+                "Start `distill run` once: opening it for writing repairs it."
             ) from None
     except sqlite3.DatabaseError:
-        pass  # ml_metadata meets it as well, and is asked for more
+        pass  # ml_metadata fails on it, too, and its error is explained
 
 
 def _name(connection: Any) -> str:
-    """What messages call a store: never with its password."""
+    """A store's name in messages, never with its password."""
     if isinstance(connection, pb.MetadataStoreClientConfig):
         return f"{_GRPC}{connection.host}:{connection.port}"
     if connection.HasField("sqlite"):

@@ -1,53 +1,86 @@
 """What ML Metadata knows, as plain values: no protobuf, no store, no TensorFlow.
 
 A store of a local run, of another TFX pipeline or of Kubeflow gives the same
-records; `tfx_distill.pipeline.mlmd.store` evens out how they name and place things.
+records; `tfx_distill.pipeline.mlmd.adapters` evens out how they name and place things.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import functools
+import os
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tfx_distill.components.pusher import pushed_models
+from tfx_distill.components.pusher.pushed_models import PushedModel
+
 RUNNING, COMPLETE, CACHED, FAILED = "RUNNING", "COMPLETE", "CACHED", "FAILED"
+CANCELED = "CANCELED"
 LIVE, DELETED = "LIVE", "DELETED"
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# TFX keeps the SavedModel of a Model artifact in this folder.
+_SAVED_MODEL = "Format-Serving"
 
 
 def clean(text: str) -> str:
-    """Text that commands no terminal: whoever writes artifacts writes these strings."""
+    """Text without control characters: a store's strings must not steer a terminal."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ArtifactRecord:
-    """One artifact.
+class _Record:
+    """What ML Metadata holds of anything.
 
     Attributes:
         id: In ML Metadata.
-        type: Such as `Model`; TFX's own types without the `tfx.` of Kubeflow.
         name: Often empty.
-        uri: Where its files are.
-        state: `LIVE`, `DELETED`, … or empty.
         created_ms: Milliseconds since 1970.
         updated_ms: As `created_ms`.
         properties: Typed and custom ones together.
-        node: Id of the node that made it; empty when nobody is known to have.
-        run: Name of the run that made it.
-        pipeline: Name of its pipeline.
     """
 
     id: int
-    type: str
     name: str = ""
-    uri: str = ""
-    state: str = ""
     created_ms: int = 0
     updated_ms: int = 0
     properties: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def created(self) -> str:
+        """When it was created, ISO 8601, UTC."""
+        moment = datetime.datetime.fromtimestamp(
+            self.created_ms / 1000, tz=datetime.timezone.utc
+        )
+        return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunRecord(_Record):
+    """One run of a pipeline.
+
+    Attributes:
+        name: The run's id: the name of its context and of its folder.
+        properties: Of the context; `config` is the resolved configuration as YAML.
+    """
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _NodeRecord(_Record):
+    """An execution of a node, or what a node made.
+
+    Attributes:
+        type: Its type; see the subclasses.
+        state: Its state; empty when unknown.
+        node: Id of the node that ran or made it; empty when unknown.
+        run: Name of the run that executed or made it.
+        pipeline: Name of that run's pipeline.
+    """
+
+    type: str
+    state: str = ""
     node: str = ""
     run: str = ""
     pipeline: str = ""
@@ -57,33 +90,42 @@ class ArtifactRecord:
         """The type without what is before its last dot."""
         return self.type.rpartition(".")[2]
 
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ArtifactRecord(_NodeRecord):
+    """One artifact.
+
+    Attributes:
+        type: Such as `Model`; TFX's own types without the `tfx.` of Kubeflow.
+        state: `LIVE`, `DELETED`, … or empty.
+        uri: Where its files are.
+    """
+
+    uri: str = ""
+
+    @property
+    def saved_model_dir(self) -> str:
+        """Folder of a Model artifact's SavedModel."""
+        return os.path.join(self.uri, _SAVED_MODEL)
+
     def is_of_type(self, name: str | None) -> bool:
-        """Whether its type is called so: in any case, or by what follows its dots."""
+        """Whether its type has this name, in any case, with or without its module."""
         own = self.type.lower()
         return name is None or name.lower() in (own, own.rpartition(".")[2])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ExecutionRecord:
-    """One execution of a node; attributes as in `ArtifactRecord`.
+class ExecutionRecord(_NodeRecord):
+    """One execution of a node.
 
     Attributes:
+        type: The component's class.
         state: `COMPLETE`, `CACHED`, `FAILED`, `RUNNING`, `CANCELED`, `NEW` or empty.
     """
 
-    id: int
-    type: str
-    name: str = ""
-    state: str = ""
-    created_ms: int = 0
-    updated_ms: int = 0
-    properties: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    node: str = ""
-    run: str = ""
-    pipeline: str = ""
-
     @property
     def seconds(self) -> float:
+        """Time until the last change of its state."""
         return max(0, self.updated_ms - self.created_ms) / 1000
 
 
@@ -104,22 +146,6 @@ class EventRecord:
     key: str = ""
     is_output: bool
     created_ms: int = 0
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class RunRecord:
-    """One run of a pipeline; attributes as in `ArtifactRecord`.
-
-    Attributes:
-        name: The run's id: the name of its context.
-        properties: Of the context; `config` is the resolved configuration as YAML.
-    """
-
-    id: int
-    name: str
-    created_ms: int = 0
-    updated_ms: int = 0
-    properties: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,6 +186,33 @@ class Graph:
     def of_run(self, run: str) -> list[ExecutionRecord]:
         """The executions of a run, in order."""
         return self._by_run.get(run, [])
+
+    def made(self, run: str, type_name: str) -> list[ArtifactRecord]:
+        """Artifacts of a type that a run made or took from the cache, in order."""
+        return [
+            artifact
+            for execution in self.of_run(run)
+            for _, artifact in self.outputs(execution.id)
+            if artifact.type_name == type_name
+        ]
+
+    def latest(self, run: str, type_name: str) -> ArtifactRecord | None:
+        """The last of `made`; None if there is none."""
+        found = self.made(run, type_name)
+        return found[-1] if found else None
+
+    def pushed_models(self, run: str | None = None) -> list[PushedModel]:
+        """What was pushed, the newest first.
+
+        Args:
+            run: Only this run's; None: all that are in the graph.
+        """
+        kind = pushed_models.TYPE_NAME
+        if run is None:
+            found = [a for a in self.artifacts.values() if a.type_name == kind]
+        else:
+            found = self.made(run, kind)
+        return pushed_models.newest_first((a.id, a.uri, a.properties) for a in found)
 
     def _linked(
         self, execution_id: int, is_output: bool

@@ -1,4 +1,4 @@
-"""What ml_metadata raises, in one line that says what to do."""
+"""Errors of ml_metadata as one line that says what to do."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _MAX_TEXT = 300
 
 @contextlib.contextmanager
 def explained(place: str) -> Iterator[None]:
-    """Turns what ml_metadata raises into one line that says what to do."""
+    """Turns errors of ml_metadata into one line that says what to do."""
     try:
         yield
-    # Opening a database raises RuntimeError, all else ml_metadata's own.
+    # Opening a database raises RuntimeError, everything else ml_metadata's own.
     except (errors.StatusError, RuntimeError) as error:
         raise DistillError(_explanation(place, error)) from error
 
@@ -30,24 +30,25 @@ def _explanation(place: str, error: Exception) -> str:
     lower = text.lower()
     if isinstance(error, (errors.UnavailableError, errors.DeadlineExceededError)):
         return (
-            f"{place} does not answer. Is the ML Metadata server running, and may this "
+            f"{place} does not answer. Is the ML Metadata server running, and can this "
             "machine reach it? In a cluster, forward its port first."
         )
     if "subset of" in lower or "malformed" in lower or "not a database" in lower:
-        return f"{place} is damaged. Restore it from a copy; nothing was changed."
+        return f"{place} is damaged. Restore it from a backup; nothing was changed."
     if "locked" in lower or "concurrent writes" in lower:
         return (
-            f"{place} is locked: another process is writing in it. Wait for it, then "
-            "try again."
+            f"{place} is locked: another process is writing to it. Wait until it "
+            "has finished, then try again."
         )
     if "version" in lower and ("upgrade" in lower or "migrat" in lower):
         return _other_version(place, text)
     if "readonly database" in lower:
         return (
-            f"{place} is a SQLite database, but not of ML Metadata. Give another file."
+            f"{place} is a SQLite database, but not one of ML Metadata. Give another "
+            "file."
         )
     if isinstance(error, errors.UnimplementedError):
-        return f"{place} is too old a server: it does not know a question of ours."
+        return f"{place} is too old: the server does not know one of our requests."
     return f"{place} cannot be read as ML Metadata: {text[:_MAX_TEXT]}"
 
 
@@ -55,6 +56,6 @@ def _other_version(place: str, text: str) -> str:
     numbers = _OTHER_VERSION.findall(text)
     between = f" (schemas {' and '.join(numbers[:2])})" if len(numbers) > 1 else ""
     return (
-        f"{place} was written by another version of ml-metadata{between} than the one "
-        "installed. Use the one that wrote it; nothing was changed."
+        f"{place} was written by another version of ml-metadata{between} than the "
+        "installed one. Use the version that wrote it; nothing was changed."
     )

@@ -110,9 +110,9 @@ def _model_dirs(
     config: PipelineConfig, teacher_dir: str | None, student_dir: str | None
 ) -> tuple[str, str]:
     if teacher_dir is None or student_dir is None:
-        from tfx_distill.pipeline.mlmd import metadata
+        from tfx_distill.pipeline.mlmd import tested_models
 
-        newest_teacher, newest_student = metadata.latest_models(config)
+        newest_teacher, newest_student = tested_models.latest(config)
         teacher_dir = newest_teacher if teacher_dir is None else teacher_dir
         student_dir = newest_student if student_dir is None else student_dir
     return teacher_dir, student_dir

@@ -10,7 +10,7 @@ import numpy as np
 from tfx_distill.pipeline.report import number_text
 from tfx_distill.pipeline.report.charts import run_charts
 from tfx_distill.pipeline.report.charts.plots import Chart
-from tfx_distill.pipeline.report.collect.measures import Interval
+from tfx_distill.pipeline.report.collect.intervals import Interval
 from tfx_distill.pipeline.report.report_data import Difference, Report
 from tfx_distill.trainer.evaluation import comparison
 
@@ -35,7 +35,7 @@ def settings(reports: Sequence[Report]) -> list[tuple[str, list[str]]]:
 def names(reports: Sequence[Report]) -> list[str]:
     """The runs' ids, each after a letter."""
     return [
-        f"{chr(ord('A') + place % 26)} {report.run.id}"
+        f"{chr(ord('A') + place % 26)} {report.run.name}"
         for place, report in enumerate(reports)
     ]
 
@@ -59,7 +59,7 @@ def differences(reports: Sequence[Report]) -> list[Difference]:
     for name, report in zip(names(reports)[1:], others, strict=True):
         if not _same_images(first, report):
             continue
-        assert first.answers is not None and report.answers is not None
+        assert first.predictions is not None and report.predictions is not None
         result = comparison.paired(_right(report), _right(first))
         interval = Interval(value=result.difference, low=result.low, high=result.high)
         found.append(
@@ -75,18 +75,18 @@ def differences(reports: Sequence[Report]) -> list[Difference]:
 
 
 def _same_images(first: Report, second: Report) -> bool:
-    if first.answers is None or second.answers is None:
+    if first.predictions is None or second.predictions is None:
         return False
     if first.data is None or second.data is None:
         return False
     return first.data.fingerprint == second.data.fingerprint and np.array_equal(
-        first.answers.labels, second.answers.labels
+        first.predictions.labels, second.predictions.labels
     )
 
 
 def _right(report: Report) -> np.ndarray:
-    assert report.answers is not None
-    return report.answers.student.argmax(axis=1) == report.answers.labels
+    assert report.predictions is not None
+    return report.predictions.student.argmax(axis=1) == report.predictions.labels
 
 
 def difference_chart(found: Sequence[Difference]) -> Chart | None:
@@ -114,7 +114,7 @@ def curves(reports: Sequence[Report], role: str) -> Chart | None:
 def rows(reports: Sequence[Report]) -> list[tuple[str, list[Any]]]:
     """A row for each fact: its name, and its value in every run."""
     facts: list[tuple[str, Callable[[Report], Any]]] = [
-        ("Started", lambda report: report.run.started),
+        ("Started", lambda report: report.run.created),
         ("Data", _data),
         ("Test images", lambda report: f"{report.num_examples:,}"),
         *(
@@ -177,7 +177,10 @@ def _fact(name: str, form: str) -> Callable[[Report], str]:
 
 
 def _lite(report: Report) -> str:
-    files = [f"{f.flavour} {f.accuracy.value:.4f}, {f.bytes:,} B" for f in report.lite]
+    files = [
+        f"{flavour} {score.accuracy:.4f}, {score.bytes:,} B"
+        for flavour, score in report.lite.items()
+    ]
     return "; ".join(files) or "–"
 
 

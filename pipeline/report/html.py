@@ -18,15 +18,16 @@ from markupsafe import Markup
 from tfx_distill.pipeline.report import compare, number_text
 from tfx_distill.pipeline.report.charts import lineage_drawing, run_charts
 from tfx_distill.pipeline.report.report_data import Report
+from tfx_distill.trainer.tuning import trials
 
 
 def run_page(report: Report) -> str:
     """The page of one run."""
     return _render(
         "run.html.j2",
-        title=f"{report.pipeline}, run {report.run.id}",
+        title=f"{report.pipeline}, run {report.run.name}",
         report=report,
-        lineage=lineage_drawing.laid_out(report.run),
+        lineage=lineage_drawing.laid_out(report.graph, report.run.name),
         charts=run_charts,
     )
 
@@ -75,6 +76,7 @@ def _environment() -> jinja2.Environment:
         bytes=number_text.size,
         number=number_text.number,
         plain=number_text.setting,
+        settings=trials.settings_text,
         heat=_heat,
     )
     return environment

@@ -1,4 +1,4 @@
-"""What a report says, as plain values; `collection` gathers them."""
+"""What a report shows, as plain values; `report_collector` gathers them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from tfx_distill.components.checks import Check
 from tfx_distill.components.evaluator.predictions import Predictions
-from tfx_distill.pipeline.report.collect.measures import (
+from tfx_distill.pipeline.inspection.gates import Gate
+from tfx_distill.pipeline.mlmd.records import Graph, RunRecord
+from tfx_distill.pipeline.report.collect import intervals
+from tfx_distill.pipeline.report.collect.intervals import Interval
+from tfx_distill.pipeline.report.collect.prediction_analysis import (
     Calibration,
     Confusion,
-    Interval,
 )
-from tfx_distill.pipeline.report.collect.run_graph import Run
+from tfx_distill.trainer.evaluation.lite_scores import LiteScore
+from tfx_distill.trainer.tuning.trials import Trials
 
 PUSHED = "pushed"
 BLESSED = "blessed"
@@ -40,15 +43,6 @@ class Outcome:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Gate:
-    """One gate's decision: its name, and every bound with its value."""
-
-    name: str
-    blessed: bool
-    checks: tuple[Check, ...]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Model:
     """One model of a run.
 
@@ -58,14 +52,14 @@ class Model:
         node: Id of the node that made it.
         artifact: Id in ML Metadata.
         path: Folder of its SavedModel.
-        architecture: Dotted path of the function that makes it.
+        architecture: Dotted path of the function that builds it.
         parameters: Number of weights.
         bytes: Size of the SavedModel.
         seconds: Wall time of its training.
-        history: Values by name, one for each epoch.
+        history: Values by name, one for each epoch, all finite.
         accuracy: On the test split; None when it was not evaluated.
-        metrics: Others of the test split, by name.
-        versions: Of what trained it.
+        metrics: Other metrics on the test split, by name.
+        versions: Of Python and the libraries that trained it.
     """
 
     role: str
@@ -90,8 +84,8 @@ class Difference:
     Attributes:
         name: Which two.
         interval: The difference with its 95 % interval.
-        only_first: Number of images that only the first answered rightly; None
-            without the answers.
+        only_first: Number of images that only the first classified correctly; None
+            without the predictions.
         only_second: As `only_first`.
         p_value: McNemar's, exact, two-sided.
     """
@@ -113,7 +107,7 @@ class ClassRow:
         teacher: The teacher's accuracy on them.
         student: The student's.
         lowest: Lower one-sided 95 % bound of the paired difference; None if unknown.
-        ok: Whether all bounds on this class held.
+        ok: Whether all bounds on this class passed.
     """
 
     name: str
@@ -125,28 +119,28 @@ class ClassRow:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Answer:
-    """A model's answer to an image: the class, and its probability."""
+class Prediction:
+    """A model's prediction for an image: the class, and its probability."""
 
     name: str
     probability: float
-    right: bool
+    correct: bool
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ShownImage:
-    """An image to which teacher and student give different answers."""
+    """An image for which teacher and student predict different classes."""
 
     index: int
     picture: str
     label: str
-    teacher: Answer
-    student: Answer
+    teacher: Prediction
+    student: Prediction
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageGroup:
-    """Images of a kind: their number, and the first of them."""
+    """Images of a kind: their number, and the first ones."""
 
     name: str
     total: int
@@ -164,25 +158,14 @@ class Cost:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class LiteFile:
-    """The student as a LiteRT file; `accuracy` on the test split."""
-
-    flavour: str
-    accuracy: Interval
-    agreement: float
-    bytes: int
-    latency_ms: float
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Balance:
-    """How many examples of each class, or range of labels, a split has.
+    """Number of examples of each class, or range of labels, in a split.
 
     Attributes:
         split: Its name.
         num_examples: Of all classes.
         counts: By class.
-        exact: Counted, not estimated from a histogram.
+        exact: Whether they were counted rather than estimated from a histogram.
     """
 
     split: str
@@ -193,7 +176,7 @@ class Balance:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Data:
-    """The data set as it went into the run."""
+    """The data set that the run used."""
 
     dataset: str
     version: str
@@ -205,62 +188,41 @@ class Data:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Tried:
-    """One trial of a search."""
-
-    id: str
-    status: str
-    parameters: int | None
-    objective: float | None
-    epochs: int
-    seconds: float
-    values: str
-    reason: str
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Search:
-    """The trials of a search, the best first."""
-
-    algorithm: str
-    max_parameters: int
-    trials: tuple[Tried, ...]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Report:
     """Everything that the report of a run shows.
 
     Attributes:
         pipeline: Its name.
-        run: What ML Metadata holds of it.
+        run: The run.
+        graph: What it executed, read and wrote.
         outcome: How it ended.
-        gates: What decided.
-        split: Name of the split that the gate decided on.
+        gates: What they decided.
+        split: Name of the split on which the gate decided.
         num_examples: Number of its images.
-        agreement: Share of them with the same answer from both.
+        agreement: Share of them with the same prediction from both.
         models: Teacher and student first.
         differences: Between pairs of them.
         conclusion: What distillation gained, in a sentence.
         classes: Of the test split.
         confusions: Of teacher and student.
         calibrations: Of teacher and student.
-        disagreements: Number of images to which they answer differently; None
-            when their answers are not known.
+        disagreements: Number of images with different predictions; None if the
+            predictions are unknown.
         images: Some of these images.
         costs: Of teacher and student.
-        lite: The student's LiteRT files.
-        data: None when nothing is known.
-        search: None without one.
-        answers: To the test split; None when they are not known.
+        lite: The student's LiteRT files, by flavour.
+        data: None if unknown.
+        search: The trials of a search; None without one.
+        predictions: On the test split; None if they are unknown.
         config: The resolved configuration, flat: value by dotted key.
         config_text: The same as YAML.
         versions: By name.
-        missing: By section, why something is not shown.
+        missing: Why a section is not shown, by section.
     """
 
     pipeline: str
-    run: Run
+    run: RunRecord
+    graph: Graph
     outcome: Outcome
     gates: tuple[Gate, ...] = ()
     split: str = "test"
@@ -275,10 +237,10 @@ class Report:
     disagreements: int | None = None
     images: tuple[ImageGroup, ...] = ()
     costs: tuple[Cost, ...] = ()
-    lite: tuple[LiteFile, ...] = ()
+    lite: Mapping[str, LiteScore] = dataclasses.field(default_factory=dict)
     data: Data | None = None
-    search: Search | None = None
-    answers: Predictions | None = None
+    search: Trials | None = None
+    predictions: Predictions | None = None
     config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     config_text: str = ""
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -287,3 +249,7 @@ class Report:
     def model(self, role: str) -> Model | None:
         """The first model of a role."""
         return next((model for model in self.models if model.role == role), None)
+
+    def share(self, value: float) -> Interval:
+        """A share of the test images, with its interval."""
+        return intervals.share(value, self.num_examples)

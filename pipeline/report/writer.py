@@ -1,4 +1,4 @@
-"""Writes reports: from the store and the run folders to one HTML file."""
+"""Writes reports: one HTML file from ML Metadata and the run folders."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tfx_distill.pipeline.mlmd import read_only_store
 from tfx_distill.pipeline.mlmd.records import Graph, RunRecord
 from tfx_distill.pipeline.mlmd.store import Store
 from tfx_distill.pipeline.report import html
-from tfx_distill.pipeline.report.collect import collector, run_graph
+from tfx_distill.pipeline.report.collect import report_collector
 from tfx_distill.pipeline.report.report_data import Report
 from tfx_distill.trainer.errors import DistillError
 
@@ -28,9 +28,9 @@ def write_run(
 
     Args:
         config: Says where the store and the run folders are.
-        run: Name of the run, or its beginning; None: the newest of the pipeline.
+        run: Name of the run, or a unique prefix; None: the newest of the pipeline.
         output: File; None: `report.html` in the run's folder.
-        place: Another store, see `connection.open_store`.
+        place: Another store, see `read_only_store.open_store`.
 
     Returns:
         The file.
@@ -41,7 +41,7 @@ def write_run(
     store = read_only_store.open_store(config, place)
     report = _report(config, *_found(store, config, run))
     if output is None:
-        folder = _run_dir(config, report.run.id)
+        folder = _run_dir(config, report.run.name)
         # A run of another machine has no folder here.
         output = (folder if folder.is_dir() else pathlib.Path.cwd()) / FILE_NAME
     return _write(html.run_page(report), pathlib.Path(output))
@@ -53,10 +53,10 @@ def write_comparison(
     output: str | os.PathLike[str],
     place: str | None = None,
 ) -> pathlib.Path:
-    """Writes several runs side by side; see `write_run`."""
+    """Writes a comparison of several runs; see `write_run`."""
     store = read_only_store.open_store(config, place)
     reports = [_report(config, *_found(store, config, run)) for run in runs]
-    names = [report.run.id for report in reports]
+    names = [report.run.name for report in reports]
     if len(set(names)) < max(2, len(names)):
         raise DistillError(
             f"Give two or more different runs to compare, received {', '.join(names)}."
@@ -67,17 +67,14 @@ def write_comparison(
 def _found(
     store: Store, config: PipelineConfig, name: str | None
 ) -> tuple[Graph, RunRecord]:
-    """A run with its graph: the one that is named, or the pipeline's newest."""
+    """A run with its graph: the named one, or the pipeline's newest."""
     if name is not None:
         run = store.run(name)
         return store.graph_of_runs([run]), run
-    for run in store.runs():
-        graph = store.graph_of_runs([run])
-        pipelines = {execution.pipeline for execution in graph.of_run(run.name)}
-        if config.pipeline_name in pipelines:
-            return graph, run
+    for run, graph in store.runs_of(config.pipeline_name):
+        return graph, run
     raise DistillError(
-        f"ML Metadata knows no run of the pipeline {config.pipeline_name}. Run "
+        f"ML Metadata has no run of the pipeline {config.pipeline_name}. Run "
         "`distill run` first, or name a run; `distill runs` lists them."
     )
 
@@ -85,13 +82,11 @@ def _found(
 def _report(config: PipelineConfig, graph: Graph, run: RunRecord) -> Report:
     executions = graph.of_run(run.name)
     name = executions[0].pipeline if executions else config.pipeline_name
-    return collector.collect(
-        run_graph.recorded(graph, run), name, _run_dir(config, run.name)
-    )
+    return report_collector.collect(graph, run, name, _run_dir(config, run.name))
 
 
 def _run_dir(config: PipelineConfig, run: str) -> pathlib.Path:
-    # A run of another pipeline may be named with what is no part of a path.
+    # Another pipeline's run may have a name that is not part of a path.
     return config.pipeline_dir / "runs" / run.replace(os.sep, "_")
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
+import os
 from collections.abc import Sequence
 
 import numpy as np
 from scipy import stats
 
+from tfx_distill.trainer import json_files
+
+FILE_NAME = "comparison.json"
 CONFIDENCE = 0.95
 
 
@@ -61,8 +64,13 @@ class Comparison:
     num_examples: int
     conclusion: str
 
-    def to_json(self) -> str:
-        return json.dumps(dataclasses.asdict(self), indent=2)
+    def save(self, folder: str) -> None:
+        json_files.save(self, os.path.join(folder, FILE_NAME))
+
+    @classmethod
+    def load(cls, folder: str) -> Comparison:
+        """Reads what `save` wrote; errors as `json_files.load`."""
+        return json_files.load(cls, os.path.join(folder, FILE_NAME))
 
 
 def paired(first: np.ndarray, second: np.ndarray) -> PairedResult:

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -18,6 +19,8 @@ FILE_NAME = "trials.json"
 COMPLETED = "completed"
 FAILED = "failed"
 OVER_BUDGET = "over budget"
+# Of configuration keys; without them there is more room for the values.
+_SECTIONS = re.compile(r"^(student\.options|student|distillation)\.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -90,6 +93,18 @@ class Trials:
             ValueError: If its content is not what `save` writes.
         """
         return json_files.load(cls, os.path.join(folder, FILE_NAME))
+
+
+def settings_text(values: Mapping[str, Any]) -> str:
+    """The values of a trial in a line, by keys without their sections."""
+    return " ".join(
+        f"{_SECTIONS.sub('', key)}={_value_text(value)}"
+        for key, value in values.items()
+    )
+
+
+def _value_text(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _rank(trial: Trial) -> tuple[int, float, int]:

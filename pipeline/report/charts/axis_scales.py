@@ -11,7 +11,7 @@ from matplotlib import ticker
 from matplotlib.axes import Axes
 
 from tfx_distill.pipeline.report import number_text
-from tfx_distill.pipeline.report.collect.measures import Interval
+from tfx_distill.pipeline.report.collect.intervals import Interval
 
 # Accuracies that are easy to read, where equal ratios of errors are equally far apart.
 _ACCURACY_TICKS = (

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from tfx_distill.pipeline.mlmd.records import (
+    ArtifactRecord,
+    EventRecord,
+    ExecutionRecord,
+    Graph,
+)
 from tfx_distill.pipeline.report.charts import graph_layout
 from tfx_distill.pipeline.report.charts.graph_layout import HEIGHT, WIDTH, Placed
-from tfx_distill.pipeline.report.collect.run_graph import Artifact, Execution, Run
 from tfx_distill.pipeline.short_text import shortened
 
 _MAX_LETTERS = 20
@@ -79,11 +84,11 @@ class Lineage:
     edges: tuple[tuple[str, str, str], ...]
 
 
-def laid_out(run: Run) -> Lineage:
+def laid_out(graph: Graph, run: str) -> Lineage:
     """Lays out what a run executed, read and wrote."""
-    nodes = [_execution(execution, run) for execution in run.executions]
-    nodes += [_artifact(artifact, run) for artifact in run.artifacts.values()]
-    edges = list(dict.fromkeys(_edges(run)))
+    nodes = [_execution(execution, graph) for execution in graph.of_run(run)]
+    nodes += [_artifact(artifact, graph) for artifact in graph.artifacts.values()]
+    edges = list(dict.fromkeys(map(_edge, graph.events)))
     placed = graph_layout.place([node.key for node in nodes], edges)
     nodes = [
         dataclasses.replace(node, x=x, y=y)
@@ -98,16 +103,10 @@ def laid_out(run: Run) -> Lineage:
     )
 
 
-def _edges(run: Run) -> Iterator[tuple[str, str]]:
-    for execution in run.executions:
-        for id_ in _ids(execution.inputs):
-            yield f"a{id_}", f"e{execution.id}"
-        for id_ in _ids(execution.outputs):
-            yield f"e{execution.id}", f"a{id_}"
-
-
-def _ids(by_key: Mapping[str, tuple[int, ...]]) -> list[int]:
-    return [id_ for ids in by_key.values() for id_ in ids]
+def _edge(event: EventRecord) -> tuple[str, str]:
+    """Keys of both ends: what was read leads to its reader, what wrote to the written."""
+    execution, artifact = f"e{event.execution_id}", f"a{event.artifact_id}"
+    return (execution, artifact) if event.is_output else (artifact, execution)
 
 
 def _path(start: str, end: str, placed: Placed) -> str:
@@ -118,7 +117,7 @@ def _path(start: str, end: str, placed: Placed) -> str:
     return f"M{x1:.1f} {y1}C{x1:.1f} {y1 + bend} {x2:.1f} {y2 - bend} {x2:.1f} {y2}"
 
 
-def _execution(execution: Execution, run: Run) -> Node:
+def _execution(execution: ExecutionRecord, graph: Graph) -> Node:
     state = execution.state.lower()
     written = {
         "complete": f"{execution.seconds:.1f} s",
@@ -133,25 +132,24 @@ def _execution(execution: Execution, run: Run) -> Node:
         facts=(
             ("id", str(execution.id)),
             ("type", execution.type),
-            ("state", execution.state),
-            ("started", execution.started),
+            ("state", execution.state or "UNKNOWN"),
+            ("started", execution.created),
             ("seconds", f"{execution.seconds:.1f}"),
-            *(("reads", text) for text in _named(execution.inputs, run)),
-            *(("writes", text) for text in _named(execution.outputs, run)),
+            *(("reads", text) for text in _named(graph.inputs(execution.id))),
+            *(("writes", text) for text in _named(graph.outputs(execution.id))),
         ),
         properties=_shown(execution.properties),
     )
 
 
-def _artifact(artifact: Artifact, run: Run) -> Node:
-    makers = [e.node for e in run.executions if artifact.id in _ids(e.outputs)]
-    readers = [e.node for e in run.executions if artifact.id in _ids(e.inputs)]
-    title = _type_name(artifact)
+def _artifact(artifact: ArtifactRecord, graph: Graph) -> Node:
+    makers = [e.node for e in graph.producers(artifact.id)]
+    readers = [e.node for e in graph.consumers(artifact.id)]
     return Node(
         key=f"a{artifact.id}",
         kind="artifact",
-        look=f"artifact {_FAMILIES.get(title, 'plain')}",
-        title=title,
+        look=f"artifact {_FAMILIES.get(artifact.type_name, 'plain')}",
+        title=artifact.type_name,
         second=f"artifact {artifact.id}",
         facts=(
             ("id", str(artifact.id)),
@@ -167,16 +165,8 @@ def _artifact(artifact: Artifact, run: Run) -> Node:
     )
 
 
-def _type_name(artifact: Artifact) -> str:
-    return artifact.type.rpartition(".")[2]
-
-
-def _named(by_key: Mapping[str, tuple[int, ...]], run: Run) -> list[str]:
-    return [
-        f"{key}: {_type_name(run.artifacts[id_])} {id_}"
-        for key, ids in by_key.items()
-        for id_ in ids
-    ]
+def _named(linked: Sequence[tuple[str, ArtifactRecord]]) -> list[str]:
+    return [f"{key}: {artifact.type_name} {artifact.id}" for key, artifact in linked]
 
 
 def _shown(properties: Mapping[str, Any]) -> _Facts:

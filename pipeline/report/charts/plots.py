@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from tfx_distill.pipeline.report.charts import axis_scales, svg_figure
 from tfx_distill.pipeline.report.charts.axis_scales import Axis, Series
 from tfx_distill.pipeline.report.charts.svg_figure import COLOURS, Tooltips
-from tfx_distill.pipeline.report.collect.measures import Interval
+from tfx_distill.pipeline.report.collect.intervals import Interval
 from tfx_distill.pipeline.short_text import shortened
 
 _PLOT_HEIGHT = 270

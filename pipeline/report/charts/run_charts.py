@@ -9,15 +9,15 @@ from tfx_distill.pipeline.report import number_text
 from tfx_distill.pipeline.report.charts import plots
 from tfx_distill.pipeline.report.charts.axis_scales import Axis, Series
 from tfx_distill.pipeline.report.charts.plots import Chart
-from tfx_distill.pipeline.report.collect.measures import Interval
+from tfx_distill.pipeline.report.collect.intervals import Interval
 from tfx_distill.pipeline.report.report_data import (
     Balance,
     ClassRow,
     Cost,
     Model,
     Report,
-    Search,
 )
+from tfx_distill.trainer.tuning.trials import Trials
 
 _MAX_CLASSES = 40  # in a chart; a table has them all
 _ROLES = ("teacher", "student", "control")
@@ -268,11 +268,11 @@ def balance(balances: Sequence[Balance]) -> Chart | None:
     )
 
 
-def trials(search: Search) -> Chart | None:
+def trials(search: Trials) -> Chart | None:
     """Size against accuracy of all trials that ended; the best is the first."""
     points = [
         (float(trial.parameters), Interval(value=float(trial.objective)))
-        for trial in search.trials
+        for trial in search.ranking()
         if trial.objective is not None and trial.parameters
     ]
     if not points:

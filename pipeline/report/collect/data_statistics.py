@@ -1,4 +1,4 @@
-"""The data set of a run: its specification, and what StatisticsGen counted."""
+"""The data set of a run: its specification, and StatisticsGen's statistics."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from tfx_distill.pipeline.report.collect import example_images
+from tfx_distill.pipeline.report.collect import example_records
 from tfx_distill.pipeline.report.report_data import Balance, Data
 from tfx_distill.trainer.data.data_spec import LABEL_FEATURE, DataSpec
 
 _ORDER = ("train", "eval", "test")
-# Labels are counted from the records up to this size of a split's files, about 3 s.
+# Labels are counted up to this size of a split's files, in about 2 s.
 _MAX_COUNTED_BYTES = 100_000_000
 
 
@@ -34,12 +34,12 @@ def described(examples_dir: str) -> Data:
 def counted(data: Data, statistics_dir: str, examples_dir: str) -> Data:
     """The same with class balance and features of each split.
 
-    TFDV counts labels in ten buckets, from a sketch of their quantiles: near the
-    truth, not true. Where the records are few enough, they are counted instead.
+    TFDV estimates label counts in ten buckets from a sketch of the quantiles. If
+    there are few enough records, they are counted instead.
 
     Raises:
         ValueError: If a file holds no statistics, or a record no label.
-        OSError: If they are gone.
+        OSError: If the files are gone.
     """
     folders = sorted(pathlib.Path(statistics_dir).glob("Split-*"), key=_place)
     if not folders:
@@ -73,12 +73,12 @@ def _read(folder: pathlib.Path) -> Any:
     """Statistics of a split.
 
     Raises:
-        ValueError: Of whatever protobuf finds wrong.
+        ValueError: If protobuf cannot read them.
     """
     content = (folder / "FeatureStats.pb").read_bytes()
     try:
         found = statistics_pb2.DatasetFeatureStatisticsList.FromString(content)
-    except Exception as error:  # protobuf's DecodeError is no ValueError everywhere
+    except Exception as error:  # protobuf's DecodeError is not always a ValueError
         raise ValueError(f"{folder} holds no statistics: {error}") from None
     if not found.datasets:
         raise ValueError(f"{folder} holds no statistics")
@@ -86,12 +86,12 @@ def _read(folder: pathlib.Path) -> Any:
 
 
 def _row(split: str, name: str, feature: Any, total: int) -> tuple[str, ...]:
-    """Split, feature, type, present, missing, and what its values are like."""
+    """Split, feature, type, present, missing, and a summary of its values."""
     kind = statistics_pb2.FeatureNameStatistics.Type.Name(feature.type)
     stats = getattr(feature, feature.WhichOneof("stats") or "num_stats")
     common = stats.common_stats
     if kind == "STRING" or kind == "BYTES":
-        values = f"{stats.avg_length:,.0f} bytes on average, {stats.unique:,} different"
+        values = f"{stats.avg_length:,.0f} bytes on average, {stats.unique:,} distinct"
     else:
         values = f"{stats.min:g} to {stats.max:g}, mean {stats.mean:.3f}"
     present = int(common.num_non_missing)
@@ -102,16 +102,16 @@ def _row(split: str, name: str, feature: Any, total: int) -> tuple[str, ...]:
 def _exact(
     examples_dir: str, split: str, class_names: tuple[str, ...]
 ) -> tuple[tuple[str, int], ...] | None:
-    """Examples by class, counted; None where that would take too long."""
+    """Examples by class, counted; None if that would take too long."""
     files = pathlib.Path(examples_dir, f"Split-{split}").glob("*.gz")
     if sum(path.stat().st_size for path in files) > _MAX_COUNTED_BYTES:
         return None
-    counts = collections.Counter(example_images.labels(examples_dir, split))
+    counts = collections.Counter(example_records.labels(examples_dir, split))
     return tuple((name, counts[label]) for label, name in enumerate(class_names))
 
 
 def _counts(feature: Any, class_names: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
-    """Examples by class, about, or by range of labels where classes share a bucket."""
+    """Estimated examples by class, or by range of labels if classes share a bucket."""
     histograms = [
         histogram
         for histogram in feature.num_stats.histograms

@@ -19,10 +19,12 @@ from tfx.orchestration.local import local_dag_runner, runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
+from tfx_distill.components import property_names
 from tfx_distill.pipeline import graph
 from tfx_distill.pipeline.config.schema import PipelineConfig
-from tfx_distill.pipeline.inspection import summaries
-from tfx_distill.pipeline.mlmd import metadata
+from tfx_distill.pipeline.mlmd import store_connection, updates
+from tfx_distill.pipeline.mlmd.records import CACHED
+from tfx_distill.pipeline.mlmd.store import Store
 from tfx_distill.pipeline.runners.local import (
     fixed_hyperparameters,
     results,
@@ -65,7 +67,7 @@ def run(
 ) -> results.RunResult:
     """Runs the whole pipeline and reads its result; see `run_nodes`."""
     nodes = run_nodes(config, watcher, run_dir)
-    with tfx_metadata.Metadata(metadata.connection_config(config)) as handle:
+    with tfx_metadata.Metadata(store_connection.connection_config(config)) as handle:
         return results.collect(
             handle.store, nodes.executions, nodes.results, run_dir.name, str(run_dir)
         )
@@ -89,7 +91,7 @@ def run_nodes(
         DistillError: If a node fails. Nothing was pushed unless the message says so.
     """
     with run_folders.only_run(config.pipeline_dir):
-        connection = metadata.connection_config(config)
+        connection = store_connection.connection_config(config)
         ir = compiler.Compiler().compile(
             graph.create_pipeline(
                 config,
@@ -99,7 +101,7 @@ def run_nodes(
             )
         )
         with tfx_metadata.Metadata(connection) as handle:
-            stale = metadata.fail_unfinished(handle.store, config.pipeline_name)
+            stale = updates.fail_unfinished(handle.store, config.pipeline_name)
             if stale:
                 logger.warning(
                     "%d executions of a killed run are now marked failed", stale
@@ -110,8 +112,8 @@ def run_nodes(
                 runner.run_with_ir(ir)
         except BaseException as error:
             failure = {
-                summaries.FAILED_NODE: runner.current_node,
-                summaries.ERROR: str(error) or type(error).__name__,
+                property_names.FAILED_NODE: runner.current_node,
+                property_names.ERROR: str(error) or type(error).__name__,
             }
             try:
                 _finish(config, connection, run_dir, failure)
@@ -183,7 +185,8 @@ class _LocalDagRunner(local_dag_runner.LocalDagRunner):
             )
         self.executions[node_id] = info.execution_id
         with tfx_metadata.Metadata(connection) as handle:
-            return metadata.was_cached(handle.store, info.execution_id)
+            ran = Store(handle.store).around_execution(info.execution_id)
+        return ran.executions[info.execution_id].state == CACHED
 
 
 def _explained(node_id: str, error: BaseException) -> DistillError:
@@ -253,13 +256,13 @@ def _finish(
 ) -> None:
     """Marks no execution as running, and records how the run ended."""
     with tfx_metadata.Metadata(connection) as handle:
-        metadata.fail_unfinished(handle.store, config.pipeline_name)
-        metadata.describe_run(
+        updates.fail_unfinished(handle.store, config.pipeline_name)
+        updates.describe_run(
             handle.store,
             run_dir.name,
             {
-                "config": config.to_yaml(),
-                "tfx_distill_version": VERSION,
+                property_names.CONFIG: config.to_yaml(),
+                property_names.DISTILL_VERSION: VERSION,
                 **(failure or {}),
             },
         )

@@ -1,12 +1,10 @@
-"""What a person sees of a run: the step, how far it is, and the result."""
+"""What users see of a run: the current node, its progress, and the result."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
 from types import TracebackType
-from typing import Any
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -23,6 +21,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from tfx_distill.components.evaluator.verdict import Served
 from tfx_distill.pipeline.inspection import render
 from tfx_distill.pipeline.runners.local.results import (
     ModelResult,
@@ -71,7 +70,7 @@ class RunDisplay:
             self._bars.stop()
 
     def doing(self, what: str) -> None:
-        """Says what is done outside of any node."""
+        """Shows work that happens outside of any node."""
         self._remove_bar()
         if self._live:
             self._bar = self._bars.add_task(escape(what), total=None, detail="")
@@ -120,12 +119,12 @@ class RunDisplay:
 
 
 def notice(text: str) -> Panel:
-    """A panel that nobody can miss."""
+    """A panel that stands out."""
     return Panel(Text(text), title="NOTICE", border_style="bold yellow", box=box.HEAVY)
 
 
 def result_table(result: RunResult) -> Group:
-    """The end of a run: both models, the verdict, and where the student is."""
+    """The end of a run: both models, the verdict, and the student's place."""
     table = Table(
         title=f"{escape(result.dataset)} {escape(result.dataset_version)}, "
         f"{result.num_test_examples:,} test images",
@@ -150,7 +149,7 @@ def result_table(result: RunResult) -> Group:
         table.add_row(
             "difference to the teacher", "", _signed(result.paired["difference"])
         )
-        table.add_row("  surely above (95 %)", "", f"{result.paired['low']:+.4f}")
+        table.add_row("  95 % lower bound", "", f"{result.paired['low']:+.4f}")
     tables = [table, _lite_table(result)] if result.lite else [table]
     return Group(*tables, *_verdict_lines(result))
 
@@ -166,13 +165,13 @@ def _lite_table(result: RunResult) -> Table:
         "ms per image\n(1 thread)",
     ):
         table.add_column(column, justify="right")
-    for lite in result.lite:
+    for flavour, lite in result.lite.items():
         student = result.student.accuracy
         difference = "?"
         if student is not None:
             difference = _signed(lite.accuracy - student)
         accuracy, latency = f"{lite.accuracy:.4f}", f"{lite.latency_ms:.3g}"
-        table.add_row(lite.flavour, accuracy, difference, _size(lite.bytes), latency)
+        table.add_row(flavour, accuracy, difference, _size(lite.bytes), latency)
     return table
 
 
@@ -184,7 +183,7 @@ def _verdict_lines(result: RunResult) -> list[RenderableType]:
         lines.append(Text("Student NOT blessed. Nothing was pushed.", style="bold red"))
         lines += [render.indented(reason) for reason in result.reasons]
     if result.comparison:
-        lines.append(Text(result.comparison["conclusion"], overflow="fold"))
+        lines.append(Text(result.comparison.conclusion, overflow="fold"))
     if result.served:
         lines.append(Text(_served(result.served), overflow="fold"))
     if result.pushed:
@@ -192,8 +191,8 @@ def _verdict_lines(result: RunResult) -> list[RenderableType]:
         if result.newest != result.pushed:
             lines.append(
                 Text(
-                    f"That was before; servers take the newest version, {result.newest}. "
-                    "To bring this one back: distill rollback "
+                    "An earlier run pushed it; servers load the newest version, "
+                    f"{result.newest}. To serve this one again: distill rollback "
                     f"{os.path.basename(result.pushed)} --reason TEXT",
                     style="bold yellow",
                     overflow="fold",
@@ -212,14 +211,14 @@ def _signed(value: float) -> str:
     return f"{round(value, 4) + 0.0:+.4f}"
 
 
-def _served(served: Mapping[str, Any]) -> str:
-    """The comparison with what serves now, in a line."""
-    model = f"version {served['version']}" if served["version"] else served["uri"]
-    if served["problem"]:
-        return f"Not compared with what served before ({model}): {served['problem']}"
+def _served(served: Served) -> str:
+    """The comparison with the model that served before, in a line."""
+    model = f"version {served.version}" if served.version else served.uri
+    if served.problem or served.difference is None or served.low is None:
+        return f"Not compared with the model that served ({model}): {served.problem}"
     return (
-        f"Against what served before ({model}): {_signed(served['difference'])}, "
-        f"surely above {served['low']:+.4f}"
+        f"Against the model that served ({model}): {_signed(served.difference)}, "
+        f"95 % lower bound {served.low:+.4f}"
     )
 
 

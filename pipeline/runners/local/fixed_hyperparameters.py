@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from tfx_distill.pipeline.config.schema import PipelineConfig
-from tfx_distill.pipeline.mlmd import metadata
+from tfx_distill.pipeline.mlmd import store_connection
 from tfx_distill.trainer.errors import ConfigError, DistillError
 from tfx_distill.trainer.tuning import hyperparameters
 
@@ -59,7 +59,7 @@ def folder(config: PipelineConfig) -> str | None:
 
 def _artifact_folder(config: PipelineConfig, artifact_id: int) -> str:
     where = f"hyperparameters: {artifact_id}"
-    store = metadata.open_store(config)
+    store = store_connection.open_store(config)
     found = store.get_artifacts_by_id([artifact_id])
     if not found:
         raise DistillError(

@@ -1,25 +1,29 @@
-"""What a run achieved, as plain values read back from ML Metadata."""
+"""The result of a run, read back from ML Metadata and the files it leads to."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import ml_metadata
 
+from tfx_distill.components import property_names
 from tfx_distill.components.checks import OVERALL
-from tfx_distill.components.evaluator.verdict import Verdict
+from tfx_distill.components.evaluator.verdict import Served, SliceMetrics, Verdict
 from tfx_distill.components.pusher import versions
+from tfx_distill.components.pusher.pushed_models import PushedModel
 from tfx_distill.components.servability_validator.servability import (
     Measurement,
     Servability,
 )
-from tfx_distill.pipeline.mlmd import metadata
+from tfx_distill.pipeline.mlmd.records import ArtifactRecord
+from tfx_distill.pipeline.mlmd.store import Store
 from tfx_distill.trainer.errors import DistillError
 from tfx_distill.trainer.evaluation import lite_scores
+from tfx_distill.trainer.evaluation.comparison import Comparison
+from tfx_distill.trainer.evaluation.lite_scores import LiteScore
 from tfx_distill.trainer.export import saved_model_files
 
 
@@ -52,27 +56,8 @@ class ModelResult:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class LiteResult:
-    """The student as one LiteRT file.
-
-    Attributes:
-        flavour: `float32` or `int8`.
-        accuracy: On the test split, in [0, 1], by LiteRT's interpreter.
-        bytes: Size of the file.
-        latency_ms: Median milliseconds for one image, one thread.
-        path: The file.
-    """
-
-    flavour: str
-    accuracy: float
-    bytes: int
-    latency_ms: float
-    path: str
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """What a person wants to know at the end of a run.
+    """What users want to know at the end of a run.
 
     Attributes:
         dataset: TFDS name of the data that the run really used.
@@ -91,7 +76,8 @@ class RunResult:
             without a control.
         teacher: The teacher.
         student: The student.
-        lite: Its LiteRT files; empty when there are none.
+        lite_dir: Folder of its LiteRT files; empty when there are none.
+        lite: What was measured of each, by flavour.
         nodes: By node id, in the order in which they ran.
         run_id: Name of the run in ML Metadata.
         run_dir: Folder with the run's resolved configuration and this result.
@@ -106,17 +92,30 @@ class RunResult:
     num_test_examples: int
     agreement: float | None
     paired: dict[str, float]
-    served: dict[str, Any] | None
-    comparison: dict[str, Any] | None
+    served: Served | None
+    comparison: Comparison | None
     teacher: ModelResult
     student: ModelResult
-    lite: tuple[LiteResult, ...]
+    lite_dir: str
+    lite: Mapping[str, LiteScore]
     nodes: dict[str, NodeResult]
     run_id: str
     run_dir: str
 
     def to_json(self) -> str:
-        return json.dumps(dataclasses.asdict(self), indent=2)
+        fields = dataclasses.asdict(self)
+        del fields["lite_dir"]
+        fields["lite"] = [
+            {
+                "flavour": flavour,
+                "accuracy": score.accuracy,
+                "bytes": score.bytes,
+                "latency_ms": score.latency_ms,
+                "path": lite_scores.file_path(self.lite_dir, flavour),
+            }
+            for flavour, score in self.lite.items()
+        ]
+        return json.dumps(fields, indent=2)
 
 
 def collect(
@@ -129,26 +128,32 @@ def collect(
     """Reads the result of a finished run.
 
     Args:
-        store: Where the run recorded itself.
+        store: ML Metadata, in which the run recorded itself.
         executions: Execution id by node id.
         nodes: See `RunResult`.
         run_id: See `RunResult`.
         run_dir: See `RunResult`.
 
     Raises:
-        DistillError: If a student counts as pushed but its folder is not there.
+        DistillError: If a student counts as pushed but its folder does not exist.
     """
-    outputs = {node: metadata.outputs(store, id_) for node, id_ in executions.items()}
-    examples = outputs["TfdsExampleGen"]["examples"][0].custom_properties
-    verdict = Verdict.load(outputs["Evaluator"]["blessing"][0].uri)
-    servability = Servability.load(outputs["ServabilityValidator"]["blessing"][0].uri)
-    pushed_model = outputs["Pusher"]["pushed_model"][0]
-    pushed = _pushed(pushed_model)
-    # Where both gates blessed it, the Pusher may have found that they blessed another.
-    reasons = verdict.reasons + servability.reasons or _refusal(pushed_model)
+    reader = Store(store)
+    graph = reader.graph_of_runs([reader.run(run_id)])
+    outputs = {node: dict(graph.outputs(id_)) for node, id_ in executions.items()}
+    examples = outputs["TfdsExampleGen"]["examples"].properties
+    verdict = Verdict.load(outputs["Evaluator"]["blessing"].uri)
+    servability = Servability.load(outputs["ServabilityValidator"]["blessing"].uri)
+    pushed_model = outputs["Pusher"]["pushed_model"]
+    pushed = _pushed(graph.pushed_models(run_id))
+    # Both gates may have blessed the student, and the Pusher found it changed since.
+    refusal = str(pushed_model.properties.get(property_names.REASON, ""))
+    reasons = verdict.reasons + servability.reasons or tuple(filter(None, [refusal]))
+    lite = outputs.get("LiteConverter", {}).get("lite_models")
+    teacher = outputs.get("TeacherEnsemble", outputs["Teacher"])["model"]
+    student = outputs["DistillationTrainer"]["model"]
     return RunResult(
-        dataset=examples["dataset"].string_value,
-        dataset_version=examples["dataset_version"].string_value,
+        dataset=examples[property_names.DATASET],
+        dataset_version=examples[property_names.DATASET_VERSION],
         blessed=not reasons,
         reasons=reasons,
         pushed=pushed,
@@ -156,52 +161,29 @@ def collect(
         num_test_examples=verdict.num_examples,
         agreement=verdict.agreement,
         paired=dict(verdict.paired.get(OVERALL, {})),
-        served=dataclasses.asdict(verdict.served) if verdict.served else None,
+        served=verdict.served,
         comparison=_comparison(outputs),
-        teacher=_model(_teacher(outputs), verdict.teacher, servability.teacher),
-        student=_model(
-            outputs["DistillationTrainer"]["model"][0],
-            verdict.student,
-            servability.student,
-        ),
-        lite=_lite(outputs),
+        teacher=_model(teacher, verdict.teacher, servability.teacher),
+        student=_model(student, verdict.student, servability.student),
+        lite_dir=lite.uri if lite else "",
+        lite=lite_scores.load(lite.uri) if lite else {},
         nodes=nodes,
         run_id=run_id,
         run_dir=run_dir,
     )
 
 
-def _teacher(outputs):
-    """The teacher's artifact: the ensemble's where there is one."""
-    return outputs.get("TeacherEnsemble", outputs["Teacher"])["model"][0]
+def _comparison(
+    outputs: Mapping[str, Mapping[str, ArtifactRecord]],
+) -> Comparison | None:
+    made = outputs.get("ControlComparison", {}).get("comparison")
+    return Comparison.load(made.uri) if made else None
 
 
-def _comparison(outputs) -> dict[str, Any] | None:
-    if "ControlComparison" not in outputs:
-        return None
-    folder = outputs["ControlComparison"]["comparison"][0].uri
-    with open(os.path.join(folder, "comparison.json"), encoding="utf-8") as file:
-        return json.load(file)
-
-
-def _lite(outputs) -> tuple[LiteResult, ...]:
-    if "LiteConverter" not in outputs:
-        return ()
-    folder = outputs["LiteConverter"]["lite_models"][0].uri
-    return tuple(
-        LiteResult(
-            flavour=flavour,
-            accuracy=score.accuracy,
-            bytes=score.bytes,
-            latency_ms=score.latency_ms,
-            path=lite_scores.file_path(folder, flavour),
-        )
-        for flavour, score in lite_scores.load(folder).items()
-    )
-
-
-def _model(artifact, metrics, measurement: Measurement) -> ModelResult:
-    folder = metadata.saved_model_dir(artifact)
+def _model(
+    artifact: ArtifactRecord, metrics: SliceMetrics, measurement: Measurement
+) -> ModelResult:
+    folder = artifact.saved_model_dir
     card = saved_model_files.read_card(folder)
     return ModelResult(
         accuracy=metrics.get(OVERALL, {}).get("accuracy"),
@@ -212,19 +194,13 @@ def _model(artifact, metrics, measurement: Measurement) -> ModelResult:
     )
 
 
-def _pushed(artifact) -> str | None:
-    properties = artifact.custom_properties
-    if not properties["pushed"].int_value:
+def _pushed(found: Sequence[PushedModel]) -> str | None:
+    if not found:
         return None
-    folder = properties["pushed_destination"].string_value
+    folder = found[0].folder
     if not os.path.isdir(folder):
         raise DistillError(
             f"The student was pushed to {folder} by an earlier run, and that folder is "
             "gone. Run again with --set pipeline.cache=false to push it once more."
         )
     return folder
-
-
-def _refusal(artifact) -> tuple[str, ...]:
-    properties = artifact.custom_properties
-    return (properties["reason"].string_value,) if "reason" in properties else ()

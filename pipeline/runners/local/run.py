@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from tfx_distill.pipeline import log_capture
 from tfx_distill.pipeline.config.schema import PipelineConfig
-from tfx_distill.pipeline.mlmd import metadata
+from tfx_distill.pipeline.mlmd import store_connection
 from tfx_distill.pipeline.runners.local import fixed_hyperparameters, run_folders
 from tfx_distill.trainer.errors import DistillError, Interrupted
 
@@ -97,7 +97,7 @@ def perform(
     Raises:
         DistillError: If the work fails.
     """
-    metadata.connection_config(config)
+    store_connection.connection_config(config)
     fixed_hyperparameters.check(config)
     log = run_folders.new_log(config)
     with log_capture.captured(log) as terminal:

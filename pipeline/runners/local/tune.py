@@ -17,7 +17,7 @@ from rich.text import Text
 
 from tfx_distill.pipeline.config.loader import load_config
 from tfx_distill.pipeline.config.schema import PipelineConfig
-from tfx_distill.pipeline.mlmd import metadata
+from tfx_distill.pipeline.mlmd import read_only_store
 from tfx_distill.pipeline.runners.local import run
 from tfx_distill.pipeline.runners.local.fixed_hyperparameters import FILE_NAME
 from tfx_distill.trainer.tuning import trials
@@ -85,9 +85,10 @@ def execute(
 def _collect(
     config: PipelineConfig, ran: Any, freeze: str, run_dir: pathlib.Path
 ) -> TuningResult:
-    store = metadata.open_store(config)
-    outputs = metadata.outputs(store, ran.executions[NODE_ID])
-    (best,), (results,) = outputs["best_hyperparameters"], outputs["tuner_results"]
+    execution = ran.executions[NODE_ID]
+    searched = read_only_store.open_store(config).around_execution(execution)
+    outputs = dict(searched.outputs(execution))
+    best, results = outputs["best_hyperparameters"], outputs["tuner_results"]
     return TuningResult(
         dataset=config.data.dataset,
         hyperparameters=best.id,
@@ -147,23 +148,9 @@ def _report(result: TuningResult) -> Group:
 
 
 def _row(rank: int, trial: Trial) -> list[str]:
-    values = " ".join(
-        f"{_short_key(key)}={_short(value)}" for key, value in trial.values.items()
-    )
+    values = trials.settings_text(trial.values)
     size = "?" if trial.parameters is None else f"{trial.parameters:,}"
     if trial.objective is None:
         return ["", trial.id, trial.status, size, "", "", f"{trial.reason}: {values}"]
     accuracy, seconds = f"{trial.objective:.4f}", f"{trial.seconds:.1f}"
     return [str(rank), trial.id, accuracy, size, str(trial.epochs), seconds, values]
-
-
-def _short_key(key: str) -> str:
-    """The key without its section, to leave room for the value."""
-    for prefix in ("student.options.", "student.", "distillation."):
-        if key.startswith(prefix):
-            return key[len(prefix) :]
-    return key
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

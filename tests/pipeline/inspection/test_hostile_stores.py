@@ -54,11 +54,11 @@ def test_a_mysql_server_that_does_not_answer_takes_one_line(capfd):
 @pytest.mark.parametrize("content", [b"", b"hello", b"SQLite format 4\x00"])
 def test_what_is_not_sqlite_is_refused(tmp_path, content):
     (tmp_path / "file").write_bytes(content)
-    _refused(tmp_path / "file", "is no SQLite database")
+    _refused(tmp_path / "file", "is not a SQLite database")
 
 
 def test_a_folder_is_refused(tmp_path):
-    with pytest.raises(DistillError, match="is no file"):
+    with pytest.raises(DistillError, match="is not a file"):
         read_only_store.open_store(None, str(tmp_path))
 
 
@@ -66,7 +66,7 @@ def test_another_programs_database_gets_no_tables(tmp_path):
     with sqlite3.connect(tmp_path / "other") as database:
         database.execute("CREATE TABLE notes (text)")
     database.close()
-    _refused(tmp_path / "other", "but not of ML Metadata")
+    _refused(tmp_path / "other", "but not one of ML Metadata")
 
 
 @pytest.mark.parametrize("version", [5, 99])

@@ -138,7 +138,7 @@ def test_explain_a_refusal_lists_failed_bounds_first(writer, tmp_path):
     _two_runs(writer, tmp_path)
     text = _invoke(writer, "explain")
     lines = text.splitlines()
-    assert lines[0] == "The student was NOT blessed, and not pushed."
+    assert lines[0] == "The student was NOT blessed and not pushed."
     assert lines[1] == "  gate.min_accuracy: 0.9100 is too little"
     assert "digits, fingerprint abc" in text
     assert "student.epochs: 3 → 4" in text
@@ -154,7 +154,7 @@ def test_explain_what_was_blessed_but_not_pushed(writer):
     refused = writer.artifact("PushedModel", pushed=0, reason="of another model")
     writer.execute("Pusher", [("blessing", blessing)], [("pushed_model", refused)])
     found = _json(writer, "explain")
-    assert found["conclusion"] == "The student was blessed, but not pushed."
+    assert found["conclusion"] == "The student was blessed but not pushed."
     assert found["reasons"] == ["of another model"]
 
 
@@ -163,7 +163,7 @@ def test_explain_what_was_pushed_by_any_name(writer, tmp_path, by):
     first, _ = _two_runs(writer, tmp_path)
     what = {"version": "170", "run": "run-1"}.get(by) or str(first[by])
     found = _json(writer, "explain", what)
-    assert found["conclusion"] == "Version 170 was pushed: every gate let it pass."
+    assert found["conclusion"] == "Version 170 was pushed: it passed every gate."
     assert found["student"]["artifact"] == first["model"]
     assert found["teacher"]["artifact"] == first["teacher_model"]
 

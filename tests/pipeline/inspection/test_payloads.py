@@ -85,7 +85,7 @@ def test_trials_stand_by_their_accuracy(read):
     content = {"algorithm": "random", "trials": trials}
     payload = read("TunerResults", trials_dot_json=json.dumps(content).encode())
     assert payload.facts == {"algorithm": "random"}
-    tried = "temperature=2.5000 widths.0=8"
+    tried = "temperature=2.5 widths.0=8"
     assert payload.tables[0].rows == (
         ("3", 0.9, 70, 3.0, tried),
         ("2", 0.9, 80, 3.0, tried),

@@ -9,7 +9,7 @@ import pytest
 from tfx_distill.pipeline.report import number_text
 from tfx_distill.pipeline.report.charts import axis_scales, plots, svg_figure
 from tfx_distill.pipeline.report.charts.axis_scales import Axis, Series
-from tfx_distill.pipeline.report.collect.measures import Interval
+from tfx_distill.pipeline.report.collect.intervals import Interval
 
 
 def _series(name="student", value=-0.002, low=-0.004, high=0.001):

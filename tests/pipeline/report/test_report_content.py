@@ -11,7 +11,8 @@ from small_runs import RUN, SmallRun, write_json
 
 from tfx_distill.pipeline.mlmd import read_only_store
 from tfx_distill.pipeline.report import html, report_data, writer
-from tfx_distill.pipeline.report.collect import collector, run_graph
+from tfx_distill.pipeline.report.collect import report_collector
+from tfx_distill.pipeline.report.collect.intervals import Interval
 from tfx_distill.trainer.errors import DistillError
 from tfx_distill.trainer.tuning.trials import Trial, Trials
 
@@ -20,7 +21,7 @@ def collected(small):
     store = read_only_store.open_store(small.config)
     run = store.run(small.name)
     graph = store.graph_of_runs([run])
-    return collector.collect(run_graph.recorded(graph, run), "small", small.run_dir)
+    return report_collector.collect(graph, run, "small", small.run_dir)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,9 @@ def test_nothing_is_missing_of_a_whole_run(whole):
 def test_the_outcome_is_what_was_pushed(whole):
     assert whole.outcome.state == report_data.PUSHED
     assert whole.outcome.pushed_to == "/s/1"
-    assert [(gate.name, gate.blessed) for gate in whole.gates] == [("Quality", True)]
+    assert [(gate.name, gate.has_blessed) for gate in whole.gates] == [
+        ("Quality", True)
+    ]
 
 
 def test_models_have_accuracy_size_and_history(whole):
@@ -55,7 +58,7 @@ def test_the_difference_is_paired(whole):
 def test_images_that_differ_are_shown_with_both_answers(whole):
     assert whole.disagreements == 3
     lost = whole.images[0]
-    assert (lost.name, lost.total) == ("Only the teacher is right", 2)
+    assert (lost.name, lost.total) == ("Only the teacher is correct", 2)
     shown = lost.images[0]
     assert (shown.index, shown.label) == (2, "c0")
     assert (shown.teacher.name, shown.student.name) == ("c0", "c1")
@@ -100,7 +103,7 @@ def test_a_run_that_has_not_begun_is_a_page_too(tmp_path):
 def test_answers_that_are_not_there_are_said_to_be_missing(tmp_path):
     report = collected(SmallRun(tmp_path).write(answers=False))
     assert "answers.npz" in report.missing["answers"]
-    assert report.differences[0].interval == report_data.Interval(value=-0.125)
+    assert report.differences[0].interval == Interval(value=-0.125)
     assert html.run_page(report).count("answers.npz") == 3
 
 
@@ -136,7 +139,7 @@ def test_a_gate_without_its_verdict_counts_as_refused(tmp_path):
     small = SmallRun(tmp_path).write()
     for path in (small.folder / "artifacts" / "ModelBlessing").glob("*/verdict.json"):
         path.write_text("{")
-    assert not collected(small).gates[0].blessed
+    assert not collected(small).gates[0].has_blessed
 
 
 @pytest.mark.parametrize(
@@ -169,7 +172,7 @@ def test_a_verdict_with_a_value_of_a_wrong_kind_leaves_a_page(tmp_path, keys, wr
     inner[keys[-1]] = wrong
     path.write_text(json.dumps(verdict))
     report = collected(small)
-    assert not report.gates[0].blessed
+    assert not report.gates[0].has_blessed
     assert f"{keys[0]}" in report.missing["gate"]
     assert "It could not be read: " in html.run_page(report)
 
@@ -192,7 +195,7 @@ def test_records_that_are_not_the_answered_ones_are_not_shown(tmp_path):
     np.savez(path, **{**arrays, "labels": arrays["labels"][::-1]})
     report = collected(small)
     assert report.images == ()
-    assert "is not the one that was answered" in report.missing["images"]
+    assert "is not the one that was predicted" in report.missing["images"]
 
 
 def test_a_search_is_shown_ranked(tmp_path):
@@ -211,9 +214,10 @@ def test_a_search_is_shown_ranked(tmp_path):
     Trials(algorithm="random", max_parameters=99, trials=tuple(trials)).save(found.uri)
     small.execution("DistillationTuner", {}, {"tuner_results": found})
     report = collected(small)
-    assert [trial.id for trial in report.search.trials] == ["2", "1"]
-    assert report.search.trials[0].values == "x=0.1235"
-    assert "Trials by size and accuracy" in html.run_page(report)
+    assert [trial.id for trial in report.search.ranking()] == ["2", "1"]
+    page = html.run_page(report)
+    assert "x=0.1235" in page
+    assert "Trials by size and accuracy" in page
 
 
 def test_the_second_gate_brings_latency(tmp_path):
@@ -248,12 +252,12 @@ def test_the_second_gate_brings_latency(tmp_path):
 def test_controls_are_numbered_and_have_their_accuracy(tmp_path):
     small = SmallRun(tmp_path).write()
     found = small.artifact("ControlComparison")
+    paired = {"difference": 0.25, "low": 0.1, "high": 0.4, "p_value": 0.01}
+    counts = {"only_first": 3, "only_second": 1}
+    seed = {"accuracy": 0.75, "reference_accuracy": 0.5, **paired, **counts}
     comparison = {
-        "seeds": [{"accuracy": 0.75, "reference_accuracy": 0.5}],
-        "difference": 0.25,
-        "low": 0.1,
-        "high": 0.4,
-        "p_value": 0.01,
+        "seeds": [seed],
+        **paired,
         "num_examples": 8,
         "conclusion": "It helped.",
     }
@@ -275,7 +279,7 @@ def test_the_page_is_written_into_the_folder_of_the_newest_run(tmp_path):
     newest = SmallRun(tmp_path, name="20260102-000000-000000").write(blessed=False)
     path = writer.write_run(newest.config)
     assert path == newest.run_dir / "report.html"
-    assert "The student was refused." in path.read_text()
+    assert "The student was rejected." in path.read_text()
     assert [file.name for file in newest.run_dir.iterdir() if "part" in file.name] == []
 
 

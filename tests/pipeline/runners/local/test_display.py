@@ -7,23 +7,26 @@ import json
 import pytest
 from rich.console import Console
 
+from tfx_distill.components.evaluator.verdict import Served
 from tfx_distill.pipeline.runners.local.display import RunDisplay, result_table
 from tfx_distill.pipeline.runners.local.results import (
-    LiteResult,
     ModelResult,
     RunResult,
 )
+from tfx_distill.trainer.evaluation.lite_scores import LiteScore, TensorInfo
 
 
 @pytest.fixture
 def result():
     model = ModelResult(accuracy=0.9912, parameters=8954, bytes=103_000, path="/m")
-    lite = LiteResult(
-        flavour="int8",
+    tensor = TensorInfo("int8", (1, 10), 1.0, 0)
+    lite = LiteScore(
         accuracy=0.9910,
+        agreement=0.99,
         bytes=13_776,
         latency_ms=0.01094,
-        path="/lite/int8.tflite",
+        input=tensor,
+        output=tensor,
     )
     return RunResult(
         dataset="mnist",
@@ -44,7 +47,8 @@ def result():
         comparison=None,
         teacher=model,
         student=model,
-        lite=(lite,),
+        lite_dir="/lite",
+        lite={"int8": lite},
         nodes={},
         run_id="1",
         run_dir="/runs/1",
@@ -65,7 +69,7 @@ def test_litert_files_have_a_table_of_their_own(result):
 
 
 def test_without_litert_files_there_is_no_such_table(result):
-    assert "LiteRT" not in _shown(dataclasses.replace(result, lite=()))
+    assert "LiteRT" not in _shown(dataclasses.replace(result, lite={}))
 
 
 def test_a_student_without_accuracy_has_no_difference(result):
@@ -87,23 +91,26 @@ def test_litert_files_are_in_the_json(result):
 def test_the_paired_bound_is_beside_the_difference(result):
     lines = [line.split() for line in _shown(result).splitlines()]
     assert ["difference", "to", "the", "teacher", "-0.0018"] in lines
-    assert ["surely", "above", "(95", "%)", "-0.0031"] in lines
-    assert "surely" not in _shown(dataclasses.replace(result, paired={}))
+    assert ["95", "%", "lower", "bound", "-0.0031"] in lines
+    assert "lower bound" not in _shown(dataclasses.replace(result, paired={}))
 
 
 def test_the_model_that_served_before_has_a_line(result):
-    served = {
-        "uri": "/serving/3",
-        "version": "3",
-        "problem": "",
-        "difference": 0.002,
-        "low": -0.0005,
-    }
-    line = "Against what served before (version 3): +0.0020, surely above -0.0005"
+    served = Served(
+        uri="/serving/3",
+        artifact_id=7,
+        version="3",
+        rule="report",
+        difference=0.002,
+        low=-0.0005,
+    )
+    line = (
+        "Against the model that served (version 3): +0.0020, 95 % lower bound -0.0005"
+    )
     assert line in _shown(dataclasses.replace(result, served=served))
-    broken = {**served, "version": "", "problem": "No loadable model"}
+    broken = dataclasses.replace(served, version="", problem="No loadable model")
     shown = _shown(dataclasses.replace(result, served=broken))
-    assert "Not compared with what served before (/serving/3): No loadable" in shown
+    assert "Not compared with the model that served (/serving/3): No loadable" in shown
 
 
 def test_a_long_reason_is_indented_throughout(result):

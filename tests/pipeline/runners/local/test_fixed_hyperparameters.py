@@ -7,7 +7,7 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from tfx_distill.pipeline.config.loader import load_config
-from tfx_distill.pipeline.mlmd import metadata
+from tfx_distill.pipeline.mlmd import store_connection
 from tfx_distill.pipeline.runners.local import fixed_hyperparameters
 from tfx_distill.trainer.errors import ConfigError, DistillError
 
@@ -77,7 +77,7 @@ def test_a_missing_file_is_refused(load):
 
 
 def _artifact(config, uri, kind="HyperParameters"):
-    store = ml_metadata.MetadataStore(metadata.connection_config(config))
+    store = ml_metadata.MetadataStore(store_connection.connection_config(config))
     type_id = store.put_artifact_type(pb.ArtifactType(name=kind))
     (artifact_id,) = store.put_artifacts([pb.Artifact(type_id=type_id, uri=str(uri))])
     return artifact_id

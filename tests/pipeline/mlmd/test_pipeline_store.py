@@ -5,7 +5,7 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from tfx_distill.pipeline.config.loader import load_config
-from tfx_distill.pipeline.mlmd import metadata
+from tfx_distill.pipeline.mlmd import store_connection, tested_models, updates
 from tfx_distill.trainer.errors import ConfigError, DistillError
 
 
@@ -18,7 +18,7 @@ def config(tmp_path):
 
 @pytest.fixture
 def store(config):
-    return ml_metadata.MetadataStore(metadata.connection_config(config))
+    return ml_metadata.MetadataStore(store_connection.connection_config(config))
 
 
 def _execution(store, name, state):
@@ -49,6 +49,8 @@ def _test(store, folder, pipeline="smoke-digits", state=pb.Execution.COMPLETE):
     """An execution of the Evaluator on two models."""
     execution_id = _execution(store, "x.Evaluator", state)
     _context(store, f"{pipeline}.Evaluator", execution_id, kind="node")
+    _context(store, pipeline, execution_id)
+    _context(store, f"run-{execution_id}", execution_id, kind="pipeline_run")
     for key in ("baseline_model", "model"):
         (folder / key / "Format-Serving").mkdir(parents=True, exist_ok=True)
         _link(store, execution_id, pb.Event.INPUT, key, folder / key)
@@ -61,7 +63,7 @@ def test_the_student_that_was_tested_last_comes_with_its_teacher(
     _test(store, tmp_path / "new")
     _test(store, tmp_path / "another", pipeline="another")
     _test(store, tmp_path / "failed", state=pb.Execution.FAILED)
-    teacher, student = metadata.latest_models(config)
+    teacher, student = tested_models.latest(config)
     assert teacher == str(tmp_path / "new" / "baseline_model" / "Format-Serving")
     assert student == str(tmp_path / "new" / "model" / "Format-Serving")
 
@@ -70,19 +72,19 @@ def test_a_test_from_the_cache_counts(config, store, tmp_path):
     _test(store, tmp_path / "first")
     _test(store, tmp_path / "second")
     _test(store, tmp_path / "first", state=pb.Execution.CACHED)
-    assert metadata.latest_models(config)[1].startswith(str(tmp_path / "first"))
+    assert tested_models.latest(config)[1].startswith(str(tmp_path / "first"))
 
 
 def test_without_a_student_the_way_out_is_said(config, store):
     with pytest.raises(
         DistillError, match="No student has been tested in .* Run `distill run`"
     ):
-        metadata.latest_models(config)
+        tested_models.latest(config)
 
 
 def test_without_any_run_the_way_out_is_said(config):
     with pytest.raises(DistillError, match="No pipeline has run in .*smoke-digits"):
-        metadata.latest_models(config)
+        tested_models.latest(config)
 
 
 def test_what_a_killed_run_left_is_marked_failed_in_its_pipeline_only(store):
@@ -90,7 +92,7 @@ def test_what_a_killed_run_left_is_marked_failed_in_its_pipeline_only(store):
     theirs = _execution(store, "Trainer", pb.Execution.RUNNING)
     _context(store, "mine", mine)
     _context(store, "theirs", theirs)
-    assert metadata.fail_unfinished(store, "mine") == 1
+    assert updates.fail_unfinished(store, "mine") == 1
     states = [e.last_known_state for e in store.get_executions_by_id([mine, theirs])]
     assert states == [pb.Execution.FAILED, pb.Execution.RUNNING]
 
@@ -101,7 +103,7 @@ def test_a_password_comes_from_the_environment(monkeypatch):
         None,
         ["metadata.connection={mysql: {host: db, password: 'env:STORE_PASSWORD'}}"],
     )
-    assert metadata.connection_config(config).mysql.password == "hunter2"
+    assert store_connection.connection_config(config).mysql.password == "hunter2"
     assert "hunter2" not in config.to_yaml()
 
 
@@ -119,4 +121,4 @@ def test_a_password_comes_from_the_environment(monkeypatch):
 def test_a_connection_that_cannot_be_is_refused(connection, message):
     config = load_config(None, [f"metadata.connection={connection}"])
     with pytest.raises(ConfigError, match=message):
-        metadata.connection_config(config)
+        store_connection.connection_config(config)

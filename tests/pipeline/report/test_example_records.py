@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from small_runs import example, png
 
-from tfx_distill.pipeline.report.collect import example_images
+from tfx_distill.pipeline.report.collect import example_records, thumbnails
 
 
 def _write(tmp_path, content):
@@ -31,17 +31,17 @@ def test_records_that_tensorflow_wrote_are_read(tmp_path):
                 feature["label"].int64_list.value.append(200 + 3 * shard + place)
                 feature["image"].bytes_list.value.append(bytes([place]) * 300)
                 writer.write(made.SerializeToString())
-    assert example_images.read(str(tmp_path), "test", [4, 0]) == {
+    assert example_records.read(str(tmp_path), "test", [4, 0]) == {
         0: (bytes([0]) * 300, 200),
         4: (bytes([1]) * 300, 204),
     }
-    assert list(example_images.labels(str(tmp_path), "test")) == list(range(200, 206))
+    assert list(example_records.labels(str(tmp_path), "test")) == list(range(200, 206))
 
 
 def test_a_record_that_ends_too_early_is_refused(tmp_path):
     folder = _write(tmp_path, (100).to_bytes(8, "little") + b"0000" + b"x")
-    with pytest.raises(ValueError, match="ends amid a record"):
-        example_images.read(folder, "test", [0])
+    with pytest.raises(ValueError, match="ends in the middle of a record"):
+        example_records.read(folder, "test", [0])
 
 
 @pytest.mark.parametrize(
@@ -49,11 +49,11 @@ def test_a_record_that_ends_too_early_is_refused(tmp_path):
 )
 def test_what_is_no_example_is_refused(record):
     with pytest.raises(ValueError):
-        example_images.image_and_label(record)
+        example_records.image_and_label(record)
 
 
 def test_a_small_png_is_kept_as_it_is():
-    prefix, _, content = example_images.data_url(png(1)).partition(",")
+    prefix, _, content = thumbnails.data_url(png(1)).partition(",")
     assert prefix == "data:image/png;base64"
     assert base64.b64decode(content) == png(1)
 
@@ -61,24 +61,24 @@ def test_a_small_png_is_kept_as_it_is():
 def test_a_large_image_becomes_a_thumbnail_in_png():
     buffer = io.BytesIO()
     Image.new("RGB", (400, 200)).save(buffer, "JPEG")
-    content = example_images.data_url(buffer.getvalue()).partition(",")[2]
+    content = thumbnails.data_url(buffer.getvalue()).partition(",")[2]
     assert Image.open(io.BytesIO(base64.b64decode(content))).size == (96, 48)
 
 
 def test_what_is_no_picture_is_refused():
     with pytest.raises(OSError):
-        example_images.data_url(b"<svg onload=alert(1)>")
+        thumbnails.data_url(b"<svg onload=alert(1)>")
 
 
 def test_a_picture_with_a_wrong_checksum_is_refused():
     damaged = bytearray(png(1))
     place = damaged.index(b"IDAT") + 6
     damaged[place] ^= 0xFF
-    with pytest.raises(ValueError, match="a picture that cannot be shown"):
-        example_images.data_url(bytes(damaged))
+    with pytest.raises(ValueError, match="picture cannot be shown"):
+        thumbnails.data_url(bytes(damaged))
 
 
 def test_a_picture_of_too_many_pixels_is_refused(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 4)
-    with pytest.raises(ValueError, match="a picture that cannot be shown"):
-        example_images.data_url(png(1))
+    with pytest.raises(ValueError, match="picture cannot be shown"):
+        thumbnails.data_url(png(1))

@@ -1,0 +1,61 @@
+"""JSON files of artifacts, free of control characters. Needs no TensorFlow."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import Any
+
+from tfx_distill.pipeline.mlmd.records import ArtifactRecord, clean
+
+_LOCAL = "file://"
+_CARD = "Format-Serving/assets.extra/model_card.json"
+
+
+def local_path(uri: str) -> pathlib.Path | None:
+    """Where a uri's files are on this machine; None if they are elsewhere."""
+    path = uri.removeprefix(_LOCAL)
+    return None if "://" in path else pathlib.Path(path)
+
+
+def load_json(folder: str, name: str) -> dict[str, Any]:
+    """A JSON object in an artifact's folder.
+
+    Raises:
+        OSError: If the file is missing.
+        ValueError: If it does not hold a JSON object.
+    """
+    path = pathlib.Path(folder.removeprefix(_LOCAL), name)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(content, dict):
+            return _cleaned(content)
+    except RecursionError as error:
+        raise ValueError(f"{path} is nested too deeply") from error
+    raise ValueError(f"{path} is not a JSON object")
+
+
+def read_json(folder: str, name: str) -> dict[str, Any] | None:
+    """As `load_json`; None instead of an error."""
+    try:
+        return load_json(folder, name)
+    except (OSError, ValueError):
+        return None
+
+
+def model_card(artifact: ArtifactRecord) -> dict[str, Any]:
+    """A model's own description; empty for models of other pipelines."""
+    return read_card(artifact.uri) or {}
+
+
+def read_card(folder: str) -> dict[str, Any] | None:
+    """As `model_card`, by the folder of a Model artifact; None if there is none."""
+    return read_json(folder, _CARD)
+
+
+def _cleaned(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {clean(key): _cleaned(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_cleaned(value) for value in content]
+    return clean(content) if isinstance(content, str) else content

@@ -1,0 +1,109 @@
+"""What the gates of a run decided, from their blessings and verdicts."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+from tfx_distill.components import property_names
+from tfx_distill.components.checks import OVERALL, VERDICT_FILE, Check, Decision
+from tfx_distill.components.evaluator.verdict import Served, Verdict
+from tfx_distill.components.servability_validator.servability import Servability
+from tfx_distill.pipeline.inspection import artifact_files
+from tfx_distill.pipeline.mlmd.records import ArtifactRecord, Graph
+from tfx_distill.trainer import json_files
+
+QUALITY, SERVABILITY = "ModelBlessing", "InfraBlessing"
+_VERDICTS = {QUALITY: Verdict, SERVABILITY: Servability}
+_NAMES = {QUALITY: "Quality", SERVABILITY: "Servability"}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Gate:
+    """One gate's decision.
+
+    Attributes:
+        name: `Quality` or `Servability`.
+        node: Id of the node that decided.
+        artifact: Id of its blessing.
+        blessed: Whether the student passed; None when unknown.
+        reasons: Why it did not, one line each.
+        checks: Its bounds, failed ones first, then those on all images.
+        served: The comparison with the model that served before, if any.
+        problem: Why its verdict could not be read; empty otherwise.
+    """
+
+    name: str
+    node: str
+    artifact: int
+    blessed: bool | None
+    reasons: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
+    served: Served | None = None
+    problem: str = ""
+
+    @property
+    def has_blessed(self) -> bool:
+        """Whether the student passed, and the verdict proves it: a gate fails closed."""
+        return bool(self.blessed) and not self.problem
+
+
+def of_run(graph: Graph, run: str) -> tuple[Gate, ...]:
+    """The gates that decided in a run, or whose decision it took from the cache."""
+    return tuple(
+        _gate(artifact, kind)
+        for kind in _VERDICTS
+        for artifact in graph.made(run, kind)
+    )
+
+
+def _gate(artifact: ArtifactRecord, kind: str) -> Gate:
+    decision, problem = Decision(blessed=False, reasons=()), ""
+    try:
+        decision = verdict(artifact)
+        blessed = decision.blessed
+    except (OSError, ValueError) as error:
+        problem, blessed = str(error), None
+    recorded = artifact.properties.get(property_names.BLESSED)
+    return Gate(
+        name=_NAMES[kind],
+        node=artifact.node,
+        artifact=artifact.id,
+        blessed=blessed if recorded is None else bool(recorded),
+        reasons=decision.reasons,
+        checks=tuple(
+            sorted(
+                decision.checks, key=lambda check: (check.ok, check.slice != OVERALL)
+            )
+        ),
+        served=decision.served if isinstance(decision, Verdict) else None,
+        problem=problem,
+    )
+
+
+def verdict(blessing: ArtifactRecord) -> Decision:
+    """The verdict beside a blessing: a Verdict or a Servability.
+
+    Raises:
+        OSError: If there is none.
+        ValueError: If it is damaged; names the wrong value.
+    """
+    fields = artifact_files.load_json(blessing.uri, VERDICT_FILE)
+    return json_files.parse(_VERDICTS[blessing.type_name], json.dumps(fields))
+
+
+def quality_verdict(graph: Graph, run: str) -> Verdict | None:
+    """The last readable verdict of a run's quality gate."""
+    for blessing in reversed(graph.made(run, QUALITY)):
+        try:
+            found = verdict(blessing)
+        except (OSError, ValueError):
+            continue
+        return found if isinstance(found, Verdict) else None
+    return None
+
+
+def accuracy(decision: Verdict | None, role: str) -> float | None:
+    """Accuracy of the `teacher` or the `student` on all images, in [0, 1]."""
+    metrics = getattr(decision, role) if decision else {}
+    return metrics.get(OVERALL, {}).get("accuracy")

@@ -1,0 +1,175 @@
+"""Questions to a store of ML Metadata, in bulk and on every backend alike.
+
+A store may hold tens of thousands of rows, and a server may be far away. Rows are
+therefore requested by lists of ids or by context, never one by one.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Any, TypeVar
+
+import ml_metadata
+from ml_metadata import errors
+from ml_metadata.metadata_store import ListOptions, OrderByField
+
+from tfx_distill.pipeline.mlmd import adapters
+from tfx_distill.pipeline.mlmd.records import EventRecord
+from tfx_distill.pipeline.mlmd.store_errors import explained
+
+_CHUNK = 500  # ids in one request; servers refuse larger messages
+
+Message = Any
+T = TypeVar("T")
+
+
+class BulkQueries:
+    """Reads rows of a store as ML Metadata's own messages.
+
+    Args:
+        store: Open.
+        place: What error messages call it.
+    """
+
+    def __init__(self, store: ml_metadata.MetadataStore, place: str) -> None:
+        self._store, self.place = store, place
+
+    def all_artifacts(self) -> dict[int, Message]:
+        return _by_id(self._ask(self._store.get_artifacts))
+
+    def all_executions(self) -> dict[int, Message]:
+        return _by_id(self._ask(self._store.get_executions))
+
+    def artifacts(self, ids: Iterable[int]) -> dict[int, Message]:
+        return self._chunked(self._store.get_artifacts_by_id, ids)
+
+    def executions(self, ids: Iterable[int]) -> dict[int, Message]:
+        return self._chunked(self._store.get_executions_by_id, ids)
+
+    def executions_of_context(self, context_id: int) -> dict[int, Message]:
+        return _by_id(self._ask(self._store.get_executions_by_context, context_id))
+
+    def events_of_executions(self, ids: Iterable[int]) -> list[EventRecord]:
+        return self._events(self._store.get_events_by_execution_ids, ids)
+
+    def events_of_artifacts(self, ids: Iterable[int]) -> list[EventRecord]:
+        return self._events(self._store.get_events_by_artifact_ids, ids)
+
+    def artifact_types(self) -> list[str]:
+        """Names of all artifact types as they are recorded."""
+        return [kind.name for kind in self._ask(self._store.get_artifact_types)]
+
+    def newest_artifacts(
+        self, types: Collection[str] | None, limit: int | None
+    ) -> dict[int, Message]:
+        """The newest artifacts, of some types or (None) of any."""
+        ask = self._store.get_artifacts
+        if types is None:
+            return _by_id(self._ask(ask, _newest(limit, None)))
+        return _by_id(self._of_types(ask, types, limit))
+
+    def newest_contexts(
+        self, types: Collection[str], limit: int | None
+    ) -> list[Message]:
+        return self._of_types(self._store.get_contexts, types, limit)
+
+    def contexts_of(self, ids: Collection[int]) -> Iterator[tuple[Message, str]]:
+        """Contexts that name pipeline, run or node of some executions, with which."""
+        if not ids:
+            return
+        kinds = {adapters.NODE: "node"}
+        kinds |= dict.fromkeys(adapters.PIPELINES, "pipeline")
+        kinds |= dict.fromkeys(adapters.RUNS, "run")
+        if len(ids) > _CHUNK:
+            query = " OR ".join(f"type = '{name}'" for name in kinds)
+        else:
+            # Types beside ids make this query a hundred times slower.
+            query = f"executions_e.id IN ({_listed(ids)})"
+
+        def by_execution() -> list[Message]:
+            if len(ids) > _CHUNK:
+                return list(self._store.get_contexts())
+            ask = self._store.get_contexts_by_execution
+            return list({c.id: c for id_ in sorted(ids) for c in ask(id_)}.values())
+
+        options = ListOptions(filter_query=query)
+        for context in self._filtered(
+            lambda: self._store.get_contexts(options), by_execution
+        ):
+            if context.type in kinds:
+                yield context, kinds[context.type]
+
+    def ids_in_context(self, context: Message, ids: Collection[int]) -> set[int]:
+        """Those of some executions that belong to a context."""
+        ask = self._store.get_executions_by_context
+        if len(ids) > _CHUNK:
+            return {message.id for message in self._ask(ask, context.id)} & set(ids)
+        options = ListOptions(filter_query=f"id IN ({_listed(ids)})")
+        found = self._filtered(
+            lambda: ask(context.id, options), lambda: ask(context.id)
+        )
+        return {message.id for message in found} & set(ids)
+
+    def _of_types(
+        self,
+        ask: Callable[..., list[Message]],
+        types: Collection[str],
+        limit: int | None,
+    ) -> list[Message]:
+        """Rows of some types, the newest first."""
+        query = " OR ".join(f"type = '{name}'" for name in types)
+
+        def among_all() -> list[Message]:
+            found = [m for m in ask(_newest(None, None)) if m.type in types]
+            return found[:limit]
+
+        return self._filtered(lambda: ask(_newest(limit, f"({query})")), among_all)
+
+    def _events(
+        self, ask: Callable[..., list[Message]], ids: Iterable[int]
+    ) -> list[EventRecord]:
+        found = [
+            adapters.event(m) for chunk in _chunks(ids) for m in self._ask(ask, chunk)
+        ]
+        return [event for event in found if event is not None]
+
+    def _chunked(
+        self, ask: Callable[..., list[Message]], ids: Iterable[int]
+    ) -> dict[int, Message]:
+        return _by_id(m for chunk in _chunks(ids) for m in self._ask(ask, chunk))
+
+    def _filtered(
+        self, ask: Callable[[], list[T]], instead: Callable[[], list[T]]
+    ) -> list[T]:
+        """Answer of a query; TFX 1.21's library has no queries on its own databases."""
+        with explained(self.place), warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # one for each call
+            try:
+                return list(ask())
+            except errors.UnimplementedError:
+                return list(instead())
+
+    def _ask(self, method: Callable[..., list[T]], *arguments: Any) -> list[T]:
+        with explained(self.place):
+            return list(method(*arguments))
+
+
+def _by_id(messages: Iterable[Message]) -> dict[int, Message]:
+    return {message.id: message for message in messages}
+
+
+def _newest(limit: int | None, query: str | None) -> ListOptions:
+    return ListOptions(
+        limit=limit, order_by=OrderByField.ID, is_asc=False, filter_query=query
+    )
+
+
+def _chunks(ids: Iterable[int]) -> Iterator[list[int]]:
+    ordered = sorted(ids)
+    for start in range(0, len(ordered), _CHUNK):
+        yield ordered[start : start + _CHUNK]
+
+
+def _listed(ids: Iterable[int]) -> str:
+    return ", ".join(str(id_) for id_ in sorted(ids))

@@ -1,0 +1,84 @@
+"""Where a pipeline's ML Metadata is, and how to open it."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from typing import Any
+
+import ml_metadata
+from google.protobuf import json_format
+from ml_metadata.proto import metadata_store_pb2
+
+from tfx_distill.pipeline.config.schema import PipelineConfig
+from tfx_distill.trainer.errors import ConfigError, DistillError
+
+_SECRET_PREFIX = "env:"
+_SECRETS = ("password", "client_key")
+_SQLITE_NAME = "metadata.sqlite"
+
+
+def connection_config(config: PipelineConfig) -> Any:
+    """The configured connection, or a SQLite file in the pipeline's folder.
+
+    Raises:
+        ConfigError: If ml_metadata does not know a field, or an environment variable
+            is not set.
+    """
+    if not config.metadata.connection:
+        connection = metadata_store_pb2.ConnectionConfig()
+        connection.sqlite.filename_uri = str(config.pipeline_dir / _SQLITE_NAME)
+        connection.sqlite.connection_mode = (
+            metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+        )
+        return connection
+    fields = _resolved(config.metadata.connection, "metadata.connection")
+    is_server = set(fields) & {"host", "port"}
+    message: Any = (
+        metadata_store_pb2.MetadataStoreClientConfig()
+        if is_server
+        else metadata_store_pb2.ConnectionConfig()
+    )
+    try:
+        return json_format.ParseDict(fields, message)
+    except json_format.ParseError as error:
+        raise ConfigError(
+            f"metadata.connection is not ml_metadata's {type(message).__name__}: {error}"
+        ) from None
+
+
+def _resolved(value: Any, key: str) -> Any:
+    """Replaces `env:NAME`: a configuration never contains a password."""
+    if isinstance(value, dict):
+        return {name: _resolved(item, f"{key}.{name}") for name, item in value.items()}
+    is_secret = key.rpartition(".")[2] in _SECRETS
+    if is_secret and value and not str(value).startswith(_SECRET_PREFIX):
+        raise ConfigError(
+            f"{key} holds a secret, which would be stored with every run. Put it in an "
+            f'environment variable and write "{_SECRET_PREFIX}NAME".'
+        )
+    if isinstance(value, str) and value.startswith(_SECRET_PREFIX):
+        name = value[len(_SECRET_PREFIX) :]
+        if name not in os.environ:
+            raise ConfigError(
+                f"{key} refers to the environment variable {name}, which is not set."
+            )
+        return os.environ[name]
+    return value
+
+
+def open_store(config: PipelineConfig) -> ml_metadata.MetadataStore:
+    """Opens the store of a pipeline that ran before, for writing.
+
+    Raises:
+        DistillError: If there is no store yet.
+    """
+    connection = connection_config(config)
+    if (
+        not config.metadata.connection
+        and not pathlib.Path(connection.sqlite.filename_uri).exists()
+    ):
+        raise DistillError(
+            f"No pipeline has run in {config.pipeline_dir}. Run `distill run` first."
+        )
+    return ml_metadata.MetadataStore(connection)

@@ -1,0 +1,46 @@
+"""The student that was tested last, and its teacher."""
+
+from __future__ import annotations
+
+import os
+
+from tfx_distill.pipeline.config.schema import PipelineConfig
+from tfx_distill.pipeline.mlmd import store_connection
+from tfx_distill.pipeline.mlmd.records import CACHED, COMPLETE
+from tfx_distill.pipeline.mlmd.store import Store
+from tfx_distill.trainer.errors import DistillError
+
+_EVALUATOR = "Evaluator"  # id of the node that tests a student against its teacher
+
+
+def latest(config: PipelineConfig) -> tuple[str, str]:
+    """SavedModel folders of the teacher and the student that were tested last.
+
+    Raises:
+        DistillError: If none was tested, or its files are gone.
+    """
+    store = Store(store_connection.open_store(config))
+    for run, graph in store.runs_of(config.pipeline_name):
+        for execution in graph.of_run(run.name):
+            # A cached one stands for the models that an earlier run tested.
+            if execution.node == _EVALUATOR and execution.state in (COMPLETE, CACHED):
+                tested = dict(graph.inputs(execution.id))
+                folders = (
+                    tested["baseline_model"].saved_model_dir,
+                    tested["model"].saved_model_dir,
+                )
+                return _existing(folders)
+    raise DistillError(
+        f"No student has been tested in {config.pipeline_dir}. "
+        "Run `distill run` first, or give --teacher and --student."
+    )
+
+
+def _existing(folders: tuple[str, str]) -> tuple[str, str]:
+    for folder in folders:
+        if not os.path.isdir(folder):
+            raise DistillError(
+                f"Model folder {folder} is gone. Run `distill run` again, or give "
+                "--teacher and --student."
+            )
+    return folders

@@ -1,0 +1,124 @@
+"""How a run ended, and what its gates measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tfx_distill.components import property_names
+from tfx_distill.components.checks import OVERALL
+from tfx_distill.components.evaluator.verdict import Verdict
+from tfx_distill.components.servability_validator.servability import Servability
+from tfx_distill.pipeline.inspection.gates import Gate
+from tfx_distill.pipeline.mlmd.records import CACHED, COMPLETE, ArtifactRecord, Graph
+from tfx_distill.pipeline.report import report_data
+from tfx_distill.pipeline.report.collect import intervals
+from tfx_distill.pipeline.report.collect.intervals import Interval
+
+
+def outcome(graph: Graph, run: str, gates: Sequence[Gate]) -> report_data.Outcome:
+    """How a run ended."""
+    latest = graph.latest(run, "PushedModel")
+    pushed = [
+        m for m in graph.pushed_models(run) if latest and m.artifact_id == latest.id
+    ]
+    executions = graph.of_run(run)
+    failed = [e.node for e in executions if e.state not in (COMPLETE, CACHED)]
+    reasons = tuple(_reasons(gates))
+    if pushed:
+        return report_data.Outcome(
+            state=report_data.PUSHED,
+            headline="The student was pushed.",
+            pushed_to=pushed[0].folder,
+        )
+    if failed:
+        return report_data.Outcome(
+            state=report_data.FAILED,
+            headline=f"The run failed at {', '.join(failed)}. Nothing was pushed.",
+            reasons=reasons,
+        )
+    if not all(gate.has_blessed for gate in gates):
+        return report_data.Outcome(
+            state=report_data.REFUSED,
+            headline="The student was rejected. Nothing was pushed.",
+            reasons=reasons,
+        )
+    if not gates:
+        return report_data.Outcome(
+            state=report_data.UNDECIDED,
+            headline="The run ended before a gate decided. Nothing was pushed.",
+        )
+    return report_data.Outcome(
+        state=report_data.BLESSED,
+        headline="The student was blessed. Nothing was pushed.",
+        reasons=_pushers_reason(latest),
+    )
+
+
+def _reasons(gates: Sequence[Gate]) -> list[str]:
+    reasons: list[str] = []
+    for gate in gates:
+        reasons += gate.reasons
+        if gate.problem:
+            reasons.append(f"{gate.node}: its verdict cannot be read: {gate.problem}")
+    return reasons
+
+
+def _pushers_reason(artifact: ArtifactRecord | None) -> tuple[str, ...]:
+    """Why the Pusher rejected what the gates had blessed."""
+    reason = artifact.properties.get(property_names.REASON) if artifact else None
+    return (str(reason),) if reason else ()
+
+
+def classes(
+    verdict: Verdict, gates: Sequence[Gate]
+) -> tuple[report_data.ClassRow, ...]:
+    """What the quality gate measured on each class."""
+    failed = {c.slice for gate in gates for c in gate.checks if not c.ok}
+    return tuple(
+        report_data.ClassRow(
+            name=name,
+            num_examples=int(student.get("num_examples", 0)),
+            teacher=intervals.accuracy(verdict.teacher.get(name, {})),
+            student=intervals.accuracy(student),
+            lowest=verdict.paired.get(name, {}).get("low"),
+            ok=name not in failed,
+        )
+        for name, student in verdict.student.items()
+        if name != OVERALL
+    )
+
+
+def served(verdict: Verdict) -> report_data.Difference | None:
+    """The student against the model that served before, as the gate measured it.
+
+    Raises:
+        ValueError: If the two could not be compared.
+    """
+    found = verdict.served
+    if found is None:
+        return None
+    if found.problem or found.difference is None:
+        raise ValueError(found.problem)
+    return report_data.Difference(
+        name="student − served before",
+        interval=Interval(value=found.difference, low=found.low, high=found.high),
+        only_first=found.only_student,
+        only_second=found.only_served,
+        p_value=found.p_value,
+    )
+
+
+def costs(servability: Servability) -> tuple[report_data.Cost, ...]:
+    """What teacher and student cost to serve."""
+    return tuple(
+        report_data.Cost(
+            role=role,
+            parameters=measured.parameters,
+            bytes=measured.bytes,
+            latency=measured.latency,
+        )
+        for role, measured in (
+            ("teacher", servability.teacher),
+            ("student", servability.student),
+        )
+    )

@@ -1,0 +1,42 @@
+"""Values with their 95 % intervals."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from scipy import stats
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A value with its 95 % interval; the ends are None where there is none."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+def wilson(correct: int, total: int) -> Interval:
+    """A share with Wilson's 95 % interval (1927, doi:10.2307/2276774).
+
+    Args:
+        correct: Number of correct predictions.
+        total: Number of predictions, > 0.
+    """
+    ends = stats.binomtest(correct, total).proportion_ci(method="wilson")
+    return Interval(value=correct / total, low=float(ends.low), high=float(ends.high))
+
+
+def share(value: float, total: int) -> Interval:
+    """As `wilson`, of a share that was rounded when it was written."""
+    if total <= 0 or not 0 <= value <= 1:
+        return Interval(value=value)
+    return dataclasses.replace(wilson(round(value * total), total), value=value)
+
+
+def accuracy(metrics: Mapping[str, float]) -> Interval | None:
+    """The accuracy among a slice's metrics; None if it was not measured."""
+    if "accuracy" not in metrics:
+        return None
+    return share(metrics["accuracy"], int(metrics.get("num_examples", 0)))

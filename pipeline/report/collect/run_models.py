@@ -1,0 +1,165 @@
+"""The models of a run: their cards, and what was measured of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tfx_distill.components.checks import OVERALL
+from tfx_distill.components.evaluator.predictions import Predictions
+from tfx_distill.components.evaluator.verdict import Verdict
+from tfx_distill.pipeline.mlmd.records import ArtifactRecord, Graph
+from tfx_distill.pipeline.report.collect import intervals
+from tfx_distill.pipeline.report.collect.intervals import Interval
+from tfx_distill.pipeline.report.report_data import Difference, Model
+from tfx_distill.trainer.evaluation import comparison
+from tfx_distill.trainer.evaluation.comparison import Comparison
+from tfx_distill.trainer.export import saved_model_files
+
+
+def made(graph: Graph, run: str) -> tuple[dict[int, str], list[int]]:
+    """Models of a run, and those that the quality gate compared.
+
+    Returns:
+        Node by artifact id, with the gate's teacher and student first; the ids of
+        these two.
+    """
+    found, judged = {}, []
+    for execution in graph.of_run(run):
+        for key, artifact in graph.outputs(execution.id):
+            if key == "model" and artifact.type_name == "Model":
+                found[artifact.id] = execution.node
+        given = dict(graph.inputs(execution.id))
+        if "baseline_model" in given and "model" in given:
+            judged = [given["baseline_model"].id, given["model"].id]
+    judged = [id_ for id_ in judged if id_ in found]
+    return {id_: found[id_] for id_ in dict.fromkeys([*judged, *found])}, judged
+
+
+def described(artifact: ArtifactRecord, node: str) -> Model:
+    """A model as its card describes it.
+
+    Raises:
+        FileNotFoundError: If it has no card.
+        ValueError: If the card holds a wrong value.
+    """
+    path = artifact.saved_model_dir
+    card = saved_model_files.read_card(path)
+    if card is None:
+        raise FileNotFoundError(f"{path} has no model card")
+    for name in ("num_parameters", "seconds"):
+        _require_number(name, getattr(card, name))
+    settings = card.config.get(card.role) or card.config.get("student") or {}
+    return Model(
+        role=card.role,
+        name=card.role,
+        node=node,
+        artifact=artifact.id,
+        path=path,
+        architecture=str(settings.get("model", "")),
+        parameters=card.num_parameters,
+        bytes=saved_model_files.saved_model_bytes(path),
+        seconds=card.seconds,
+        history=card.history,
+        versions=card.versions,
+    )
+
+
+def require_curve(name: str, values: Any) -> None:
+    """Raises ValueError unless a learning curve can be drawn: one with NaN cannot."""
+    for place, value in enumerate(values):
+        _require_number(f"{name}[{place}]", value)
+
+
+def _require_number(name: str, value: Any) -> None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value):
+        raise ValueError(f"{name} is {value!r}, expected a number")
+
+
+def numbered(models: Sequence[Model]) -> list[Model]:
+    """The models with distinct names: `control`, `control 2` …"""
+    seen: dict[str, int] = {}
+    result = []
+    for model in models:
+        number = seen[model.role] = seen.get(model.role, 0) + 1
+        name = model.role if number == 1 else f"{model.role} {number}"
+        result.append(dataclasses.replace(model, name=name))
+    return result
+
+
+def evaluated(
+    models: Sequence[Model], judged: Sequence[int], verdict: Verdict
+) -> list[Model]:
+    """The models, those that the gate compared with what it measured."""
+    result = []
+    for model in models:
+        if model.artifact in judged:
+            measured = getattr(verdict, model.role, {}).get(OVERALL, {})
+            shown_elsewhere = ("accuracy", "num_examples", "agreement")
+            model = dataclasses.replace(
+                model,
+                accuracy=intervals.accuracy(measured),
+                metrics={k: v for k, v in measured.items() if k not in shown_elsewhere},
+            )
+        result.append(model)
+    return result
+
+
+def compared(models: Sequence[Model], found: Comparison) -> list[Model]:
+    """The models, those of each seed with what the comparison measured."""
+    accuracies: Mapping[str, list[float]] = {
+        "student": [seed.accuracy for seed in found.seeds],
+        "control": [seed.reference_accuracy for seed in found.seeds],
+    }
+    waiting = {role: iter(values) for role, values in accuracies.items()}
+    result = []
+    for model in models:
+        value = next(waiting.get(model.role, iter(())), None)
+        if model.accuracy is None and value is not None:
+            accuracy = intervals.share(value, found.num_examples)
+            model = dataclasses.replace(model, accuracy=accuracy)
+        result.append(model)
+    return result
+
+
+def differences(
+    predictions: Predictions | None, verdict: Verdict, gained: Comparison | None
+) -> list[Difference]:
+    """The student against its teacher, and against the control."""
+    found = []
+    if predictions is not None:
+        found.append(_paired(predictions))
+    else:
+        student, teacher = (
+            slices.get(OVERALL, {}).get("accuracy")
+            for slices in (verdict.student, verdict.teacher)
+        )
+        if student is not None and teacher is not None:
+            point = Interval(value=student - teacher)
+            found.append(Difference(name="student − teacher", interval=point))
+    if gained is not None:
+        interval = Interval(value=gained.difference, low=gained.low, high=gained.high)
+        found.append(
+            Difference(
+                name="student − control", interval=interval, p_value=gained.p_value
+            )
+        )
+    return found
+
+
+def _paired(predictions: Predictions) -> Difference:
+    student, teacher = (
+        values.argmax(axis=1) == predictions.labels
+        for values in (predictions.student, predictions.teacher)
+    )
+    result = comparison.paired(student, teacher)
+    return Difference(
+        name="student − teacher",
+        interval=Interval(value=result.difference, low=result.low, high=result.high),
+        only_first=result.only_first,
+        only_second=result.only_second,
+        p_value=result.p_value,
+    )
