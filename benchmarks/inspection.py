@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from typing import Any
 
 from measurement import machine
 
@@ -32,57 +33,74 @@ def write(path: pathlib.Path, executions: int) -> None:
         pb.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
     )
     store = ml_metadata.MetadataStore(connection)
-    kinds = {
-        name: store.put_context_type(pb.ContextType(name=name))
-        for name in ("pipeline", "pipeline_run", "node")
-    }
-    model = store.put_artifact_type(pb.ArtifactType(name="Model"))
     nodes = [f"Node{number}" for number in range(_NODES)]
-    types = [store.put_execution_type(pb.ExecutionType(name=name)) for name in nodes]
-    runs = executions // _NODES
-    contexts = [pb.Context(type_id=kinds["pipeline"], name="many")]
-    contexts += [pb.Context(type_id=kinds["node"], name=f"many.{n}") for n in nodes]
-    for number in range(runs):
-        run = pb.Context(type_id=kinds["pipeline_run"], name=f"run-{number:06d}")
-        config = _CONFIG.replace("NUMBER", str(number))
-        run.custom_properties["config"].string_value = config
-        contexts.append(run)
-    pipeline, *others = store.put_contexts(contexts)
-    node_ids, run_ids = others[:_NODES], others[_NODES:]
+    contexts = _write_contexts(store, nodes, executions // _NODES)
     # As large as the properties of a real execution.
     settings = {"settings": pb.Value(string_value="x" * 1500)}
+    types = [store.put_execution_type(pb.ExecutionType(name=name)) for name in nodes]
     execution_ids = store.put_executions(
         [
             pb.Execution(
-                type_id=type_id, last_known_state=3, custom_properties=settings
+                type_id=types[index % _NODES],
+                last_known_state=pb.Execution.COMPLETE,
+                custom_properties=settings,
             )
-            for _ in run_ids
-            for type_id in types
+            for index in range(executions // _NODES * _NODES)
         ]
     )
+    model = store.put_artifact_type(pb.ArtifactType(name="Model"))
     artifact_ids = store.put_artifacts(
         [
             pb.Artifact(type_id=model, uri=f"/nowhere/{number}", state=pb.Artifact.LIVE)
             for number in range(2 * len(execution_ids))
         ]
     )
-    links, events = [], []
+    links = [
+        pb.Association(execution_id=execution_id, context_id=context_id)
+        for execution_id, ids in zip(execution_ids, contexts, strict=True)
+        for context_id in ids
+    ]
+    store.put_attributions_and_associations([], links)
+    store.put_events(_events(execution_ids, artifact_ids))
+
+
+def _write_contexts(
+    store: Any, nodes: list[str], num_runs: int
+) -> list[tuple[int, int, int]]:
+    """Returns the pipeline, node and run of each execution, by their ids."""
+    from ml_metadata.proto import metadata_store_pb2 as pb
+
+    kinds = {
+        name: store.put_context_type(pb.ContextType(name=name))
+        for name in ("pipeline", "pipeline_run", "node")
+    }
+    contexts = [pb.Context(type_id=kinds["pipeline"], name="many")]
+    contexts += [pb.Context(type_id=kinds["node"], name=f"many.{n}") for n in nodes]
+    for number in range(num_runs):
+        run = pb.Context(type_id=kinds["pipeline_run"], name=f"run-{number:06d}")
+        config = _CONFIG.replace("NUMBER", str(number))
+        run.custom_properties["config"].string_value = config
+        contexts.append(run)
+    pipeline, *others = store.put_contexts(contexts)
+    node_ids, run_ids = others[: len(nodes)], others[len(nodes) :]
+    return [(pipeline, node, run) for run in run_ids for node in node_ids]
+
+
+def _events(execution_ids: list[int], artifact_ids: list[int]) -> list[Any]:
+    """Two outputs per execution; each node but the first reads one of the last."""
+    from ml_metadata.proto import metadata_store_pb2 as pb
+
+    events = []
     for index, execution_id in enumerate(execution_ids):
-        run, node = divmod(index, _NODES)
-        for context_id in (pipeline, node_ids[node], run_ids[run]):
-            links.append(
-                pb.Association(execution_id=execution_id, context_id=context_id)
-            )
         touched = [(pb.Event.OUTPUT, 2 * index), (pb.Event.OUTPUT, 2 * index + 1)]
-        if node:
+        if index % _NODES:
             touched.append((pb.Event.INPUT, 2 * index - 2))
         for kind, artifact in touched:
             event = pb.Event(execution_id=execution_id, type=kind)
             event.artifact_id = artifact_ids[artifact]
             event.path.steps.add().key = "model"
             events.append(event)
-    store.put_attributions_and_associations([], links)
-    store.put_events(events)
+    return events
 
 
 def measure(executions: int) -> dict[str, object]:

@@ -31,10 +31,6 @@ def measure(
     from tfx_distill.trainer.config.distillation_config import DistillationConfig
     from tfx_distill.trainer.config.training_config import StudentConfig
     from tfx_distill.trainer.config.tuning_config import TuningConfig
-    from tfx_distill.trainer.distillation import teacher_logits
-    from tfx_distill.trainer.models.teachers import Teachers
-    from tfx_distill.trainer.tuning import hyperparameter_search
-    from tfx_distill.trainer.tuning.trial_training import Task
 
     student, distillation, views = StudentConfig(), DistillationConfig(), ViewsConfig()
     given = {"parallel": parallel} if parallel else {}
@@ -43,51 +39,58 @@ def measure(
     )
     config = config.resolved(student, distillation, views)
     with tempfile.TemporaryDirectory() as folder:
-        spec, splits, teacher_dirs = _prepare(data_config, folder, num_teachers)
-        teachers = Teachers(teacher_dirs)
-        answers, answers_s, answers_cpu_s = _timed(
-            lambda: teacher_logits.predict_splits(teachers, splits, views)
-        )
-        data = teacher_logits.join(answers, splits, views)
-
-        def search(name, data):
-            task = Task(
-                data=data, spec=spec, student=student, distillation=distillation
-            )
-            return _timed(
-                lambda: hyperparameter_search.search(
-                    task, config, os.path.join(folder, name)
-                )
-            )
-
-        cached, cached_s, cached_cpu_s = search("cached", data)
-        in_loop, in_loop_s, in_loop_cpu_s = search(
-            "in_loop", _in_loop(data, teacher_dirs)
-        )
-    pairs = list(zip(cached.trials, in_loop.trials, strict=True))
-    for one, other in pairs:
-        assert one.values == other.values, "the searches differ"
-    ran = [pair for pair in pairs if pair[0].objective is not None]
+        prepared = _prepare(data_config, folder, num_teachers)
+        searches = _searches(prepared, folder, config, student, distillation, views)
     return {
         "dataset": data_config["dataset"],
-        "train_images": len(splits["train"]),
-        "trials": len(ran),
+        "train_images": len(prepared[1]["train"]),
         "parallel": config.parallel,
         "epochs": epochs,
         "teachers": num_teachers,
         "views": views.count,
-        "answers_s": round(answers_s, 1),
-        "cached_s": round(answers_s + cached_s, 1),
+        **searches,
+        **machine("tensorflow", "keras", "keras-tuner", "loky"),
+    }
+
+
+def _searches(prepared, folder, config, student, distillation, views):
+    """Times both searches, and checks that they try the same values."""
+    from tfx_distill.trainer.distillation import teacher_logits
+    from tfx_distill.trainer.models.teachers import Teachers
+    from tfx_distill.trainer.tuning import hyperparameter_search
+    from tfx_distill.trainer.tuning.trial_training import Task
+
+    spec, splits, teacher_dirs = prepared
+    teachers = Teachers(teacher_dirs)
+    predictions, predictions_s, predictions_cpu_s = _timed(
+        lambda: teacher_logits.predict_splits(teachers, splits, views)
+    )
+    data = teacher_logits.join(predictions, splits, views)
+
+    def search(name, data):
+        task = Task(data=data, spec=spec, student=student, distillation=distillation)
+        directory = os.path.join(folder, name)
+        return _timed(lambda: hyperparameter_search.search(task, config, directory))
+
+    stored, stored_s, stored_cpu_s = search("stored", data)
+    in_loop, in_loop_s, in_loop_cpu_s = search("in_loop", _in_loop(data, teacher_dirs))
+    pairs = list(zip(stored.trials, in_loop.trials, strict=True))
+    for one, other in pairs:
+        assert one.values == other.values, "the searches differ"
+    ran = [pair for pair in pairs if pair[0].objective is not None]
+    return {
+        "trials": len(ran),
+        "answers_s": round(predictions_s, 1),
+        "cached_s": round(predictions_s + stored_s, 1),
         "in_loop_s": round(in_loop_s, 1),
         "cached_s_of_each_trial": [round(one.seconds, 1) for one, _ in ran],
         "in_loop_s_of_each_trial": [round(other.seconds, 1) for _, other in ran],
         # Other work on the machine hardly changes this, unlike wall time.
-        "cpu_ratio": round((answers_cpu_s + cached_cpu_s) / in_loop_cpu_s, 3),
-        "ratio": round((answers_s + cached_s) / in_loop_s, 3),
+        "cpu_ratio": round((predictions_cpu_s + stored_cpu_s) / in_loop_cpu_s, 3),
+        "ratio": round((predictions_s + stored_s) / in_loop_s, 3),
         "largest_difference_in_accuracy": round(
             max(abs(one.objective - other.objective) for one, other in ran), 4
         ),
-        **machine("tensorflow", "keras", "keras-tuner", "loky"),
     }
 
 
@@ -143,8 +146,6 @@ def _prepare(data_config, folder, num_teachers):
 
 def _in_loop(data, teacher_dirs):
     """The same data, whose answers come from the teacher, batch by batch."""
-    import dataclasses
-
     import numpy as np
 
     from tfx_distill.trainer import losses
@@ -155,7 +156,7 @@ def _in_loop(data, teacher_dirs):
     loaded = []
 
     def teachers():
-        """Loaded when first asked, by each of the processes that train."""
+        """Loaded on first use, by each process that trains."""
         if not loaded:
             loaded.append(Teachers(teacher_dirs))
         return loaded[0]
@@ -173,15 +174,7 @@ def _in_loop(data, teacher_dirs):
                 self.split.labels, asked.values[0]
             )
 
-    return {
-        name: InLoop(
-            **{
-                f.name: getattr(split_data, f.name)
-                for f in dataclasses.fields(split_data)
-            }
-        )
-        for name, split_data in data.items()
-    }
+    return {name: InLoop(**vars(split)) for name, split in data.items()}
 
 
 def main(arguments: list[str] | None = None) -> None:

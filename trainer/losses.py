@@ -208,27 +208,31 @@ def _current(value: Any) -> Any:
     return value() if callable(value) else value
 
 
-def packed_metrics(num_classes: int) -> list[keras.metrics.Metric]:
-    """`accuracy`, against the labels, and `agreement`, with the teacher's predictions.
+# Registered, as cloning a compiled model makes its metrics again from their configuration.
+@keras.saving.register_keras_serializable("tfx_distill")
+class PackedAccuracy(keras.metrics.MeanMetricWrapper):
+    """Accuracy against the labels in `pack_targets`."""
 
-    Args:
-        num_classes: Number of logits, which precede the features in targets from
-            `pack_targets` and in the student's output.
-    """
+    def __init__(self, num_classes: int, name: str = "accuracy", **kwargs: Any) -> None:
+        super().__init__(fn=self._compare, name=name, **kwargs)
+        self.num_classes = num_classes
 
-    def predicted(values: Any) -> Any:
-        return ops.argmax(values[:, :num_classes], axis=-1)
+    def _compare(self, y_true: Any, y_pred: Any) -> Any:
+        return _equal(y_true[:, 0], self._predicted(y_pred))
 
-    def accuracy(y_true: Any, y_pred: Any) -> Any:
-        return _equal(y_true[:, 0], predicted(y_pred))
+    def _predicted(self, values: Any) -> Any:
+        return ops.argmax(values[:, : self.num_classes], axis=-1)
 
-    def agreement(y_true: Any, y_pred: Any) -> Any:
-        return _equal(predicted(y_true[:, 1:]), predicted(y_pred))
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "num_classes": self.num_classes}
 
-    return [
-        keras.metrics.MeanMetricWrapper(accuracy, name="accuracy"),
-        keras.metrics.MeanMetricWrapper(agreement, name="agreement"),
-    ]
+
+@keras.saving.register_keras_serializable("tfx_distill")
+class PackedAgreement(PackedAccuracy):
+    """Share of predictions equal to the teacher's."""
+
+    def _compare(self, y_true: Any, y_pred: Any) -> Any:
+        return _equal(self._predicted(y_true[:, 1:]), self._predicted(y_pred))
 
 
 def _equal(one: Any, other: Any) -> Any:

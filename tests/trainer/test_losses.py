@@ -196,7 +196,7 @@ def test_features_count_with_their_weights():
 def test_accuracy_is_against_labels_and_agreement_against_the_teacher():
     targets = losses.pack_targets(np.array([0, 1]), np.repeat(TEACHER, 2, axis=0))
     answers = np.array([[1.0, 0.0, 9.0], [1.0, 0.0, 9.0]], np.float32)
-    accuracy, agreement = losses.packed_metrics(2)
+    accuracy, agreement = losses.PackedAccuracy(2), losses.PackedAgreement(2)
     assert float(accuracy(targets, answers)) == 0.5
     assert float(agreement(targets, answers)) == 0.0
 

@@ -26,6 +26,13 @@ class TeacherBatches(keras.utils.PyDataset):
 
     def __init__(self, split: Split, config: TeacherConfig) -> None:
         super().__init__()
+        size = min(split.images.shape[1:3])
+        require(
+            2 * config.max_shift < size,
+            "teacher.max_shift",
+            config.max_shift,
+            f"less than half of the images' {size} pixels",
+        )
         self._split, self._config = split, config
         self._epoch = -1
         self.on_epoch_end()

@@ -11,7 +11,6 @@ import keras
 
 from tfx_distill.trainer import losses
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
-from tfx_distill.trainer.config.section import require
 from tfx_distill.trainer.config.training_config import (
     StudentConfig,
     TeacherConfig,
@@ -62,12 +61,6 @@ def train_teacher(
         ModelError: If the architecture does not fit, or the loss is not finite.
     """
     start = time.monotonic()
-    require(
-        2 * config.max_shift < min(spec.image_shape[:2]),
-        "teacher.max_shift",
-        config.max_shift,
-        f"less than half of the images' {min(spec.image_shape[:2])} pixels",
-    )
     model = _new_model(config, spec)
     fit = Fit(
         task="training the teacher",
@@ -153,7 +146,10 @@ def _fit_student(
     )
     history: dict[str, list[float]] = {}
     for phase, epochs in _phases(model, student, config):
-        metrics = losses.packed_metrics(spec.num_classes)
+        metrics = [
+            losses.PackedAccuracy(spec.num_classes),
+            losses.PackedAgreement(spec.num_classes, name="agreement"),
+        ]
         values = fit.run(phase, optimizer, epochs, loss=loss, metrics=metrics)
         history = {name: history.get(name, []) + values[name] for name in values}
     return history

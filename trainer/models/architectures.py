@@ -27,55 +27,41 @@ Architecture = Callable[..., keras.Model]
 
 def article_teacher(image_shape: tuple[int, int, int], num_classes: int) -> keras.Model:
     """Conv 32 – pool – Conv 64 – pool – Dense 128 – Dense; 225,034 parameters on MNIST."""
-    layers = keras.layers
-    return keras.Sequential(
-        [
-            keras.Input(image_shape),
-            layers.Conv2D(32, 3, activation="relu"),
-            layers.MaxPooling2D(),
-            layers.Conv2D(64, 3, activation="relu"),
-            layers.MaxPooling2D(),
-            layers.Flatten(),
-            layers.Dense(128, activation="relu"),
-            layers.Dense(num_classes),
-        ],
-        name="article_teacher",
-    )
+    return _convolutional("article_teacher", image_shape, num_classes, (32, 64), 128)
 
 
 def teacher(image_shape: tuple[int, int, int], num_classes: int) -> keras.Model:
     """The article's teacher with dropout before its last layer."""
-    layers = keras.layers
-    return keras.Sequential(
-        [
-            keras.Input(image_shape),
-            layers.Conv2D(32, 3, activation="relu", name="conv_1"),
-            layers.MaxPooling2D(),
-            layers.Conv2D(64, 3, activation="relu", name="conv_2"),
-            layers.MaxPooling2D(),
-            layers.Flatten(),
-            layers.Dense(128, activation="relu", name="dense_1"),
-            layers.Dropout(0.3),
-            layers.Dense(num_classes, name="logits"),
-        ],
-        name="teacher",
+    return _convolutional(
+        "teacher", image_shape, num_classes, (32, 64), 128, dropout=0.3
     )
 
 
 def article_student(image_shape: tuple[int, int, int], num_classes: int) -> keras.Model:
     """Conv 16 – pool – Dense 64 – Dense; 173,930 parameters on MNIST."""
+    return _convolutional("article_student", image_shape, num_classes, (16,), 64)
+
+
+def _convolutional(
+    name: str,
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+    widths: Sequence[int],
+    units: int,
+    dropout: float = 0.0,
+) -> keras.Model:
+    """3x3 convolutions with pooling, one wide dense layer, and logits."""
     layers = keras.layers
-    return keras.Sequential(
-        [
-            keras.Input(image_shape),
-            layers.Conv2D(16, 3, activation="relu"),
-            layers.MaxPooling2D(),
-            layers.Flatten(),
-            layers.Dense(64, activation="relu"),
-            layers.Dense(num_classes),
-        ],
-        name="article_student",
-    )
+    model = keras.Sequential([keras.Input(image_shape)], name=name)
+    for number, width in enumerate(widths, 1):
+        model.add(layers.Conv2D(width, 3, activation="relu", name=f"conv_{number}"))
+        model.add(layers.MaxPooling2D())
+    model.add(layers.Flatten())
+    model.add(layers.Dense(units, activation="relu", name="dense_1"))
+    if dropout:
+        model.add(layers.Dropout(dropout))
+    model.add(layers.Dense(num_classes, name="logits"))
+    return model
 
 
 def student(
@@ -142,22 +128,17 @@ def _deep(
     layers = keras.layers
     if len(widths) != 6:
         raise ValueError(f"widths has {len(widths)} numbers, expected 6.")
-    inputs = keras.Input(image_shape)
-    x = _normalized(inputs, widths[0], "conv_1", padding="valid", pool=True)
-    x = _normalized(x, widths[1], "conv_2")
-    x = _normalized(x, widths[2], "conv_3", pool=True)
-    x = _normalized(x, widths[3], "conv_4")
-    x = _normalized(x, widths[4], "conv_5")
-    x = _normalized(x, widths[5], "conv_6")
+    x = inputs = keras.Input(image_shape)
+    for number, width in enumerate(widths, 1):
+        padding = "valid" if number == 1 else "same"
+        x = _normalized(x, width, f"conv_{number}", padding, pool=number in (1, 3))
     x = layers.Dropout(dropout)(x) if dropout else x
     pooled = [layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x)]
     logits = layers.Dense(num_classes, name="logits")(layers.Concatenate()(pooled))
     return keras.Model(inputs, logits, name=name)
 
 
-def _normalized(
-    x: Any, filters: int, name: str, padding: str = "same", pool: bool = False
-) -> Any:
+def _normalized(x: Any, filters: int, name: str, padding: str, *, pool: bool) -> Any:
     """A 3x3 convolution, batch normalization (arXiv:1502.03167) and swish.
 
     Pooling comes before the normalization, which then has a quarter of the values.
@@ -190,11 +171,26 @@ def build(
         ModelError: If the function does not exist or fails, or if its model does not
             take such images or return logits of this shape.
     """
-    architecture = _import(path)
     pixels = keras.Input(image_shape, dtype="uint8", name="images")
     scaled = keras.layers.Rescaling(1 / 255, name=PREPROCESSING_LAYER)(pixels)
+    core, logits = _core(path, scaled, num_classes, options or {})
+    model = keras.Model(pixels, logits, name=core.name)
+    if model.output_shape != (None, num_classes):
+        raise ModelError(
+            f"{path} returns logits of shape {model.output_shape}, expected "
+            f"(batch, {num_classes}). End with keras.layers.Dense(num_classes)."
+        )
+    return model
+
+
+def _core(
+    path: str, scaled: keras.KerasTensor, num_classes: int, options: Mapping[str, Any]
+) -> tuple[keras.Model, keras.KerasTensor]:
+    """The architecture's own model, and its logits for scaled images."""
+    architecture = _import(path)
+    image_shape = tuple(scaled.shape[1:])
     try:
-        core = architecture(image_shape, num_classes, **(options or {}))
+        core = architecture(image_shape, num_classes, **options)
         logits = core(scaled) if isinstance(core, keras.Model) else None
     except Interrupted:
         raise
@@ -210,13 +206,7 @@ def build(
             "Return keras.Model or keras.Sequential."
         )
     _require_logits(path, core)
-    model = keras.Model(pixels, logits, name=core.name)
-    if model.output_shape != (None, num_classes):
-        raise ModelError(
-            f"{path} returns logits of shape {model.output_shape}, expected "
-            f"(batch, {num_classes}). End with keras.layers.Dense(num_classes)."
-        )
-    return model
+    return core, logits
 
 
 def require_option(path: str, name: str) -> None:

@@ -91,37 +91,44 @@ def run_nodes(
         DistillError: If a node fails. Nothing was pushed unless the message says so.
     """
     with run_folders.only_run(config.pipeline_dir):
-        connection = store_connection.connection_config(config)
         ir = compiler.Compiler().compile(
             graph.create_pipeline(
                 config,
                 until=until,
                 hyperparameters_dir=fixed_hyperparameters.folder(config),
-                metadata_connection_config=connection,
+                metadata_connection_config=store_connection.connection_config(config),
             )
         )
-        with tfx_metadata.Metadata(connection) as handle:
+        with tfx_metadata.Metadata(
+            store_connection.connection_config(config)
+        ) as handle:
             stale = updates.fail_unfinished(handle.store, config.pipeline_name)
-            if stale:
-                logger.warning(
-                    "%d executions of a killed run are now marked failed", stale
-                )
+        if stale:
+            logger.warning("%d executions of a killed run are now marked failed", stale)
         runner = _LocalDagRunner(run_dir.name, watcher)
+        with _recorded(config, run_dir, runner), _signals_as_errors():
+            runner.run_with_ir(ir)
+    return runner.completed
+
+
+@contextlib.contextmanager
+def _recorded(
+    config: PipelineConfig, run_dir: pathlib.Path, runner: _LocalDagRunner
+) -> Iterator[None]:
+    """Records how the run ended, and why if it failed."""
+    try:
+        yield
+    except BaseException as error:
+        failure = {
+            property_names.FAILED_NODE: runner.current_node,
+            property_names.ERROR: str(error) or type(error).__name__,
+        }
         try:
-            with _signals_as_errors():
-                runner.run_with_ir(ir)
-        except BaseException as error:
-            failure = {
-                property_names.FAILED_NODE: runner.current_node,
-                property_names.ERROR: str(error) or type(error).__name__,
-            }
-            try:
-                _finish(config, connection, run_dir, failure)
-            except Exception:  # such as a full disk; the first failure matters more
-                logger.exception("The end of the run could not be recorded")
-            raise
-        _finish(config, connection, run_dir)
-    return CompletedNodes(runner.executions, runner.results)
+            _finish(config, run_dir, failure)
+        except Exception:  # such as a full disk; the first failure matters more
+            logger.exception("The end of the run could not be recorded")
+        raise
+    _finish(config, run_dir, {})
 
 
 class _LocalDagRunner(local_dag_runner.LocalDagRunner):
@@ -131,8 +138,7 @@ class _LocalDagRunner(local_dag_runner.LocalDagRunner):
         super().__init__()
         self._run_id, self._watcher = run_id, watcher
         self.current_node = ""
-        self.executions: dict[str, int] = {}
-        self.results: dict[str, results.NodeResult] = {}
+        self.completed = CompletedNodes({}, {})
 
     def run_with_ir(
         self,
@@ -154,10 +160,9 @@ class _LocalDagRunner(local_dag_runner.LocalDagRunner):
                 logger.exception("%s failed", node_id)
                 raise _explained(node_id, error) from error
             seconds = time.monotonic() - start
-            self.results[node_id] = results.NodeResult(
-                seconds=round(seconds, 3), cached=cached
-            )
-            self._watcher.node_finished(node_id, self.results[node_id])
+            result = results.NodeResult(seconds=round(seconds, 3), cached=cached)
+            self.completed.results[node_id] = result
+            self._watcher.node_finished(node_id, result)
 
     def _launch(
         self, pipeline: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode
@@ -183,7 +188,7 @@ class _LocalDagRunner(local_dag_runner.LocalDagRunner):
             raise DistillError(
                 "Its inputs are missing. Run again with --set pipeline.cache=false."
             )
-        self.executions[node_id] = info.execution_id
+        self.completed.executions[node_id] = info.execution_id
         with tfx_metadata.Metadata(connection) as handle:
             ran = Store(handle.store).around_execution(info.execution_id)
         return ran.executions[info.execution_id].state == CACHED
@@ -249,13 +254,10 @@ def _signals_as_errors() -> Iterator[None]:
 
 
 def _finish(
-    config: PipelineConfig,
-    connection: Any,
-    run_dir: pathlib.Path,
-    failure: Mapping[str, str] | None = None,
+    config: PipelineConfig, run_dir: pathlib.Path, failure: Mapping[str, str]
 ) -> None:
     """Marks no execution as running, and records how the run ended."""
-    with tfx_metadata.Metadata(connection) as handle:
+    with tfx_metadata.Metadata(store_connection.connection_config(config)) as handle:
         updates.fail_unfinished(handle.store, config.pipeline_name)
         updates.describe_run(
             handle.store,
@@ -263,6 +265,6 @@ def _finish(
             {
                 property_names.CONFIG: config.to_yaml(),
                 property_names.DISTILL_VERSION: VERSION,
-                **(failure or {}),
+                **failure,
             },
         )

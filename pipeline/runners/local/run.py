@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 from tfx_distill.pipeline import log_capture
@@ -50,30 +51,27 @@ def execute(
     Raises:
         DistillError: If the run fails.
     """
-
-    def work(config: PipelineConfig, watcher: Any, run_dir: pathlib.Path) -> Any:
-        from tfx_distill.components.evaluator import margin_check
-        from tfx_distill.components.tfds_example_gen import (
-            dataset_contents,
-            dataset_source,
-        )
-        from tfx_distill.pipeline.runners.local import dag_runner
-
-        # The gate checks this again with the examples; here nothing is trained yet.
-        builder = dataset_source.prepare(config.data)
-        num_examples = dataset_contents.num_test_examples(builder, config.data)
-        margin_check.require_resolvable(config.gate, num_examples)
-        return dag_runner.run(config, watcher, run_dir)
-
-    def table(result: Any) -> Any:
-        from tfx_distill.pipeline.runners.local import display
-
-        return display.result_table(result)
-
-    result = perform(
-        config, file, overrides, work, None if as_json else table, "result.json"
-    )
+    table = None if as_json else _table
+    result = perform(config, file, overrides, _run_all, table, "result.json")
     return PUSHED if result.pushed else NOT_BLESSED
+
+
+def _run_all(config: PipelineConfig, watcher: Any, run_dir: pathlib.Path) -> Any:
+    from tfx_distill.components.evaluator import margin_check
+    from tfx_distill.components.tfds_example_gen import dataset_contents, dataset_source
+    from tfx_distill.pipeline.runners.local import dag_runner
+
+    # The gate checks this again with the examples; here nothing is trained yet.
+    builder = dataset_source.prepare(config.data)
+    num_examples = dataset_contents.num_test_examples(builder, config.data)
+    margin_check.require_resolvable(config.gate, num_examples)
+    return dag_runner.run(config, watcher, run_dir)
+
+
+def _table(result: Any) -> Any:
+    from tfx_distill.pipeline.runners.local import display
+
+    return display.result_table(result)
 
 
 def perform(
@@ -110,18 +108,13 @@ def perform(
             if notice:
                 terminal.err.print(display.notice(notice))
             run_dir = run_folders.make_run_dir(config)
-            try:
+            with _failure_reported(config, run_dir, terminal):
                 result = work(config, watcher, run_dir)
-            except Interrupted:
-                raise
-            except Exception:
-                _report_failure(config, run_dir, terminal)
-                raise
         (run_dir / result_name).write_text(result.to_json(), encoding="utf-8")
-        if table is None:
-            terminal.out.print_json(result.to_json(), indent=2)
-        else:
+        if table is not None:
             terminal.out.print(table(result))
+        else:
+            terminal.out.print_json(result.to_json(), indent=2)
         _report(config, run_dir, terminal)
     return result
 
@@ -149,16 +142,23 @@ def _report(
         )
 
 
-def _report_failure(
+@contextlib.contextmanager
+def _failure_reported(
     config: PipelineConfig, run_dir: pathlib.Path, terminal: log_capture.Terminal
-) -> None:
+) -> Iterator[None]:
     """Reports a failed run as far as it came; never hides the run's own error."""
     try:
-        _write_report(config, run_dir, terminal)
-    except DistillError:  # the run had not started
-        pass
+        yield
+    except Interrupted:
+        raise
     except Exception:
-        logger.exception("The report of the failed run could not be written")
+        try:
+            _write_report(config, run_dir, terminal)
+        except DistillError:  # the run had not started
+            pass
+        except Exception:
+            logger.exception("The report of the failed run could not be written")
+        raise
 
 
 def _write_report(

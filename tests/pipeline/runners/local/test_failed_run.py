@@ -17,7 +17,9 @@ def config(tmp_path):
 
 
 def _report(config):
-    run._report_failure(config, pathlib.Path("run"), log_capture.direct())
+    reported = run._failure_reported(config, pathlib.Path("run"), log_capture.direct())
+    with pytest.raises(ZeroDivisionError), reported:
+        raise ZeroDivisionError("the run's own error")
 
 
 def test_a_run_that_never_began_has_no_report(config, caplog):
