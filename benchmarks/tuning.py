@@ -145,7 +145,7 @@ def _prepare(data_config, folder, num_teachers):
 
 
 def _in_loop(data, teacher_dirs):
-    """The same data, whose answers come from the teacher, batch by batch."""
+    """The same data, with the teacher predicting each batch."""
     import numpy as np
 
     from tfx_distill.trainer import losses
@@ -164,14 +164,14 @@ def _in_loop(data, teacher_dirs):
     class InLoop(DistillationData):
         def batch(self, examples, view):
             images, targets = super().batch(examples, view)
-            answers = teachers().predict(images)
-            return images, np.concatenate([targets[:, :1], answers], axis=1)
+            predictions = teachers().predict(images)
+            return images, np.concatenate([targets[:, :1], predictions], axis=1)
 
         def packed(self):
             views = self.views.replace(count=1)
-            asked = teacher_logits.compute(teachers(), self.split, views)
+            predictions = teacher_logits.compute(teachers(), self.split, views)
             return self.split.images, losses.pack_targets(
-                self.split.labels, asked.values[0]
+                self.split.labels, predictions.values[0]
             )
 
     return {name: InLoop(**vars(split)) for name, split in data.items()}

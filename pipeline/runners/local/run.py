@@ -111,12 +111,18 @@ def perform(
             with _failure_reported(config, run_dir, terminal):
                 result = work(config, watcher, run_dir)
         (run_dir / result_name).write_text(result.to_json(), encoding="utf-8")
-        if table is not None:
-            terminal.out.print(table(result))
-        else:
-            terminal.out.print_json(result.to_json(), indent=2)
+        _print_result(result, table, terminal)
         _report(config, run_dir, terminal)
     return result
+
+
+def _print_result(
+    result: R, table: Callable[[R], Any] | None, terminal: log_capture.Terminal
+) -> None:
+    if table is not None:
+        terminal.out.print(table(result))
+    else:
+        terminal.out.print_json(result.to_json(), indent=2)
 
 
 def _report(
