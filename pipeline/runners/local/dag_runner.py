@@ -67,10 +67,14 @@ def run(
 ) -> results.RunResult:
     """Runs the whole pipeline and reads its result; see `run_nodes`."""
     nodes = run_nodes(config, watcher, run_dir)
-    with tfx_metadata.Metadata(store_connection.connection_config(config)) as handle:
+    with _metadata(config) as handle:
         return results.collect(
             handle.store, nodes.executions, nodes.results, run_dir.name, str(run_dir)
         )
+
+
+def _metadata(config: PipelineConfig) -> tfx_metadata.Metadata:
+    return tfx_metadata.Metadata(store_connection.connection_config(config))
 
 
 def run_nodes(
@@ -99,9 +103,7 @@ def run_nodes(
                 metadata_connection_config=store_connection.connection_config(config),
             )
         )
-        with tfx_metadata.Metadata(
-            store_connection.connection_config(config)
-        ) as handle:
+        with _metadata(config) as handle:
             stale = updates.fail_unfinished(handle.store, config.pipeline_name)
         if stale:
             logger.warning("%d executions of a killed run are now marked failed", stale)
@@ -257,7 +259,7 @@ def _finish(
     config: PipelineConfig, run_dir: pathlib.Path, failure: Mapping[str, str]
 ) -> None:
     """Marks no execution as running, and records how the run ended."""
-    with tfx_metadata.Metadata(store_connection.connection_config(config)) as handle:
+    with _metadata(config) as handle:
         updates.fail_unfinished(handle.store, config.pipeline_name)
         updates.describe_run(
             handle.store,
