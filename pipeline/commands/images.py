@@ -76,15 +76,7 @@ def _local_data(
     type=click.Path(dir_okay=False),
     help="Also write the grid to this PNG file.",
 )
-def samples(
-    file: str | None,
-    overrides: tuple[str, ...],
-    split: str,
-    indices: tuple[int, ...] | None,
-    count: int,
-    seed: int,
-    png: str | None,
-) -> None:
+def samples(file: str | None, overrides: tuple[str, ...], **choices: Any) -> None:
     """Show images of a split with their labels.
 
     \b
@@ -98,14 +90,7 @@ def samples(
 
         config = _local_data(file, overrides, terminal)
         samples_command.show(
-            config,
-            split=split,
-            count=count,
-            seed=seed,
-            indices=indices,
-            png=png,
-            console=terminal.out,
-            notices=terminal.err,
+            config, console=terminal.out, notices=terminal.err, **choices
         )
 
 
@@ -139,13 +124,7 @@ def predict(
     file: str | None,
     overrides: tuple[str, ...],
     files: tuple[str, ...],
-    split: str,
-    indices: tuple[int, ...] | None,
-    png: str | None,
-    student_dir: str | None,
-    teacher_dir: str | None,
-    resize: bool,
-    as_json: bool,
+    **choices: Any,
 ) -> None:
     """Classify image FILES, or images of a split, with teacher and student.
 
@@ -154,7 +133,7 @@ def predict(
       distill predict --index 0,1,2,3,4 --png predictions.png
       distill predict three.png seven.png
     """
-    if files and indices is not None:
+    if files and choices["indices"] is not None:
         raise click.UsageError("Give image files or --index, not both.")
     config = load_config(file, overrides)
     from tfx_distill.pipeline import log_capture
@@ -167,13 +146,7 @@ def predict(
         predict_command.show(
             config,
             files=files,
-            split=split,
-            indices=indices if indices is not None else (0, 1, 2, 3, 4),
-            teacher_dir=teacher_dir,
-            student_dir=student_dir,
-            png=png,
-            resize=resize,
             console=terminal.out,
             notices=terminal.err,
-            as_json=as_json,
+            **choices,
         )

@@ -53,12 +53,13 @@ _TITLE_LETTERS = 34  # fit above the narrowest picture
 _LINE_POINTS = 13.5
 
 
-def check_count(count: int) -> None:
-    """Checks that one picture can hold that many images.
+def check(count: int, path: str | os.PathLike[str]) -> None:
+    """Checks, before any work, that a picture of so many images can be written.
 
     Raises:
-        DistillError: If it cannot.
+        DistillError: If there are too many, or no file can be written there.
     """
+    png_files.check_path(path)
     if not 1 <= count <= MAX_IMAGES:
         raise DistillError(
             f"A picture of {count} images was requested; it holds 1 to {MAX_IMAGES}. "
@@ -86,8 +87,7 @@ def samples_grid(
     Raises:
         DistillError: If there are too many images, or the file cannot be written.
     """
-    check_count(len(images))
-    png_files.check_path(path)
+    check(len(images), path)
     columns = math.ceil(math.sqrt(len(images)))
     rows = math.ceil(len(images) / columns)
     with matplotlib.style.context(_STYLE):
@@ -122,8 +122,7 @@ def predictions_grid(
     Raises:
         DistillError: If there are too many images, or the file cannot be written.
     """
-    check_count(len(predictions))
-    png_files.check_path(path)
+    check(len(predictions), path)
     # A cell is twice as wide as high, which gives a nearly square picture.
     columns = min(_MAX_COLUMNS, math.ceil(math.sqrt(len(predictions) / 2)))
     rows = math.ceil(len(predictions) / columns)

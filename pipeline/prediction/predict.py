@@ -48,7 +48,7 @@ def show(
     *,
     files: Sequence[str],
     split: str,
-    indices: Sequence[int],
+    indices: Sequence[int] | None,
     teacher_dir: str | None,
     student_dir: str | None,
     png: str | None,
@@ -63,7 +63,7 @@ def show(
         config: Names the data set and the folder of the pipeline's models.
         files: Image files to classify; empty: images of a split.
         split: `train`, `eval` or `test`; used without files.
-        indices: Positions in the split, from 0; used without files.
+        indices: In the split, from 0; None: the first five; used without files.
         teacher_dir: SavedModel; None: the teacher of the newest student.
         student_dir: SavedModel; None: the newest student.
         png: File for the picture; None: no picture.
@@ -80,11 +80,11 @@ def show(
             "--resize applies to image files; a data set's images have data.image_shape. "
             "Give files, or leave --resize out."
         )
+    indices = range(5) if indices is None else indices
     if png is not None:
-        from tfx_distill.pipeline.prediction import png_files, png_grids
+        from tfx_distill.pipeline.prediction import png_grids
 
-        png_files.check_path(png)
-        png_grids.check_count(len(files or indices))
+        png_grids.check(len(files or indices), png)
     notices = notices or Console(stderr=True)
     opened = [image_files.load(path) for path in files]
     teacher_dir, student_dir = _model_dirs(config, teacher_dir, student_dir)
@@ -99,8 +99,6 @@ def show(
     else:
         _print(console, images.title, predictions)
     if png is not None:
-        from tfx_distill.pipeline.prediction import png_grids
-
         title = f"Teacher and student on {images.title}"
         png_grids.predictions_grid(predictions, title, png)
         _notice(notices, f"Picture: {png}")

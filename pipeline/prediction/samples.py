@@ -39,10 +39,9 @@ def show(
             picture cannot be written.
     """
     if png is not None:
-        from tfx_distill.pipeline.prediction import png_files, png_grids
+        from tfx_distill.pipeline.prediction import png_grids
 
-        png_files.check_path(png)
-        png_grids.check_count(count if indices is None else len(indices))
+        png_grids.check(count if indices is None else len(indices), png)
     from tfx_distill.pipeline.prediction import dataset_images, terminal_pictures
 
     opened = dataset_images.open_split(config.data, split)

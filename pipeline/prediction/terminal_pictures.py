@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from PIL import Image
+from rich.bar import Bar
 from rich.color import Color
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.measure import Measurement
@@ -36,7 +37,6 @@ _MIN_CELL_WIDTH = 14  # of an image among samples
 _PERCENT_WIDTH = 6
 _SHADES = " ░▒▓█"
 _ASCII_SHADES = " .:-=+*#%@"
-_EIGHTHS = " ▏▎▍▌▋▊▉"
 # Of Okabe and Ito's palette, which colour-blind people can tell apart; these
 # stand out on black and on white.
 _TEACHER_STYLE = "#0a84d0"
@@ -242,11 +242,9 @@ class _Bar:
     ) -> RenderResult:
         width = min(self._width, options.max_width)
         if options.ascii_only:
-            bar = "#" * round(self._share * width)
+            yield Text("#" * round(self._share * width), self._style)
         else:
-            whole, eighths = divmod(round(self._share * width * 8), 8)
-            bar = "█" * whole + (_EIGHTHS[eighths] if eighths else "")
-        yield Text(bar, self._style)
+            yield Bar(1, 0, self._share, width=width, color=self._style)
 
 
 class _Line:
