@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from tfx_distill.pipeline.commands import options
-from tfx_distill.pipeline.config.loader import load_config
+from tfx_distill.pipeline.config.loader import load_config, load_places
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _EXECUTION = "execution:"
@@ -29,10 +29,10 @@ def _store_options(command: Command) -> Command:
 
 
 def _open(file: str | None, overrides: tuple[str, ...], place: str | None) -> Any:
-    config = load_config(file, overrides)
+    places = load_places(file, overrides)
     from tfx_distill.pipeline.mlmd import read_only_store
 
-    return read_only_store.open_store(config, place)
+    return read_only_store.open_store(places, place)
 
 
 def _print(result: Any, as_json: bool, drawn: Callable[[Any], Any]) -> None:

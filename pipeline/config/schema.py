@@ -6,8 +6,6 @@ Layers, each over the one before: the fields' defaults, the data set's own file 
 
 from __future__ import annotations
 
-import pathlib
-import re
 from typing import Annotated, Any, ClassVar
 
 import yaml
@@ -15,6 +13,7 @@ from pydantic import Field, model_validator
 from typing_extensions import Self
 
 from tfx_distill.pipeline.config.kubeflow_config import PIPELINE_NAME, KubeflowConfig
+from tfx_distill.pipeline.config.pipeline_places import Places
 from tfx_distill.trainer.config.data_config import DataConfig, ViewsConfig
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
 from tfx_distill.trainer.config.gate_config import GateConfig
@@ -85,7 +84,7 @@ class BeamConfig(Section):
     ] = Field((), description="Beam options, such as --direct_num_workers=2")
 
 
-class PipelineConfig(Section):
+class PipelineConfig(Section, Places):
     """Everything that decides what a run does."""
 
     NAME: ClassVar[str] = ""
@@ -156,37 +155,6 @@ class PipelineConfig(Section):
             tuning = self.tuning.resolved(self.student, self.distillation, self.views)
             object.__setattr__(self, "tuning", tuning)
         return self
-
-    @property
-    def pipeline_name(self) -> str:
-        dataset = re.sub(r"[^a-z0-9]+", "-", self.data.dataset.lower()).strip("-")
-        return self.pipeline.name.replace("{dataset}", dataset)
-
-    @property
-    def pipeline_dir(self) -> pathlib.Path:
-        """The pipeline's own folder: artifacts, metadata, logs, serving."""
-        return (
-            pathlib.Path(self.pipeline.root).expanduser().absolute()
-            / self.pipeline_name
-        )
-
-    @property
-    def artifacts_dir(self) -> pathlib.Path:
-        """TFX's `pipeline_root`."""
-        return self.pipeline_dir / "artifacts"
-
-    @property
-    def serving_dir(self) -> pathlib.Path:
-        if self.pusher.directory is not None:
-            return pathlib.Path(self.pusher.directory).expanduser().absolute()
-        return self.pipeline_dir / "serving"
-
-    @property
-    def tuning_dir(self) -> pathlib.Path:
-        """Where unfinished searches are kept."""
-        if self.tuning is not None and self.tuning.directory is not None:
-            return pathlib.Path(self.tuning.directory).expanduser().absolute()
-        return self.pipeline_dir / "tuning"
 
     def to_yaml(self) -> str:
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)

@@ -12,7 +12,7 @@ import ml_metadata
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from tfx_distill.pipeline import log_capture
-from tfx_distill.pipeline.config.schema import PipelineConfig
+from tfx_distill.pipeline.config.pipeline_places import Places
 from tfx_distill.pipeline.mlmd import store_connection
 from tfx_distill.pipeline.mlmd.store import Store
 from tfx_distill.pipeline.mlmd.store_errors import explained
@@ -25,7 +25,7 @@ _LOCK_S = 2.0
 _MAX_MESSAGE_BYTES = 2**30  # gRPC's own limit, 4 MB, is less than 100 executions
 
 
-def open_store(config: PipelineConfig, place: str | None = None) -> Store:
+def open_store(config: Places, place: str | None = None) -> Store:
     """Opens a store for reading.
 
     Args:

@@ -10,7 +10,7 @@ import ml_metadata
 from google.protobuf import json_format
 from ml_metadata.proto import metadata_store_pb2
 
-from tfx_distill.pipeline.config.schema import PipelineConfig
+from tfx_distill.pipeline.config.pipeline_places import Places
 from tfx_distill.trainer.errors import ConfigError, DistillError
 
 _SECRET_PREFIX = "env:"
@@ -18,7 +18,7 @@ _SECRETS = ("password", "client_key")
 _SQLITE_NAME = "metadata.sqlite"
 
 
-def connection_config(config: PipelineConfig) -> Any:
+def connection_config(config: Places) -> Any:
     """The configured connection, or a SQLite file in the pipeline's folder.
 
     Raises:
@@ -67,7 +67,7 @@ def _resolved(value: Any, key: str) -> Any:
     return value
 
 
-def open_store(config: PipelineConfig) -> ml_metadata.MetadataStore:
+def open_store(config: Places) -> ml_metadata.MetadataStore:
     """Opens the store of a pipeline that ran before, for writing.
 
     Raises:

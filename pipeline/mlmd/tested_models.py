@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from tfx_distill.pipeline.config.schema import PipelineConfig
+from tfx_distill.pipeline.config.pipeline_places import Places
 from tfx_distill.pipeline.mlmd import store_connection
 from tfx_distill.pipeline.mlmd.records import CACHED, COMPLETE
 from tfx_distill.pipeline.mlmd.store import Store
@@ -13,7 +13,7 @@ from tfx_distill.trainer.errors import DistillError
 _EVALUATOR = "Evaluator"  # id of the node that tests a student against its teacher
 
 
-def latest(config: PipelineConfig) -> tuple[str, str]:
+def latest(config: Places) -> tuple[str, str]:
     """SavedModel folders of the teacher and the student that were tested last.
 
     Raises:

@@ -5,7 +5,9 @@ import subprocess
 import sys
 import time
 
+import ml_metadata
 import pytest
+from ml_metadata.proto import metadata_store_pb2
 
 HEAVY = (
     "tensorflow",
@@ -29,22 +31,35 @@ def distill(
 KUBEFLOW_COMMANDS = (("kubeflow", "compile"), ("kubeflow", "rehearse"))
 
 
+LOADED = f"""
+import sys, atexit
+heavy = {HEAVY!r}
+atexit.register(lambda: print('loaded', [m for m in heavy if m in sys.modules]))
+from tfx_distill.pipeline.cli import main; main()
+"""
+
+
 @pytest.mark.parametrize(
     "command", [(), *((name,) for name in COMMANDS), *KUBEFLOW_COMMANDS]
 )
 def test_help_loads_nothing_heavy(command):
-    code = (
-        "import sys, atexit\n"
-        f"heavy = {HEAVY!r}\n"
-        "atexit.register(lambda: print('loaded', [m for m in heavy if m in sys.modules]))\n"
-        "from tfx_distill.pipeline.cli import main; main()"
-    )
     start = time.monotonic()
-    result = distill(*command, "--help", code=code)
+    result = distill(*command, "--help", code=LOADED)
     assert result.returncode == 0
     assert result.stdout.startswith("Usage: ")
     assert result.stdout.endswith("loaded []\n")
     assert time.monotonic() - start < 10  # a bound for a busy machine, not a timing
+
+
+def test_listing_runs_loads_nothing_heavy(tmp_path):
+    (tmp_path / "runs" / "mnist").mkdir(parents=True)
+    connection = metadata_store_pb2.ConnectionConfig()
+    connection.sqlite.filename_uri = str(tmp_path / "runs/mnist/metadata.sqlite")
+    connection.sqlite.connection_mode = 3  # READWRITE_OPENCREATE
+    ml_metadata.MetadataStore(connection)
+    result = distill("runs", code=LOADED, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.endswith("loaded []\n")
 
 
 def test_version_names_the_stack():

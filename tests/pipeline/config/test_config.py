@@ -4,7 +4,7 @@ import pydantic
 import pytest
 import yaml
 
-from tfx_distill.pipeline.config.loader import load_config
+from tfx_distill.pipeline.config.loader import load_config, load_places
 from tfx_distill.trainer.config import moved_paths
 from tfx_distill.trainer.config.training_config import StudentConfig
 from tfx_distill.trainer.errors import ConfigError
@@ -301,3 +301,17 @@ def test_a_section_made_in_python_is_refused_as_one_from_a_file():
         StudentConfig(epochs=0)
     with pytest.raises(ConfigError, match="Did you mean student.epochs"):
         StudentConfig().replace(epoch=3)
+
+
+def test_default_places_are_those_of_the_default_configuration():
+    places, config = load_places(None, ()), load_config()
+    for name in ("pipeline_name", "pipeline_dir", "artifacts_dir", "serving_dir"):
+        assert getattr(places, name) == getattr(config, name)
+    assert places.tuning_dir == config.tuning_dir
+    assert places.metadata.connection == config.metadata.connection
+
+
+def test_given_places_are_checked():
+    assert load_places(None, ["pipeline.name=x"]).pipeline_name == "x"
+    with pytest.raises(ConfigError, match=r"Did you mean pipeline\.name"):
+        load_places(None, ["pipeline.nam=x"])

@@ -1,0 +1,60 @@
+"""Where a pipeline keeps its files. Loads neither the schema nor pydantic."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import types
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+
+class Places:
+    """The name and folders of a pipeline, for an object with a configuration's sections."""
+
+    if TYPE_CHECKING:
+        pipeline: Any
+        data: Any
+        tuning: Any
+        pusher: Any
+        metadata: Any
+
+    @property
+    def pipeline_name(self) -> str:
+        dataset = re.sub(r"[^a-z0-9]+", "-", self.data.dataset.lower()).strip("-")
+        return self.pipeline.name.replace("{dataset}", dataset)
+
+    @property
+    def pipeline_dir(self) -> pathlib.Path:
+        """The pipeline's own folder: artifacts, metadata, logs, serving."""
+        return (
+            pathlib.Path(self.pipeline.root).expanduser().absolute()
+            / self.pipeline_name
+        )
+
+    @property
+    def artifacts_dir(self) -> pathlib.Path:
+        """TFX's `pipeline_root`."""
+        return self.pipeline_dir / "artifacts"
+
+    @property
+    def serving_dir(self) -> pathlib.Path:
+        if self.pusher.directory is not None:
+            return pathlib.Path(self.pusher.directory).expanduser().absolute()
+        return self.pipeline_dir / "serving"
+
+    @property
+    def tuning_dir(self) -> pathlib.Path:
+        """Where unfinished searches are kept."""
+        if self.tuning is not None and self.tuning.directory is not None:
+            return pathlib.Path(self.tuning.directory).expanduser().absolute()
+        return self.pipeline_dir / "tuning"
+
+
+class PlainPlaces(Places):
+    """Those of values that are valid for sure, such as the defaults."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
+            is_section = isinstance(value, Mapping)
+            setattr(self, name, types.SimpleNamespace(**value) if is_section else value)
