@@ -1,0 +1,107 @@
+"""The commands that schedule, against a stub that accepts only valid requests."""
+
+import json
+
+from kfp_stub import PIPELINE
+
+DEFAULTS = {"data-dir": "/data", "epochs": 3, "options": {}, "shuffled": True}
+
+
+def test_schedule_sends_six_fields_and_shows_the_next_five_moments(stub, distill):
+    # Far ahead, for an end in the past is refused.
+    status, out, err = distill(
+        "schedule", PIPELINE, "--cron", " 0 0  2 * * * ", "--param", "epochs=9",
+        "--start", "2430-01-31T00:00:00Z", "--end", "2431-01-01T00:00:00+01:00",
+    )  # fmt: skip
+    ((schedule_id, made),) = stub.recurring.items()
+    assert status == 0 and "CRON_SCHEDULE_TIMEZONE" in err
+    assert out.splitlines() == [
+        f"Schedule    digits  {schedule_id}",
+        "Cron        0 0 2 * * *",
+        "Next        Thu 2430-01-31 02:00:00 UTC",
+        "            Fri 2430-02-01 02:00:00 UTC",
+        "            Sat 2430-02-02 02:00:00 UTC",
+        "            Sun 2430-02-03 02:00:00 UTC",
+        "            Mon 2430-02-04 02:00:00 UTC",
+    ]
+    assert made["trigger"]["cron_schedule"] == {
+        "cron": "0 0 2 * * *",
+        "start_time": "2430-01-31T00:00:00Z",
+        "end_time": "2430-12-31T23:00:00Z",
+    }
+    assert made["runtime_config"]["parameters"] == {**DEFAULTS, "epochs": 9}
+    assert made["no_catchup"] is True and made["max_concurrency"] == 1
+    assert made["mode"] == "ENABLE"
+
+
+def test_schedule_options_reach_the_server(stub, distill):
+    _, out, _ = distill(
+        "schedule", PIPELINE, "--cron", "@daily", "--name", "nightly", "--catchup",
+        "--max-concurrency", "3", "--service-account", "runner", "--json",
+    )  # fmt: skip
+    (made,) = stub.recurring.values()
+    assert made["no_catchup"] is False and made["max_concurrency"] == 3
+    assert made["service_account"] == "runner" and made["display_name"] == "nightly"
+    assert len(json.loads(out)["next"]) == 5
+
+
+def test_five_fields_never_reach_the_server(stub, distill):
+    status, _, err = distill("schedule", PIPELINE, "--cron", "0 2 * * *")
+    assert status == 2 and len(err.splitlines()) == 1
+    assert "expected six" in err and stub.requests == []
+
+
+def test_a_second_schedule_of_the_same_name_is_refused(stub, distill):
+    distill("schedule", PIPELINE, "--cron", "@daily")
+    status, _, err = distill("schedule", PIPELINE, "--cron", "@hourly")
+    assert status == 1 and "There is a schedule 'digits' already" in err
+    assert len(stub.recurring) == 1
+
+
+def test_a_schedule_of_cached_sources_is_warned_of(stub, distill, tmp_path):
+    cached = "      ExampleGen:\n        cachingOptions: {enableCache: true}\n"
+    text = PIPELINE.read_text().replace("      ExampleGen:\n", cached, 1)
+    (tmp_path / "cached.yaml").write_text(text)
+    _, _, err = distill("schedule", tmp_path / "cached.yaml", "--cron", "@daily")
+    assert "allows caching of ExampleGen" in err
+    _, _, err = distill("schedule", PIPELINE, "--cron", "@daily", "--name", "b")
+    assert "Warning" not in err
+
+
+def test_pause_resume_and_delete_by_name_and_by_id(stub, distill):
+    distill("schedule", PIPELINE, "--cron", "0 0 2 * * *", "--name", "nightly")
+    ((schedule_id, made),) = stub.recurring.items()
+    assert distill("pause", "nightly")[0] == 0
+    assert made["status"] == "DISABLED"
+    _, out, _ = distill("schedules")
+    assert out.split() == [
+        "NAME", "STATUS", "CRON", "NEXT", "ID",
+        "nightly", "DISABLED", "0", "0", "2", "*", "*", "*", schedule_id,
+    ]  # fmt: skip
+    assert distill("resume", schedule_id)[0] == 0
+    assert made["status"] == "ENABLED"
+    _, out, _ = distill("schedules", "--json")
+    assert json.loads(out)["schedules"][0]["next"].endswith("T02:00:00Z")
+    assert distill("delete", "nightly")[0] == 0
+    assert stub.recurring == {}
+
+
+def test_no_schedules_are_said_so(stub, distill):
+    assert distill("schedules")[1:] == ("", "There are no schedules.\n")
+
+
+def test_an_unknown_schedule_names_those_that_there_are(stub, distill):
+    distill("schedule", PIPELINE, "--cron", "@daily")
+    status, _, err = distill("pause", "nightly")
+    assert status == 1
+    assert err == "Error: There is no schedule 'nightly'. There are: digits.\n"
+
+
+def test_a_name_that_two_schedules_have_needs_an_id(stub, distill):
+    for name in ("a", "b"):
+        distill("schedule", PIPELINE, "--cron", "@daily", "--name", name)
+    for made in stub.recurring.values():
+        made["display_name"] = "same"
+    status, _, err = distill("delete", "same")
+    assert status == 1 and all(key in err for key in stub.recurring)
+    assert len(stub.recurring) == 2
