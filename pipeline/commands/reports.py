@@ -1,4 +1,4 @@
-"""Commands that write a run, or several, as a page."""
+"""Commands that write one or several runs as a page."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def report(
     overrides: tuple[str, ...],
     output: str | None,
 ) -> None:
-    """Write all about RUN, or the newest run, as one HTML file.
+    """Write everything about RUN, or the newest run, to one HTML file.
 
-    The file needs nothing else and asks nobody for anything. Every run writes it at
+    The file is self-contained and makes no network requests. Every run writes it at
     its end.
 
     \b
@@ -54,11 +54,11 @@ def compare(
     overrides: tuple[str, ...],
     output: str,
 ) -> None:
-    """Write two or more RUNS side by side as one HTML file.
+    """Write two or more RUNS side by side to one HTML file.
 
-    What was configured differently, accuracies with intervals, students in pairs on
-    the same images, sizes, latency and learning curves. A run may be given by the
-    beginning of its name.
+    Shows differences in configuration, accuracies with intervals, students paired on
+    the same images, sizes, latency and learning curves. A unique prefix of a run's
+    name is enough.
 
     \b
     Example: distill compare 20261124-2117 20261124-2122

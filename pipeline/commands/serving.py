@@ -1,4 +1,4 @@
-"""Commands that act on what is served."""
+"""Commands that change which model is served."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tfx_distill.pipeline.config.loader import load_config
 @options.configured
 @click.argument("version", type=click.IntRange(min=1), required=False)
 @click.option("--reason", required=True, help="Why; kept in ML Metadata.")
-@click.option("--by", metavar="NAME", help="Who asks; default: your login name.")
+@click.option("--by", metavar="NAME", help="Who asks for it; default: your login name.")
 @options.json_option("Print what was done as one JSON object.")
 def rollback(
     file: str | None,
@@ -27,8 +27,8 @@ def rollback(
     """Make an earlier version the newest again.
 
     VERSION is the number of a folder in the serving folder; default: the one before
-    the newest. Its content gets a new, higher number, so that servers take it. It
-    must have been pushed by a recorded run, and still be what was pushed.
+    the newest. Its content gets a new, higher number, so that servers load it. A
+    recorded run must have pushed it, and its files must be unchanged.
 
     \b
     Examples:
@@ -36,7 +36,7 @@ def rollback(
       distill rollback 1795559639 --reason "misreads sevens" --by "Ada Lovelace"
     """
     if not reason.strip():
-        raise click.UsageError("--reason: received nothing, expected a sentence.")
+        raise click.UsageError("--reason: received an empty text, expected a sentence.")
     config = load_config(file, overrides)
     from tfx_distill.pipeline.serving import rollback as rollback_module
 
@@ -48,7 +48,7 @@ def rollback(
         return
     click.echo(
         f"Version {done.version} has the content of version {done.rolled_back_to} and is "
-        f"the newest now, after {done.rolled_back_from}.\n{done.pushed}"
+        f"now the newest, after {done.rolled_back_from}.\n{done.pushed}"
     )
 
 

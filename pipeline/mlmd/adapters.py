@@ -51,7 +51,7 @@ _WRAPPED = "__value__"
 def artifact(message: Any, made_by: ExecutionRecord | None) -> ArtifactRecord:
     return ArtifactRecord(
         **_common(message),
-        type=type_name(message.type),
+        type=artifact_type(message.type),
         uri=clean(message.uri),
         state=_state(pb.Artifact.State, message.state),
         node=made_by.node if made_by else "",
@@ -69,7 +69,7 @@ def execution(message: Any, places: Mapping[str, str]) -> ExecutionRecord:
     )
     return ExecutionRecord(
         **common,
-        type=type_name(message.type),
+        type=execution_type(message.type),
         state=_state(pb.Execution.State, message.last_known_state),
         node=clean(node) or message.type.rpartition(".")[2],
         run=places.get("run", ""),
@@ -91,12 +91,14 @@ def _common(message: Any) -> dict[str, Any]:
     }
 
 
-def type_name(recorded: str) -> str:
-    """The type of an artifact or execution as this version names it.
+def artifact_type(recorded: str) -> str:
+    """Name of an artifact type in this version, without Kubeflow's `tfx.`."""
+    return execution_type(recorded).removeprefix(_STANDARD)
 
-    Earlier versions recorded their types and components under other module names.
-    """
-    name = clean(recorded).removeprefix(_STANDARD)
+
+def execution_type(recorded: str) -> str:
+    """Name of a component in this version: earlier ones had other module names."""
+    name = clean(recorded)
     for before, now in _RENAMED.items():
         if name.startswith(before):
             return name.replace(before, now, 1)

@@ -94,7 +94,7 @@ class Store:
         types = None if type_name is None else self._recorded_types(type_name)
         if types == []:
             known = {
-                adapters.type_name(name) for name in self._queries.artifact_types()
+                adapters.artifact_type(name) for name in self._queries.artifact_types()
             }
             raise DistillError(
                 f"{self._place} has no artifact type {type_name}. It has: "
@@ -242,7 +242,7 @@ class Store:
         """How an artifact type is recorded; earlier versions used other names."""
 
         def names(recorded: str) -> set[str]:
-            both = {recorded.lower(), adapters.type_name(recorded).lower()}
+            both = {recorded.lower(), adapters.artifact_type(recorded).lower()}
             return both | {name.rpartition(".")[2] for name in both}
 
         known = self._queries.artifact_types()

@@ -226,7 +226,7 @@ def test_the_command_says_what_is_served_now(config, push):
     output = _command(config, "--reason", "it errs").output
     newest = max(_served(config))
     assert output == (
-        f"Version {newest} has the content of version 1 and is the newest now, after 2.\n"
+        f"Version {newest} has the content of version 1 and is now the newest, after 2.\n"
         f"{config.serving_dir / str(newest)}\n"
     )
 

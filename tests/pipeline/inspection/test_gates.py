@@ -1,0 +1,50 @@
+"""What a gate decided, from a blessing and its verdict."""
+
+import metadata_stores
+import pytest
+
+from tfx_distill.pipeline.inspection import gates
+from tfx_distill.pipeline.mlmd import read_only_store
+
+
+@pytest.fixture
+def decided(tmp_path):
+    """A function that decides a run with given properties and verdict."""
+
+    def decide(verdict=None, **properties):
+        writer = metadata_stores.Writer(tmp_path / "m.sqlite")
+        writer.run("run-1")
+        if verdict is not None:
+            metadata_stores.verdict(tmp_path, **verdict)
+        blessing = writer.artifact("ModelBlessing", tmp_path, **properties)
+        writer.execute("Evaluator", [], [("blessing", blessing)])
+        graph = read_only_store.open_store(None, str(writer.path)).everything()
+        (gate,) = gates.of_run(graph, "run-1")
+        return gate
+
+    return decide
+
+
+def test_failed_bounds_come_first_then_those_on_all_images(decided):
+    gate = decided({"blessed": False}, blessed=0)
+    assert [(check.ok, check.slice) for check in gate.checks] == [
+        (False, "overall"),
+        (True, "3"),
+    ]
+    assert gate.reasons == ("gate.min_accuracy: 0.9100 is too little",)
+    assert gate.blessed is False
+
+
+def test_a_blessing_counts_only_with_its_verdict(decided):
+    assert decided({"blessed": True}, blessed=1).has_blessed
+
+
+def test_a_blessing_without_a_verdict_is_not_proven(decided):
+    gate = decided(blessed=1)
+    assert gate.blessed
+    assert not gate.has_blessed
+    assert "verdict.json" in gate.problem
+
+
+def test_a_verdict_decides_where_the_artifact_says_nothing(decided):
+    assert decided({"blessed": True}).has_blessed
