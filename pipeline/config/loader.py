@@ -79,16 +79,8 @@ def read_file(file: str | os.PathLike[str]) -> dict[str, Any]:
     path = pathlib.Path(file)
     if not path.exists() and str(file) in shipped_names():
         path = CONFIGS_DIR / f"{file}.yaml"
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(
-            f"Configuration file {file} cannot be read ({error.strerror}). Give a "
-            f"YAML file or one of {', '.join(shipped_names())}."
-        ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        detail = " ".join(str(error).split())
-        raise ConfigError(f"Configuration file {file} is not YAML: {detail}") from None
+    advice = f"Give a YAML file or one of {', '.join(shipped_names())}."
+    values = read_yaml(path, f"Configuration file {file}", advice)
     if values is None:
         return {}
     if not isinstance(values, Mapping):
@@ -97,6 +89,28 @@ def read_file(file: str | os.PathLike[str]) -> dict[str, Any]:
             f"received {type(values).__name__}."
         )
     return dict(values)
+
+
+def read_yaml(path: pathlib.Path, name: str, advice: str) -> Any:
+    """Returns the content of a YAML file.
+
+    Args:
+        path: The file.
+        name: Its name in an error.
+        advice: What to do if it is unreadable, as a sentence.
+
+    Raises:
+        ConfigError: If it is unreadable or not YAML, in one line.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"{name} cannot be read ({error.strerror}). {advice}"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        detail = " ".join(str(error).split())
+        raise ConfigError(f"{name} is not YAML: {detail}") from None
 
 
 def _dataset_layer(name: str) -> dict[str, Any]:

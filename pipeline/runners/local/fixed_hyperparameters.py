@@ -12,8 +12,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
+from tfx_distill.pipeline.config import loader
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.mlmd import store_connection
 from tfx_distill.trainer.errors import ConfigError, DistillError
@@ -89,16 +88,11 @@ def _values(config: PipelineConfig, file: str) -> dict[str, Any]:
         config: The configuration whose settings they replace.
         file: A tuner's output, or a YAML mapping of configuration keys.
     """
-    try:
-        content = yaml.safe_load(pathlib.Path(file).expanduser().read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError(
-            f"hyperparameters: file {file} cannot be read ({error.strerror}). Give a "
-            f"file, or the id of an artifact of type {_TYPE_NAME}."
-        ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        detail = " ".join(str(error).split())
-        raise ConfigError(f"hyperparameters: {file} is not YAML: {detail}") from None
+    content = loader.read_yaml(
+        pathlib.Path(file).expanduser(),
+        f"hyperparameters: file {file}",
+        f"Give a file, or the id of an artifact of type {_TYPE_NAME}.",
+    )
     if isinstance(content, Mapping) and set(content) == {"space", "values"}:
         content = content["values"]
     if not isinstance(content, Mapping) or not content:
