@@ -64,7 +64,7 @@ def listen(listener: Listener | None, interval_s: float = 0.1) -> None:
 
 
 @contextlib.contextmanager
-def inside(change: Callable[[Progress], Progress]) -> Iterator[None]:
+def subtask(change: Callable[[Progress], Progress]) -> Iterator[None]:
     """Converts the progress of a subtask to that of the task it is part of."""
     outer = _reporter.listener
     _reporter.listener = lambda progress: outer(change(progress))

@@ -134,7 +134,7 @@ def _read(folder: str, name: str) -> str:
 
 
 def _answers(folder: str) -> dict[str, np.ndarray]:
-    path = os.path.join(folder, serving_probe.ANSWERS)
+    path = os.path.join(folder, serving_probe.PREDICTIONS)
     if not os.path.exists(path):
         return {}
     with np.load(path, allow_pickle=False) as arrays:

@@ -171,7 +171,7 @@ SABOTAGES = {
     ),
     "no serving_default": (
         lambda w: {"student": w.exported(names=["predict_images"])},
-        "the student has no signature serving_default; there is predict_images",
+        "the student has no signature serving_default, found predict_images",
     ),
     "renamed output": (
         lambda w: {"student": w.exported(outputs={"probabilities": "scores"})},

@@ -1,5 +1,8 @@
 """Library noise goes to the log, output for the user does not."""
 
+import datetime
+import os
+import re
 import subprocess
 import sys
 
@@ -24,3 +27,14 @@ def test_noise_from_python_and_c_goes_to_the_log(tmp_path):
     assert result.stderr == "notice\n"
     text = (tmp_path / "log").read_text()
     assert all(word in text for word in ("printed", "from C", "logged", "warned"))
+
+
+def test_the_log_gives_utc_as_the_names_of_runs_do(tmp_path):
+    command = [sys.executable, "-c", CODE, str(tmp_path / "log")]
+    abroad = {**os.environ, "TZ": "Asia/Tokyo"}
+    subprocess.run(command, env=abroad, check=True, capture_output=True)
+    text = (tmp_path / "log").read_text()
+    (moment,) = re.findall(r"^(\S+ \S+),\d+Z INFO library: logged$", text, re.MULTILINE)
+    logged = datetime.datetime.fromisoformat(f"{moment}+00:00")
+    now = datetime.datetime.now(datetime.timezone.utc)
+    assert abs(now - logged) < datetime.timedelta(minutes=5)

@@ -1,4 +1,4 @@
-"""`run_fn` of TFX's stock Trainer: trains and exports the teacher."""
+"""The `run_fn` for TFX's Trainer: trains and exports the teacher."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ CONFIG_KEY = "teacher"  # in the Trainer's custom_config: TeacherConfig as JSON
 
 
 def run_fn(fn_args: Any) -> None:
-    """Trains the teacher on `train`, watching `eval`.
+    """Trains the teacher on the split `train` and scores it on `eval`.
 
     Args:
-        fn_args: TFX's `FnArgs`. Used are `train_files` and `eval_files` (file
-            patterns in one Examples artifact), `custom_config`,
-            `serving_model_dir` (where the SavedModel goes) and `model_run_dir`
-            (where TensorBoard logs go).
+        fn_args: TFX's `FnArgs`, of which it reads `train_files` (file patterns in an
+            Examples artifact), `custom_config`, `serving_model_dir` (for the
+            SavedModel) and `model_run_dir` (for TensorBoard logs).
 
     Raises:
-        DistillError: If examples or architecture do not fit.
+        DistillError: If the examples or the architecture do not fit.
     """
     config = TeacherConfig.from_json(fn_args.custom_config[CONFIG_KEY])
     examples_dir = _examples_dir(fn_args.train_files)

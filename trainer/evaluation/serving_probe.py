@@ -1,16 +1,16 @@
 """The process that loads a student as a server would, run by `python -m`.
 
-It knows nothing of the code that trained the student, so that a model which only
-its trainer can load is found out, and one that crashes takes nothing with it. It
-reads and writes one folder, given as its only argument:
+It does not import the code that trained the student. So it detects a model that only
+its trainer can load, and a model that crashes does not end the run. It reads and writes
+one folder, its only argument:
 
-    request.json   `student_dir`, `teacher_dir`, `batch_sizes`
-    inputs.npz     `examples`: uint8 bytes of all records; `ends`: where each ends;
-                   `images`: uint8 `(n, height, width, channels)`
-    stage.txt      what it is doing, so that one who finds it dead knows
-    answers.npz    `SIGNATURE/OUTPUT`: the student's answer to all inputs
-    result.json    `fault`: what is wrong with a model, or null; `latency`: by model,
-                   batch size and then `median_ms` or `p95_ms`
+    request.json     `student_dir`, `teacher_dir`, `batch_sizes`
+    inputs.npz       `examples`: uint8 bytes of all records; `ends`: where each ends;
+                     `images`: uint8 `(n, height, width, channels)`
+    stage.txt        the current step, to be read if the process dies
+    predictions.npz  `SIGNATURE/OUTPUT`: the student's output for all inputs
+    result.json      `fault`: what is wrong with a model, or null; `latency`: by model,
+                     batch size and then `median_ms` or `p95_ms`
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from typing import Any
 import numpy as np
 
 REQUEST, INPUTS, STAGE = "request.json", "inputs.npz", "stage.txt"
-ANSWERS, RESULT = "answers.npz", "result.json"
-# Until it has come so far, what happens says nothing about the models.
+PREDICTIONS, RESULT = "predictions.npz", "result.json"
+# A failure at this stage says nothing about the models.
 STARTING = "starting TensorFlow"
-# Exit status for want of memory or disk, which says nothing about them either.
+# Exit status if memory or disk is exhausted, which says nothing about them either.
 EXHAUSTED = 75
 SIGNATURES = {"serving_default": "examples", "predict_images": "images"}
 OUTPUTS = ("class", "logits", "probabilities")
 _TIMED = "predict_images"
-_ASK_BATCH = 64
+_PREDICT_BATCH = 64
 _EXHAUSTED_ERRNOS = {
     errno.ENOSPC,
     errno.EDQUOT,
@@ -44,7 +44,7 @@ _EXHAUSTED_ERRNOS = {
     errno.ENFILE,
     errno.EIO,
 }
-_WARM_UP, _LEAST_ROUNDS, _MOST_ROUNDS, _MOST_SECONDS = 10, 20, 200, 5.0
+_WARM_UP, _MIN_ROUNDS, _MAX_ROUNDS, _MAX_SECONDS = 10, 20, 200, 5.0
 
 
 class Fault(Exception):
@@ -52,7 +52,7 @@ class Fault(Exception):
 
 
 class Probe:
-    """One request, step by step."""
+    """Serves one request, step by step."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
@@ -67,9 +67,8 @@ class Probe:
         fault, latency = None, {}
         try:
             student = self._load("student", request["student_dir"])
-            np.savez(
-                self._path(ANSWERS), **self._answers(student, _inputs(self._folder))
-            )
+            predictions = self._predictions(student, _inputs(self._folder))
+            np.savez(self._path(PREDICTIONS), **predictions)
             teacher = self._load("teacher", request["teacher_dir"])
             latency = self._latency(
                 {"student": student, "teacher": teacher}, request["batch_sizes"]
@@ -78,80 +77,80 @@ class Probe:
             fault = str(error)
         self._write(RESULT, json.dumps({"fault": fault, "latency": latency}))
 
-    def _load(self, whose: str, model_dir: str) -> Any:
-        self._stage(f"loading the {whose}")
+    def _load(self, role: str, model_dir: str) -> Any:
+        self._stage(f"loading the {role}")
         try:
             return self._tf.saved_model.load(model_dir)
-        # TensorFlow raises whatever its many parts do.
+        # TensorFlow raises exceptions of many types.
         except Exception as error:
             if is_exhaustion(error):
                 raise
-            raise Fault(f"the {whose} does not load: {_reason(error)}") from error
+            raise Fault(f"the {role} does not load: {_reason(error)}") from error
 
-    def _answers(
+    def _predictions(
         self, student: Any, inputs: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
-        answers = {}
+        predictions = {}
         for name, argument in SIGNATURES.items():
-            self._stage(f"asking {name}")
-            ask = self._signature(student, name, "student")
+            self._stage(f"calling {name}")
+            predict = self._signature(student, name, "student")
             given = inputs[argument]
             batches = [
-                ask(given[start : start + _ASK_BATCH])
-                for start in range(0, len(given), _ASK_BATCH)
+                predict(given[start : start + _PREDICT_BATCH])
+                for start in range(0, len(given), _PREDICT_BATCH)
             ]
             for output in OUTPUTS:
                 joined = np.concatenate([batch[output].numpy() for batch in batches])
-                answers[f"{name}/{output}"] = joined
-        return answers
+                predictions[f"{name}/{output}"] = joined
+        return predictions
 
     def _signature(
-        self, loaded: Any, name: str, whose: str
+        self, loaded: Any, name: str, role: str
     ) -> Callable[[np.ndarray], dict[str, Any]]:
         """A function from a batch to all outputs."""
         signatures = getattr(loaded, "signatures", {})
         if name not in signatures:
-            there = ", ".join(sorted(signatures)) or "none"
-            raise Fault(f"the {whose} has no signature {name}; there is {there}")
+            found = ", ".join(sorted(signatures)) or "none"
+            raise Fault(f"the {role} has no signature {name}, found {found}")
         function, argument = signatures[name], SIGNATURES[name]
         takes = sorted(function.structured_input_signature[1])
         if takes != [argument]:
             raise Fault(
-                f"{name} of the {whose} takes {', '.join(takes)}, expected {argument}"
+                f"{name} of the {role} takes {', '.join(takes)}, expected {argument}"
             )
-        gives = sorted(function.structured_outputs)
-        lacking = [output for output in OUTPUTS if output not in gives]
-        if lacking:
+        returns = sorted(function.structured_outputs)
+        missing = [output for output in OUTPUTS if output not in returns]
+        if missing:
             raise Fault(
-                f"{name} of the {whose} gives {', '.join(gives)}, expected also "
-                f"{', '.join(lacking)}"
+                f"{name} of the {role} returns {', '.join(returns)}, expected also "
+                f"{', '.join(missing)}"
             )
 
-        def ask(batch: np.ndarray) -> dict[str, Any]:
+        def predict(batch: np.ndarray) -> dict[str, Any]:
             try:
                 return function(**{argument: self._tf.constant(batch)})
             except Exception as error:
                 if is_exhaustion(error):
                     raise
-                raise Fault(f"{name} of the {whose} fails: {_reason(error)}") from error
+                raise Fault(f"{name} of the {role} fails: {_reason(error)}") from error
 
-        return ask
+        return predict
 
     def _latency(
         self, models: Mapping[str, Any], batch_sizes: list[int]
     ) -> dict[str, dict[str, dict[str, float]]]:
-        """Times all models in turn, so that a busy machine slows all of them."""
+        """Times the models in turn, so that a busy machine slows all of them."""
         images = _inputs(self._folder)["images"]
         calls = {
-            whose: self._signature(loaded, _TIMED, whose)
-            for whose, loaded in models.items()
+            role: self._signature(loaded, _TIMED, role)
+            for role, loaded in models.items()
         }
         latency: dict[str, dict[str, dict[str, float]]] = {name: {} for name in calls}
         for size in batch_sizes:
             self._stage(f"timing {size} images")
             batch = images[np.arange(size) % len(images)]
-            for whose, times in _timed(calls, batch).items():
-                latency[whose][str(size)] = {
+            for role, times in _timed(calls, batch).items():
+                latency[role][str(size)] = {
                     "median_ms": round(float(np.median(times)), 4),
                     "p95_ms": round(float(np.percentile(times, 95)), 4),
                 }
@@ -171,10 +170,10 @@ class Probe:
 def _timed(
     calls: Mapping[str, Callable[[np.ndarray], dict[str, Any]]], batch: np.ndarray
 ) -> dict[str, list[float]]:
-    """Milliseconds of each call by name, warmed up."""
+    """Milliseconds of each call by name, after a warm-up."""
     times: dict[str, list[float]] = {name: [] for name in calls}
     began = time.perf_counter()
-    for number in range(_WARM_UP + _MOST_ROUNDS):
+    for number in range(_WARM_UP + _MAX_ROUNDS):
         if number == _WARM_UP:
             began = time.perf_counter()
             times = {name: [] for name in calls}
@@ -182,8 +181,8 @@ def _timed(
             start = time.perf_counter()
             call(batch)["probabilities"].numpy()
             times[name].append((time.perf_counter() - start) * 1000)
-        enough = number >= _WARM_UP + _LEAST_ROUNDS - 1
-        if enough and time.perf_counter() - began > _MOST_SECONDS:
+        enough = number >= _WARM_UP + _MIN_ROUNDS - 1
+        if enough and time.perf_counter() - began > _MAX_SECONDS:
             break
     return times
 
@@ -191,12 +190,12 @@ def _timed(
 def write_request(
     folder: str, request: Mapping[str, Any], records: list[bytes], images: np.ndarray
 ) -> None:
-    """Writes what the process reads; `records` and `images` are the same images."""
+    """Writes the process's input; `records` and `images` are the same images."""
     with open(os.path.join(folder, REQUEST), "w", encoding="utf-8") as file:
         json.dump(request, file)
     np.savez(
         os.path.join(folder, INPUTS),
-        # An array of objects would need pickle.
+        # An array of objects would need pickle, which can run code.
         examples=np.frombuffer(b"".join(records), np.uint8),
         ends=np.cumsum([len(record) for record in records]),
         images=images,
@@ -212,10 +211,10 @@ def _inputs(folder: str) -> dict[str, np.ndarray]:
 
 
 def is_exhaustion(error: Exception) -> bool:
-    """Whether this machine had no memory or disk left."""
+    """Whether the machine ran out of memory or disk."""
     if isinstance(error, OSError):
         return error.errno in _EXHAUSTED_ERRNOS
-    # TensorFlow's has this name; whoever asks here need not have loaded it.
+    # By name, because the caller may not have loaded TensorFlow.
     names = {kind.__name__ for kind in type(error).__mro__}
     return bool(names & {"MemoryError", "ResourceExhaustedError"})
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from tfx_distill.trainer.config.tuning_config import TuningConfig
 from tfx_distill.trainer.errors import DistillError, Interrupted
-from tfx_distill.trainer.progress import Progress, inside, report
+from tfx_distill.trainer.progress import Progress, report, subtask
 from tfx_distill.trainer.tuning import oracles, trial_training, trials
 from tfx_distill.trainer.tuning.trial_training import Task
 from tfx_distill.trainer.tuning.trial_workers import Wait, Workers
@@ -114,7 +114,7 @@ class _Search:
         if isinstance(result, Trial):
             trial = dataclasses.replace(result, id=number)
         else:
-            with inside(self._as_part):
+            with subtask(self._as_part):
                 trial = result()
             trial = dataclasses.replace(
                 trial, id=number, parameters=self._count(trial.values)

@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 # Accuracy on the split `eval`, as Keras names it.
 OBJECTIVE = "val_accuracy"
 
-# Of the journal. Increase it when the same settings no longer mean the same search.
+# Part of the digest: increase it when equal settings no longer mean an equal search.
 FORMAT_VERSION = 2
 
 
