@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from tfx_distill.pipeline.report import number_text
 from tfx_distill.pipeline.report.charts import run_charts
 from tfx_distill.pipeline.report.charts.plots import Chart
 from tfx_distill.pipeline.report.collect.intervals import Interval
+from tfx_distill.pipeline.report.number_text import UNKNOWN
 from tfx_distill.pipeline.report.report_data import Difference, Report
 from tfx_distill.trainer.evaluation import comparison
 
@@ -93,7 +93,7 @@ def difference_chart(found: Sequence[Difference]) -> Chart | None:
     return run_charts.difference_intervals(
         "Students against the first run’s",
         "Right of 0 a student is better than A’s on the same images.",
-        [(one.name, one.interval) for one in found],
+        found,
     )
 
 
@@ -111,84 +111,48 @@ def curves(reports: Sequence[Report], role: str) -> Chart | None:
     return run_charts.accuracy_by_epoch(title, series) if series else None
 
 
-def rows(reports: Sequence[Report]) -> list[tuple[str, list[Any]]]:
-    """A row for each fact: its name, and its value in every run."""
-    facts: list[tuple[str, Callable[[Report], Any]]] = [
-        ("Started", lambda report: report.run.created),
-        ("Data", _data),
-        ("Test images", lambda report: f"{report.num_examples:,}"),
-        *(
-            (f"{role.capitalize()} accuracy", _accuracy_of(role))
-            for role in ("student", "teacher", "control")
-        ),
-        ("Student − teacher", _difference_to_teacher),
-        ("Agreement with teacher", lambda report: number_text.share(report.agreement)),
-        ("Student calibration error", _calibration),
-        ("Student parameters", _fact("parameters", "{:,}")),
-        ("Student size, bytes", _fact("bytes", "{:,}")),
-        ("Student training, s", _fact("seconds", "{:.1f}")),
-        ("LiteRT", _lite),
-        ("Median ms, 1 image", _latency("1")),
-        ("Median ms, 64 images", _latency("64")),
-        ("Effect of distillation", lambda report: report.conclusion or "–"),
-    ]
-    table = [(name, [fact(report) for report in reports]) for name, fact in facts]
-    return [(name, cells) for name, cells in table if set(cells) != {"–"}]
+def rows(reports: Sequence[Report]) -> list[tuple[str, list[str]]]:
+    """A row for each known fact: its name, and its value in every run."""
+    facts = [_facts(report) for report in reports]
+    table = [(name, [found[name] for found in facts]) for name in facts[0]]
+    return [(name, cells) for name, cells in table if set(cells) != {UNKNOWN}]
 
 
-def _data(report: Report) -> str:
-    if report.data is None:
-        return "–"
-    data = report.data
-    return f"{data.dataset} {data.version}, {data.fingerprint[:12]}"
-
-
-def _accuracy_of(role: str) -> Callable[[Report], str]:
-    def fact(report: Report) -> str:
-        model = report.model(role)
-        if model is None or model.accuracy is None:
-            return "–"
-        return number_text.with_ends(model.accuracy)
-
-    return fact
-
-
-def _difference_to_teacher(report: Report) -> str:
-    for one in report.differences:
-        if one.name == "student − teacher":
-            return number_text.with_ends(one.interval, is_difference=True)
-    return "–"
-
-
-def _calibration(report: Report) -> str:
-    for one in report.calibrations:
-        if one.role == "student":
-            return f"{one.error:.4f}"
-    return "–"
-
-
-def _fact(name: str, form: str) -> Callable[[Report], str]:
-    def fact(report: Report) -> str:
-        model = report.model("student")
-        value = getattr(model, name) if model else None
-        return "–" if value is None else form.format(value)
-
-    return fact
-
-
-def _lite(report: Report) -> str:
+def _facts(report: Report) -> dict[str, str]:
+    student, data = report.model("student"), report.data
+    parameters, size, seconds = (
+        (student.parameters, student.bytes, student.seconds) if student else [None] * 3
+    )
+    source = data and f"{data.dataset} {data.version}, {data.fingerprint[:12]}"
+    differences = {one.name: one.interval for one in report.differences}
+    difference = differences.get("student − teacher")
+    errors = {one.role: one.error for one in report.calibrations}
+    latency = next((one.latency for one in report.costs if one.role == "student"), {})
+    medians = {size: times.get("median_ms") for size, times in latency.items()}
     files = [
         f"{flavour} {score.accuracy:.4f}, {score.bytes:,} B"
         for flavour, score in report.lite.items()
     ]
-    return "; ".join(files) or "–"
+    return {
+        "Started": report.run.created,
+        "Data": source or UNKNOWN,
+        "Test images": number_text.count(report.num_examples),
+        "Student accuracy": _accuracy(report, "student"),
+        "Teacher accuracy": _accuracy(report, "teacher"),
+        "Control accuracy": _accuracy(report, "control"),
+        "Student − teacher": number_text.with_ends(difference, is_difference=True),
+        "Agreement with teacher": number_text.share(report.agreement),
+        "Student calibration error": number_text.share(errors.get("student")),
+        "Student parameters": number_text.count(parameters),
+        "Student size, bytes": number_text.count(size),
+        "Student training, s": UNKNOWN if seconds is None else f"{seconds:.1f}",
+        "LiteRT": "; ".join(files) or UNKNOWN,
+        "Median ms, 1 image": number_text.share(medians.get("1")),
+        "Median ms, 64 images": number_text.share(medians.get("64")),
+        "Effect of distillation": report.conclusion or UNKNOWN,
+    }
 
 
-def _latency(size: str) -> Callable[[Report], str]:
-    def fact(report: Report) -> str:
-        for cost in report.costs:
-            if cost.role == "student" and "median_ms" in cost.latency.get(size, {}):
-                return f"{cost.latency[size]['median_ms']:.3f}"
-        return "–"
-
-    return fact
+def _accuracy(report: Report, role: str) -> str:
+    model = report.model(role)
+    return number_text.with_ends(model.accuracy if model else None)

@@ -33,8 +33,10 @@ def ends(interval: Interval | None, is_difference: bool = False) -> str:
     return f"{write(interval.low)} to {write(interval.high)}"
 
 
-def with_ends(interval: Interval, is_difference: bool = False) -> str:
+def with_ends(interval: Interval | None, is_difference: bool = False) -> str:
     """A value, and its interval in parentheses if there is one."""
+    if interval is None:
+        return UNKNOWN
     text = (signed if is_difference else share)(interval.value)
     written = ends(interval, is_difference)
     return text if written == UNKNOWN else f"{text} ({written})"

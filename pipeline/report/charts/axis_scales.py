@@ -29,7 +29,7 @@ class Series:
         name: In the legend.
         colour: A key of `svg_figure.COLOURS`.
         points: Pairs of a place, which is x or the index of a row, and a value.
-        line: As in matplotlib: `-`, `--`, `:`, or empty for none.
+        line: As in matplotlib: `-`, `--`, `:` or `none`.
         marked: Drawn with points.
     """
 

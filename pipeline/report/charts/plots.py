@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 
 from tfx_distill.pipeline.report.charts import axis_scales, svg_figure
 from tfx_distill.pipeline.report.charts.axis_scales import Axis, Series
-from tfx_distill.pipeline.report.charts.svg_figure import COLOURS, Tooltips
+from tfx_distill.pipeline.report.charts.svg_figure import COLOURS
 from tfx_distill.pipeline.report.collect.intervals import Interval
 from tfx_distill.pipeline.short_text import shortened
 
@@ -55,92 +55,73 @@ def plot(
 ) -> Chart:
     """Points and lines over two axes."""
 
-    def paint(axes: Axes) -> Tooltips:
+    def paint(axes: Axes) -> None:
         top = axis_scales.highest(series) if y.scale == "errors" else np.inf
         for place, one in enumerate(series):
             xs, values = zip(*one.points, strict=True)
             ys = np.minimum([value.value for value in values], top)
-            look = _look(place, one)
+            look = {**_look(place, one.name, one.colour), "linestyle": one.line}
+            if not one.marked:
+                look["marker"] = ""
             axes.errorbar(xs, ys, yerr=_reach(values), elinewidth=1, **look)
         axis_scales.apply(x, axes, "x", series)
         axis_scales.apply(y, axes, "y", series)
         axes.grid(axis="y")
         _legend(axes, series)
-        return {
-            f"series{place}": [
-                f"{_line(one.name)}: {x.write(a)}, {y.write(b.value)}"
-                for a, b in one.points
-            ]
-            for place, one in enumerate(series)
-        }
 
+    cells = [
+        [(one.name, x.write(a), y.write(b.value)) for a, b in one.points]
+        for one in series
+    ]
     height = _PLOT_HEIGHT + _LINE_HEIGHT * _legend_shape(series)[0]
-    return Chart(
-        title=title,
-        description=description,
-        drawing=svg_figure.drawing(title, description, height, paint),
-        header=("series", x.label, y.label),
-        rows=tuple(
-            (one.name, x.write(a), y.write(b.value))
-            for one in series
-            for a, b in one.points
-        ),
-    )
+    header = ("series", x.label, y.label)
+    return _chart(title, description, height, header, cells, paint)
 
 
 def values(
     title: str,
     description: str,
-    series: Sequence[Series],
+    rows: Sequence[tuple[str, str, Interval]],
     axis: Axis,
     *,
     zero: bool = False,
     bars: bool = False,
-) -> Chart:
+) -> Chart | None:
     """One value with its interval in each row, written beside it.
 
     Args:
         title: As in `Chart`.
         description: As in `Chart`.
-        series: One for each row, of one point.
+        rows: Name, colour as in `Series`, and value of each; without any, the result
+            is None.
         axis: Of the values.
         zero: Draw a line at 0, and let it be in sight.
         bars: Draw bars from 0, not points with their intervals.
     """
-    found = [value for one in series for _, value in one.points]
-    written = [axis.write(value.value) for value in found]
-    names = [one.name for one in series]
+    if not rows:
+        return None
+    names = [name for name, _, _ in rows]
+    cells = [[(name, axis.write(v.value), _ends(v, axis))] for name, _, v in rows]
 
-    def paint(axes: Axes) -> Tooltips:
-        tooltips = {}
+    def paint(axes: Axes) -> None:
         if zero:
             axes.axvline(0, color=COLOURS["dim"], linewidth=1)
-        for row, (one, value) in enumerate(zip(series, found, strict=True)):
-            look = _look(row, one)
+        for row, (name, colour, value) in enumerate(rows):
+            look = _look(row, name, colour)
             if bars:
                 axes.barh(row, value.value, 0.6, color=look["color"], gid=look["gid"])
             else:
                 reach = _reach([value])
                 axes.errorbar(value.value, row, xerr=reach, capsize=5, **look)
-            text = f"{_line(one.name)}: {written[row]} {_ends(value, axis)}"
-            tooltips[f"series{row}"] = [text] * 4  # the line, its ends and the point
-        _rows(axes, names, axis)
+        _name_rows(axes, names, axis)
         # At the margin, where they cover neither a line nor each other.
         beside = axes.secondary_yaxis("right")
-        beside.set_yticks(range(len(written)), written, fontweight="bold")
+        written = [cell for ((_, cell, _),) in cells]
+        beside.set_yticks(range(len(rows)), written, fontweight="bold")
         beside.spines["right"].set_visible(False)
-        return tooltips
 
-    return Chart(
-        title=title,
-        description=description,
-        drawing=svg_figure.drawing(title, description, _rows_height(names), paint),
-        header=("", axis.label, "95 % interval"),
-        rows=tuple(
-            (name, text, _ends(value, axis))
-            for name, text, value in zip(names, written, found, strict=True)
-        ),
-    )
+    header = ("", axis.label, "95 % interval")
+    return _chart(title, description, _rows_height(names), header, cells, paint)
 
 
 def dots(
@@ -149,9 +130,8 @@ def dots(
     names: Sequence[str],
     series: Sequence[Series],
     axis: Axis,
-    kind: str,
 ) -> Chart:
-    """A point of each series in each row.
+    """A point of each series in each row, which is a class.
 
     Args:
         title: As in `Chart`.
@@ -159,39 +139,58 @@ def dots(
         names: One for each row.
         series: The places of their points are indices of rows.
         axis: Of the values.
-        kind: What a row is, above its column of the table.
     """
 
-    def paint(axes: Axes) -> Tooltips:
-        tooltips = {}
+    def paint(axes: Axes) -> None:
         for place, one in enumerate(series):
             shift = 0.5 * ((place + 0.5) / len(series) - 0.5)  # none hides another
             ys = [row + shift for row, _ in one.points]
-            axes.errorbar([value.value for _, value in one.points], ys,
-                          **_look(place, one))  # fmt: skip
-            tooltips[f"series{place}"] = [
-                f"{_line(one.name)}, {_line(names[int(row)])}: {axis.write(value.value)}"
-                for row, value in one.points
-            ]
-        _rows(axes, names, axis)
+            look = _look(place, one.name, one.colour)
+            axes.errorbar([value.value for _, value in one.points], ys, **look)
+        _name_rows(axes, names, axis)
         _legend(axes, series)
-        return tooltips
 
+    cells = [
+        [(one.name, names[int(row)], axis.write(b.value)) for row, b in one.points]
+        for one in series
+    ]
     height = _rows_height(names) + _LINE_HEIGHT * _legend_shape(series)[0]
+    header = ("series", "class", axis.label)
+    return _chart(title, description, height, header, cells, paint)
+
+
+def _chart(
+    title: str,
+    description: str,
+    height: float,
+    header: tuple[str, ...],
+    cells: Sequence[Sequence[tuple[str, ...]]],
+    paint: Callable[[Axes], None],
+) -> Chart:
+    """A chart whose points say what their rows in the table do.
+
+    Args:
+        title: As in `Chart`.
+        description: As in `Chart`.
+        height: Of the drawing, in pixels.
+        header: Of the table.
+        cells: The rows of each series.
+        paint: Draws into the axes.
+    """
+    tooltips = {
+        _gid(place): [", ".join(_line(cell) for cell in row if cell) for row in rows]
+        for place, rows in enumerate(cells)
+    }
     return Chart(
         title=title,
         description=description,
-        drawing=svg_figure.drawing(title, description, height, paint),
-        header=("series", kind, axis.label),
-        rows=tuple(
-            (one.name, names[int(row)], axis.write(value.value))
-            for one in series
-            for row, value in one.points
-        ),
+        drawing=svg_figure.drawing(title, description, height, paint, tooltips),
+        header=header,
+        rows=tuple(row for rows in cells for row in rows),
     )
 
 
-def _rows(axes: Axes, names: Sequence[str], axis: Axis) -> None:
+def _name_rows(axes: Axes, names: Sequence[str], axis: Axis) -> None:
     """Names the rows, the first at the top."""
     axes.set_yticks(range(len(names)), [_wrapped(name) for name in names])
     axes.set_ylim(len(names) - 0.5, -0.5)
@@ -214,15 +213,19 @@ def _line(name: str) -> str:
     return shortened(name, _MAX_LETTERS)
 
 
-def _look(place: int, one: Series) -> dict[str, Any]:
+def _look(place: int, name: str, colour: str) -> dict[str, Any]:
     return {
-        "color": COLOURS[one.colour],
-        "marker": _MARKERS[place % len(_MARKERS)] if one.marked else "",
-        "linestyle": one.line or "none",
-        "label": _line(one.name),
-        "gid": f"series{place}",
+        "color": COLOURS[colour],
+        "marker": _MARKERS[place % len(_MARKERS)],
+        "linestyle": "none",
+        "label": _line(name),
+        "gid": _gid(place),
         "clip_on": False,  # half of a point at the edge would be lost
     }
+
+
+def _gid(place: int) -> str:
+    return f"series{place}"
 
 
 def _reach(values: Sequence[Interval]) -> np.ndarray | None:

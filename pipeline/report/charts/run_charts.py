@@ -14,6 +14,7 @@ from tfx_distill.pipeline.report.report_data import (
     Balance,
     ClassRow,
     Cost,
+    Difference,
     Model,
     Report,
 )
@@ -21,9 +22,6 @@ from tfx_distill.trainer.tuning.trials import Trials
 
 _MAX_CLASSES = 40  # in a chart; a table has them all
 _ROLES = ("teacher", "student", "control")
-_SPLIT_COLOURS = ("teacher", "student", "control")
-_ACCURACY = Axis(label="accuracy")
-_DIFFERENCE = Axis(label="difference in accuracy", write=number_text.signed)
 _EPOCH = Axis(label="epoch", write="{:g}".format, scale="epochs")
 
 
@@ -46,36 +44,25 @@ def accuracies(report: Report) -> Chart | None:
 def accuracy_intervals(
     title: str, models: Sequence[tuple[str, str, Interval]]
 ) -> Chart | None:
-    """Accuracies by name and colour; None without any."""
-    if not models:
-        return None
+    """Accuracies by name and colour."""
     text = "Point: accuracy. Line: its 95 % interval (Wilson)."
-    return plots.values(title, text, _one_each(models), _ACCURACY)
-
-
-def _one_each(rows: Iterable[tuple[str, str, Interval]]) -> list[Series]:
-    return [
-        Series(name=name, colour=colour, points=((row, value),))
-        for row, (name, colour, value) in enumerate(rows)
-    ]
+    return plots.values(title, text, models, Axis(label="accuracy"))
 
 
 def differences(report: Report) -> Chart | None:
     return difference_intervals(
         "Differences in accuracy on the same images",
         "Left of 0 the student is worse. Line: 95 % interval of the paired difference.",
-        [(one.name, one.interval) for one in report.differences],
+        report.differences,
     )
 
 
 def difference_intervals(
-    title: str, description: str, found: Sequence[tuple[str, Interval]]
+    title: str, description: str, found: Sequence[Difference]
 ) -> Chart | None:
-    """Differences by name; None without any."""
-    if not found:
-        return None
-    series = _one_each((name, "student", value) for name, value in found)
-    return plots.values(title, description, series, _DIFFERENCE, zero=True)
+    rows = [(one.name, "student", one.interval) for one in found]
+    axis = Axis(label="difference in accuracy", write=number_text.signed)
+    return plots.values(title, description, rows, axis, zero=True)
 
 
 def learning(models: Sequence[Model]) -> list[Chart]:
@@ -147,18 +134,18 @@ def classes(rows: Sequence[ClassRow]) -> Chart | None:
         title = f"The {len(kept)} classes with the student’s lowest accuracy"
     text = "One point for each model and class. The table above has the intervals."
     return plots.dots(
-        title, text, [row.name for row in known], series, _ACCURACY, "class"
+        title, text, [row.name for row in known], series, Axis(label="accuracy")
     )
 
 
 def _scattered(
     name: str, colour: str, points: Iterable[tuple[float, Interval]]
 ) -> Series:
-    return Series(name=name, colour=colour, points=tuple(points), line="")
+    return Series(name=name, colour=colour, points=tuple(points), line="none")
 
 
 def calibration(report: Report) -> Chart:
-    """How often answers of a confidence are right, and how often they should be."""
+    """Accuracy by confidence, beside that of a well calibrated model."""
     ideal = Series(
         name="well calibrated", colour="dim", line=":", marked=False,
         points=((0, Interval(value=0)), (1, Interval(value=1))),
@@ -199,7 +186,7 @@ def calibration(report: Report) -> Chart:
 
 
 def confidence(report: Report) -> Chart:
-    """How many answers of each confidence there are."""
+    """Number of predictions by confidence."""
     series = [
         Series(
             name=one.role,
@@ -225,18 +212,17 @@ def latencies(costs: Sequence[Cost]) -> list[Chart]:
     found = []
     for size in sizes:
         rows = [
-            (f"{cost.role}, {name}", colour(cost.role), float(cost.latency[size][key]))
+            (f"{cost.role}, {name}", colour(cost.role), Interval(value=times[key]))
             for cost in costs
+            for times in [cost.latency.get(size, {})]
             for name, key in (("median", "median_ms"), ("p95", "p95_ms"))
-            if key in cost.latency.get(size, {})
+            if key in times
         ]
-        if rows:
-            title = f"Latency of a request of {size} image{'s' * (size != '1')}"
-            series = _one_each((n, c, Interval(value=value)) for n, c, value in rows)
-            text = "Milliseconds. Both models in one process, on the same images."
-            axis = Axis(label="milliseconds")
-            found.append(plots.values(title, text, series, axis, bars=True))
-    return found
+        title = f"Latency of a request of {size} image{'s' * (size != '1')}"
+        text = "Milliseconds. Both models in one process, on the same images."
+        axis = Axis(label="milliseconds")
+        found.append(plots.values(title, text, rows, axis, bars=True))
+    return [chart for chart in found if chart is not None]
 
 
 def _number(text: str) -> tuple[int, str]:
@@ -255,8 +241,8 @@ def balance(balances: Sequence[Balance]) -> Chart | None:
             (names.index(name), Interval(value=count / total))
             for name, count in dict(one.counts).items()
         ]
-        colours = dict(enumerate(_SPLIT_COLOURS))
-        series.append(_scattered(one.split, colours.get(place, "other"), points))
+        colour = _ROLES[place] if place < len(_ROLES) else "other"
+        series.append(_scattered(one.split, colour, points))
     return plots.dots(
         "Share of each class",
         "One point for each split and class. Splits differ where the points of a class "
@@ -264,7 +250,6 @@ def balance(balances: Sequence[Balance]) -> Chart | None:
         names,
         [one for one in series if one.points],
         Axis(label="share of the split", limits=(0.0, None)),
-        "class",
     )
 
 

@@ -74,11 +74,13 @@ _STYLE: dict[str, Any] = {
 _LOST = ("metadata", "style")  # what an inline drawing may not or need not have
 _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
-Tooltips = Mapping[str, Sequence[str]]
-
 
 def drawing(
-    title: str, description: str, height: float, paint: Callable[[Axes], Tooltips]
+    title: str,
+    description: str,
+    height: float,
+    paint: Callable[[Axes], None],
+    tooltips: Mapping[str, Sequence[str]],
 ) -> Markup:
     """Draws a chart, `WIDTH` pixels wide, that scales with the page.
 
@@ -86,8 +88,9 @@ def drawing(
         title: What the chart shows.
         description: What a reader sees in it, for screen readers.
         height: In pixels.
-        paint: Draws into the axes. Returns texts by the id of an artist (`gid`): one
-            for each of its markers or patches, shown under the pointer.
+        paint: Draws into the axes.
+        tooltips: By the `gid` of artists, a text for each of their points, shown under
+            the pointer.
 
     Returns:
         An `svg` element, every text of it escaped.
@@ -99,7 +102,7 @@ def drawing(
         warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
         figure = Figure(figsize=(WIDTH / 72, height / 72))
         FigureCanvasSVG(figure)
-        tooltips = paint(figure.subplots())
+        paint(figure.subplots())
         # Once, and not again while the file is written, which would draw twice.
         ConstrainedLayoutEngine().execute(figure)
         file = io.BytesIO()
@@ -116,7 +119,9 @@ def drawing(
     return Markup(ElementTree.tostring(root, "unicode"))  # escapes every value
 
 
-def _add_tooltips(root: ElementTree.Element, tooltips: Tooltips) -> None:
+def _add_tooltips(
+    root: ElementTree.Element, tooltips: Mapping[str, Sequence[str]]
+) -> None:
     for group in root.iter():
         texts = tooltips.get(group.get("id", ""), ())
         marks = [e for e in group.iter() if _name(e.tag) == "use"]

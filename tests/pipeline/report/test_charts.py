@@ -12,14 +12,13 @@ from tfx_distill.pipeline.report.charts.axis_scales import Axis, Series
 from tfx_distill.pipeline.report.collect.intervals import Interval
 
 
-def _series(name="student", value=-0.002, low=-0.004, high=0.001):
-    interval = Interval(value=value, low=low, high=high)
-    return Series(name=name, colour="student", points=((0, interval),))
+def _row(name="student", value=-0.002, low=-0.004, high=0.001):
+    return name, "student", Interval(value=value, low=low, high=high)
 
 
-def _differences(*series):
+def _differences(*rows):
     axis = Axis(label="difference", write=number_text.signed)
-    return plots.values("Title", "Text.", series, axis, zero=True)
+    return plots.values("Title", "Text.", rows, axis, zero=True)
 
 
 def _texts(chart):
@@ -27,13 +26,13 @@ def _texts(chart):
 
 
 def test_a_value_is_written_with_all_its_decimals_in_the_chart_and_its_table():
-    chart = _differences(_series())
+    chart = _differences(_row())
     assert "-0.0020" in _texts(chart)
     assert chart.rows == (("student", "-0.0020", "-0.0040 to +0.0010"),)
 
 
 def test_a_written_value_covers_no_line():
-    drawing = ElementTree.fromstring(_differences(_series()).drawing)
+    drawing = ElementTree.fromstring(_differences(_row()).drawing)
     value = next(one for one in drawing.iter("text") if one.text == "-0.0020")
     ends = [x for path in drawing.iter("path") if path.get("stroke", "none") != "none"
             for x in re.findall(r"[ML] ([\d.]+)", path.get("d"))]  # fmt: skip
@@ -41,7 +40,7 @@ def test_a_written_value_covers_no_line():
 
 
 def test_every_colour_is_one_of_the_style_sheet():
-    drawing = ElementTree.fromstring(_differences(_series()).drawing)
+    drawing = ElementTree.fromstring(_differences(_row()).drawing)
     colours = {one.get(a) for one in drawing.iter() for a in ("fill", "stroke")}
     assert colours <= {None, "none", *(f"var(--{name})" for name in svg_figure.COLOURS)}
     assert "var(--student)" in colours
@@ -50,25 +49,25 @@ def test_every_colour_is_one_of_the_style_sheet():
 
 @pytest.mark.parametrize("name", ["<b>$x$_{1}</b> & \"'", "a\\frac{", "$"])
 def test_a_name_is_text_and_neither_markup_nor_mathematics(name):
-    chart = _differences(_series(name))
+    chart = _differences(_row(name))
     assert name in "".join(_texts(chart))
     assert "<b>" not in chart.drawing
 
 
 def test_names_of_odd_letters_are_drawn():
     name = "\x00\x1b\udcff 魚 " + "long" * 40
-    chart = _differences(_series(name))
+    chart = _differences(_row(name))
     assert "longlong" in "".join(_texts(chart))
     assert chart.rows[0][0] == name
 
 
 def test_the_same_chart_has_the_same_bytes():
-    assert _differences(_series()).drawing == _differences(_series()).drawing
+    assert _differences(_row()).drawing == _differences(_row()).drawing
 
 
 def test_two_charts_of_a_page_share_no_id():
     charts = [
-        plots.values(title, "Text.", [_series()], Axis(label="x"))
+        plots.values(title, "Text.", [_row()], Axis(label="x"))
         for title in ("One", "Two")
     ]
     ids = [set(re.findall(r' id="([^"]+)"', chart.drawing)) for chart in charts]
@@ -82,8 +81,8 @@ def test_every_point_says_what_it_is():
     chart = plots.plot("Title", "Text.", curves, axis, Axis(label="accuracy"))
     drawing = ElementTree.fromstring(chart.drawing)
     assert [one.text for one in drawing.iter("title")] == [
-        "<a>: 1, 0.5000",
-        "<a>: 2, 0.7500",
+        "<a>, 1, 0.5000",
+        "<a>, 2, 0.7500",
     ]
 
 
