@@ -39,8 +39,10 @@ _INSTALL_REQUIRES = [
     # Not ours: tfx-bsl 1.16 imports dill, which Beam stopped bringing, and
     # TFX's dependencies import pkg_resources, which setuptools 81 dropped.
     # TensorFlow Datasets imports importlib_resources, which etils stopped bringing.
+    # TFX runs pip for a component's `module_file`; uv's environments have none.
     "dill",
     "importlib-resources",
+    "pip",
     "setuptools<81",
 ]
 

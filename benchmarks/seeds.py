@@ -47,9 +47,7 @@ def measure(pipeline_dir: pathlib.Path, run_id: str | None) -> dict:
     folders = artifacts(pipeline_dir, run_id)
     examples = folders["TfdsExampleGen"]
     spec = DataSpec.load(examples)
-    split = example_reader.load_split(
-        example_reader.split_files(examples, "test"), "test", spec
-    )
+    split = example_reader.load_split(examples, "test", spec)
     students = []
     for node in sorted(name for name in folders if name.startswith(_NODE)):
         folder = os.path.join(folders[node], "Format-Serving")

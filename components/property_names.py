@@ -21,6 +21,7 @@ ROLLED_BACK_FROM = "rolled_back_from"
 
 # Of examples, of models and of what is made from them.
 DATASET = "dataset"
+TEACHER_OUTPUTS = "teacher_outputs"
 DATASET_VERSION = "dataset_version"
 DATA_FINGERPRINT = "data_fingerprint"
 NUM_EXAMPLES = "num_examples"

@@ -9,8 +9,9 @@ import dataclasses
 import functools
 import json
 import os
-import pathlib
 from typing import Any, TypeVar, cast
+
+from tfx_distill.trainer import file_system
 
 T = TypeVar("T")
 
@@ -30,7 +31,8 @@ def save(value: Any, path: str | os.PathLike[str], **more: Any) -> None:
     """
     fields = {**more, **dataclasses.asdict(value)}
     text = json.dumps(fields, indent=2, sort_keys=True, allow_nan=False)
-    pathlib.Path(path).write_text(text, encoding="utf-8")
+    with file_system.open_file(os.fspath(path), "w") as file:
+        file.write(text)
 
 
 def load(kind: type[T], path: str | os.PathLike[str]) -> T:
@@ -44,7 +46,8 @@ def load(kind: type[T], path: str | os.PathLike[str]) -> T:
         OSError: If the file is missing or unreadable.
         ValueError: If it is not JSON or a value has the wrong type. Names the value.
     """
-    return parse(kind, pathlib.Path(path).read_text(encoding="utf-8"))
+    with file_system.open_file(os.fspath(path)) as file:
+        return parse(kind, file.read())
 
 
 def parse(kind: type[T], text: str) -> T:

@@ -8,8 +8,9 @@ from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
-from tfx_distill.components import artifact_types
+from tfx_distill.components import artifact_types, execution_inputs
 from tfx_distill.components.control_comparison import executor
+from tfx_distill.trainer.config.examples_config import ExamplesConfig
 from tfx_distill.trainer.config.training_config import MAX_SEEDS
 
 
@@ -25,9 +26,9 @@ def _models(role: str) -> dict[str, component_spec.ChannelParameter]:
 class ControlComparisonSpec(component_spec.ComponentSpec):
     """One pair of inputs for each seed: Kubeflow knows no union of channels."""
 
-    PARAMETERS: dict[str, component_spec.ExecutionParameter] = {}
+    PARAMETERS = execution_inputs.EXAMPLES_PARAMETERS
     INPUTS = {
-        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        **execution_inputs.EXAMPLES_INPUTS,
         **_models(executor.STUDENT),
         **_models(executor.CONTROL),
     }
@@ -55,6 +56,8 @@ class ControlComparison(base_component.BaseComponent):
         examples: types.BaseChannel,
         students: Sequence[types.BaseChannel],
         controls: Sequence[types.BaseChannel],
+        examples_config: ExamplesConfig | None = None,
+        schema: types.BaseChannel | None = None,
     ) -> None:
         """Makes the node.
 
@@ -62,6 +65,9 @@ class ControlComparison(base_component.BaseComponent):
             examples: Channel of Examples with the split `test`.
             students: Channels of Model, one for each seed.
             controls: As `students`, for the same seeds.
+            examples_config: Names of features and splits, where they are not
+                TfdsExampleGen's.
+            schema: Channel of Schema, the source of what `examples_config` leaves out.
         """
         models = {
             executor.input_key(role, number): channel
@@ -73,6 +79,8 @@ class ControlComparison(base_component.BaseComponent):
         }
         spec = ControlComparisonSpec(
             examples=examples,
+            schema=schema,
+            examples_config=execution_inputs.optional_json(examples_config),
             comparison=types.Channel(type=artifact_types.ControlComparison),
             **models,
         )

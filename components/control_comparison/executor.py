@@ -1,25 +1,20 @@
-"""Unpacks artifacts, asks students and controls, writes the comparison."""
+"""Compares students with controls on the test split."""
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
-import numpy as np
-from tfx import types
 from tfx.dsl.components.base import base_executor
+from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
-from tfx.utils import path_utils
 
+from tfx_distill.components.execution_inputs import Artifacts, ExecutionInputs
 from tfx_distill.trainer.config.training_config import MAX_SEEDS
-from tfx_distill.trainer.data import example_reader
-from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.evaluation import comparison
 from tfx_distill.trainer.export import saved_model
 
 STUDENT = "student"
 CONTROL = "control"
-_SPLIT = "test"
 
 
 def input_key(role: str, number: int) -> str:
@@ -28,37 +23,34 @@ def input_key(role: str, number: int) -> str:
 
 
 class Executor(base_executor.BaseExecutor):
-    """Compares. Inputs `examples`, `student_1`, `control_1` …; output `comparison`."""
+    """Inputs `examples`, `student_1`, `control_1` …; output `comparison`."""
 
     def Do(
         self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
+        input_dict: Artifacts,
+        output_dict: Artifacts,
         exec_properties: dict[str, Any],
     ) -> None:
-        examples_dir = artifact_utils.get_single_uri(input_dict["examples"])
-        spec = DataSpec.load(examples_dir)
-        split = example_reader.load_split(
-            example_reader.split_files(examples_dir, _SPLIT), _SPLIT, spec
-        )
-        students, controls = (
-            [
-                _right(artifact_utils.get_single_uri(input_dict[key]), split)
-                for key in (input_key(role, number) for number in range(MAX_SEEDS))
-                if input_dict.get(key)
-            ]
-            for role in (STUDENT, CONTROL)
-        )
+        inputs = ExecutionInputs(input_dict, exec_properties)
+        students, controls = (_correct(inputs, role) for role in (STUDENT, CONTROL))
         result = comparison.compare(students, controls)
         artifact = artifact_utils.get_single_instance(output_dict["comparison"])
-        os.makedirs(artifact.uri, exist_ok=True)
+        fileio.makedirs(artifact.uri)
         result.save(artifact.uri)
         artifact.set_float_custom_property("difference", result.difference)
         artifact.set_float_custom_property("p_value", result.p_value)
         artifact.set_string_custom_property("conclusion", result.conclusion)
 
 
-def _right(model_uri: str, split: example_reader.Split) -> np.ndarray:
-    """Whether the model is right, bool `(num_examples,)`."""
-    predictor = saved_model.Predictor(path_utils.serving_model_path(model_uri))
-    return predictor.classes(split.images) == split.labels
+def _correct(inputs: ExecutionInputs, role: str) -> list[Any]:
+    """For each model of a role, whether it classifies the images correctly.
+
+    Returns:
+        bool `(num_examples,)` for each.
+    """
+    split = inputs.split("test")
+    keys = [input_key(role, number) for number in range(MAX_SEEDS)]
+    predictors = [
+        saved_model.Predictor(inputs.model_dir(key)) for key in keys if inputs.has(key)
+    ]
+    return [model.classes(split.images) == split.labels for model in predictors]

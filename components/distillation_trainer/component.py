@@ -6,10 +6,11 @@ from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
-from tfx_distill.components import artifact_types
+from tfx_distill.components import artifact_types, execution_inputs
 from tfx_distill.components.distillation_trainer import executor
 from tfx_distill.trainer.config.data_config import ViewsConfig
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
+from tfx_distill.trainer.config.examples_config import ExamplesConfig, SignatureConfig
 from tfx_distill.trainer.config.training_config import AverageConfig, StudentConfig
 from tfx_distill.trainer.models import architectures
 
@@ -18,6 +19,8 @@ class DistillationTrainerSpec(component_spec.ComponentSpec):
     """Typed interface of `DistillationTrainer`."""
 
     PARAMETERS = {
+        **execution_inputs.EXAMPLES_PARAMETERS,
+        **execution_inputs.signature_parameters(execution_inputs.TEACHER_SIGNATURE),
         "student": component_spec.ExecutionParameter(type=str),
         "distillation": component_spec.ExecutionParameter(type=str),
         "views": component_spec.ExecutionParameter(type=str),
@@ -27,7 +30,7 @@ class DistillationTrainerSpec(component_spec.ComponentSpec):
         "code": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {
-        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        **execution_inputs.EXAMPLES_INPUTS,
         "teacher_model": component_spec.ChannelParameter(type=standard_artifacts.Model),
         "teacher_logits": component_spec.ChannelParameter(
             type=artifact_types.TeacherLogits, optional=True
@@ -66,12 +69,14 @@ class DistillationTrainer(base_component.BaseComponent):
         teacher_logits: types.BaseChannel | None = None,
         hyperparameters: types.BaseChannel | None = None,
         role: str = "student",
+        examples_config: ExamplesConfig | None = None,
+        schema: types.BaseChannel | None = None,
+        teacher_signature: SignatureConfig | None = None,
     ) -> None:
         """Makes the node.
 
         Args:
-            examples: Channel of Examples that `TfdsExampleGen` wrote, with the
-                splits `train` and `eval`.
+            examples: Channel of Examples, of any ExampleGen.
             teacher_model: Channel of Model: one or several teachers, SavedModels with a
                 `predict_images` signature that returns logits.
             student: Architecture and recipe of the student.
@@ -84,9 +89,17 @@ class DistillationTrainer(base_component.BaseComponent):
             hyperparameters: Channel of HyperParameters, as TFX's Tuner emits
                 them; their values replace those in `student` and `distillation`.
             role: What the model calls itself: `student`, `assistant`, `control`.
+            examples_config: Names of features and splits, where they are not
+                TfdsExampleGen's.
+            schema: Channel of Schema, the source of what `examples_config` leaves out.
+            teacher_signature: How a teacher of another origin is called, where its
+                signatures leave doubt.
         """
         spec = DistillationTrainerSpec(
             examples=examples,
+            schema=schema,
+            examples_config=execution_inputs.optional_json(examples_config),
+            teacher_signature=execution_inputs.optional_json(teacher_signature),
             teacher_model=teacher_model,
             teacher_logits=teacher_logits,
             hyperparameters=hyperparameters,

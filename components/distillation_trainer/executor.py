@@ -1,4 +1,4 @@
-"""Unpacks artifacts, has the student trained, writes it."""
+"""Trains the student and writes it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
 from tfx_distill.components import property_names
-from tfx_distill.components.teacher_logits.executor import load_teachers
+from tfx_distill.components.execution_inputs import Artifacts, ExecutionInputs
 from tfx_distill.trainer.config.data_config import ViewsConfig
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
-from tfx_distill.trainer.config.training_config import AverageConfig, StudentConfig
-from tfx_distill.trainer.data import example_reader
+from tfx_distill.trainer.config.training_config import StudentConfig
 from tfx_distill.trainer.data.batches import DistillationData
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.distillation import teacher_logits, training
@@ -26,11 +25,9 @@ from tfx_distill.trainer.tuning import hyperparameters
 
 CONTROL = "control"
 
-Artifacts = dict[str, list[types.Artifact]]
-
 
 class Executor(base_executor.BaseExecutor):
-    """Trains the student. Inputs `examples`, `teacher_model`; output `model`."""
+    """Inputs `examples`, `teacher_model` and optional ones; output `model`."""
 
     def Do(
         self,
@@ -38,17 +35,18 @@ class Executor(base_executor.BaseExecutor):
         output_dict: Artifacts,
         exec_properties: dict[str, Any],
     ) -> None:
-        student, distillation = settings(input_dict, exec_properties)
-        spec, teachers, data = prepare(input_dict, exec_properties, distillation)
+        inputs = ExecutionInputs(input_dict, exec_properties)
+        student, distillation = _settings(inputs, exec_properties)
+        teachers, data = prepare(inputs, exec_properties, distillation)
         widths = teachers.feature_widths
         if exec_properties["role"] == CONTROL:
             # Everything as the student's, but from labels alone.
             distillation, widths = DistillationConfig(student_loss_weight=1.0), ()
-            data = {k: v.without_features(spec) for k, v in data.items()}
+            data = {k: v.without_features(inputs.spec) for k, v in data.items()}
         trained = training.train_student(
             data["train"],
             data["eval"],
-            spec,
+            inputs.spec,
             student,
             distillation,
             feature_widths=widths,
@@ -56,67 +54,70 @@ class Executor(base_executor.BaseExecutor):
             task=f"training the {exec_properties['role']}",
         )
         model = artifact_utils.get_single_instance(output_dict["model"])
-        saved_model.save(
-            trained.model,
-            path_utils.serving_model_dir(model.uri),
-            role=exec_properties["role"],
-            spec=spec,
-            config={
-                "student": student.model_dump(),
-                "distillation": distillation.model_dump(),
-            },
-            history=trained.history,
-            seconds=trained.seconds,
-        )
-        model.set_string_custom_property(property_names.DATASET, spec.dataset)
-        model.set_string_custom_property("architecture", student.model)
-        model.set_int_custom_property(
-            property_names.NUM_PARAMETERS, trained.model.count_params()
+        _write(
+            model, trained, exec_properties["role"], inputs.spec, student, distillation
         )
 
 
-def settings(
-    input_dict: Artifacts, exec_properties: dict[str, Any]
+def _write(
+    model: types.Artifact,
+    trained: training.Trained,
+    role: str,
+    spec: DataSpec,
+    student: StudentConfig,
+    distillation: DistillationConfig,
+) -> None:
+    saved_model.save(
+        trained.model,
+        path_utils.serving_model_dir(model.uri),
+        role=role,
+        spec=spec,
+        config={
+            "student": student.model_dump(),
+            "distillation": distillation.model_dump(),
+        },
+        history=trained.history,
+        seconds=trained.seconds,
+    )
+    model.set_string_custom_property(property_names.DATASET, spec.dataset)
+    model.set_string_custom_property("architecture", student.model)
+    num_parameters = trained.model.count_params()
+    model.set_int_custom_property(property_names.NUM_PARAMETERS, num_parameters)
+
+
+def _settings(
+    inputs: ExecutionInputs, exec_properties: dict[str, Any]
 ) -> tuple[StudentConfig, DistillationConfig]:
-    """The configured settings, with a tuner's values laid over them."""
+    """The configured settings, with a tuner's values applied."""
     student = StudentConfig.from_json(exec_properties["student"])
     distillation = DistillationConfig.from_json(exec_properties["distillation"])
-    if input_dict.get("hyperparameters"):
-        folder = artifact_utils.get_single_uri(input_dict["hyperparameters"])
-        text = io_utils.read_string_file(io_utils.get_only_uri_in_dir(folder))
-        tuned = keras_tuner.HyperParameters.from_config(json.loads(text))
-        student, distillation = hyperparameters.apply(
-            tuned.values, student, distillation
+    if inputs.has("hyperparameters"):
+        path = io_utils.get_only_uri_in_dir(inputs.uri("hyperparameters"))
+        tuned = keras_tuner.HyperParameters.from_config(
+            json.loads(io_utils.read_string_file(path))
         )
+        return hyperparameters.apply(tuned.values, student, distillation)
     return student, distillation
 
 
 def prepare(
-    input_dict: Artifacts,
+    inputs: ExecutionInputs,
     exec_properties: dict[str, Any],
     distillation: DistillationConfig,
-) -> tuple[DataSpec, Teachers, dict[str, DistillationData]]:
-    """Examples joined with the teacher's answers, computed here if not given.
+) -> tuple[Teachers, dict[str, DistillationData]]:
+    """The splits `train` and `eval` with teacher logits, computed here if not given.
 
     Raises:
-        ModelError: If the teacher does not fit the examples, or the answers are
+        ModelError: If the teacher does not fit the examples, or the logits are
             another teacher's or of other examples.
     """
-    examples_dir = artifact_utils.get_single_uri(input_dict["examples"])
-    spec = DataSpec.load(examples_dir)
-    teachers = load_teachers(
-        input_dict["teacher_model"],
-        AverageConfig.from_json(exec_properties["average"]),
-        [pair.teacher for pair in distillation.features],
-    )
-    # Before the examples are read: a teacher that does not fit fails at once.
-    teachers.require_fit(spec)
-    views = ViewsConfig.from_json(exec_properties["views"])
-    given = input_dict.get("teacher_logits")
-    if given:
-        folder = artifact_utils.get_single_uri(given)
+    teachers = inputs.teachers([pair.teacher for pair in distillation.features])
+    if inputs.has("teacher_logits"):
+        folder = inputs.uri("teacher_logits")
         predictions, views = teacher_logits.load(folder, teachers, ("train", "eval"))
-    splits = example_reader.load_splits(examples_dir, spec)
-    if not given:
+        splits = inputs.training_splits()
+    else:
+        views = ViewsConfig.from_json(exec_properties["views"])
+        splits = inputs.training_splits()
         predictions = teacher_logits.predict_splits(teachers, splits, views)
-    return spec, teachers, teacher_logits.join(predictions, splits, views)
+    return teachers, teacher_logits.join(predictions, splits, views)

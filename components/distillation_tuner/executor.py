@@ -1,4 +1,4 @@
-"""Unpacks artifacts, has hyperparameters searched, writes the best and all trials."""
+"""Searches hyperparameters; writes the best and all trials."""
 
 from __future__ import annotations
 
@@ -12,54 +12,58 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from tfx_distill.components.distillation_trainer.executor import prepare
-from tfx_distill.trainer.config.data_config import ViewsConfig
+from tfx_distill.components.execution_inputs import Artifacts, ExecutionInputs
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
 from tfx_distill.trainer.config.training_config import StudentConfig
 from tfx_distill.trainer.config.tuning_config import TuningConfig
 from tfx_distill.trainer.tuning import hyperparameter_search, oracles, trial_training
+from tfx_distill.trainer.tuning.trials import Trial
 
 # As TFX's Tuner names it.
 FILE_NAME = "best_hyperparameters.txt"
 
 
 class Executor(base_executor.BaseExecutor):
-    """Searches. Inputs `examples`, `teacher_model`, `teacher_logits`.
+    """Inputs `examples`, `teacher_model`, `teacher_logits` [, `schema`].
 
     Outputs `best_hyperparameters`, `tuner_results`.
     """
 
     def Do(
         self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
+        input_dict: Artifacts,
+        output_dict: Artifacts,
         exec_properties: dict[str, Any],
     ) -> None:
         config = TuningConfig.from_json(exec_properties["tuning"])
-        distillation = DistillationConfig.from_json(exec_properties["distillation"])
-        # The views are those of the answers.
-        properties = {"views": ViewsConfig().to_json(), **exec_properties}
-        spec, teachers, data = prepare(input_dict, properties, distillation)
-        task = trial_training.Task(
-            data=data,
-            spec=spec,
-            student=StudentConfig.from_json(exec_properties["student"]),
-            distillation=distillation,
-            feature_widths=teachers.feature_widths,
-        )
+        task = _task(ExecutionInputs(input_dict, exec_properties), exec_properties)
         found = hyperparameter_search.search(task, config, exec_properties["directory"])
         results = artifact_utils.get_single_instance(output_dict["tuner_results"])
         found.save(results.uri)
         results.set_int_custom_property("num_trials", len(found.trials))
-        best = found.ranking()[0]
-        artifact = artifact_utils.get_single_instance(
-            output_dict["best_hyperparameters"]
-        )
-        hyperparameters = oracles.space(config)
-        hyperparameters.values = best.values
-        io_utils.write_string_file(
-            os.path.join(artifact.uri, FILE_NAME),
-            json.dumps(hyperparameters.get_config()),
-        )
-        artifact.set_float_custom_property("eval_accuracy", best.objective)
-        artifact.set_string_custom_property("trial", best.id)
+        (best,) = output_dict["best_hyperparameters"]
+        _write(best, config, found.ranking()[0])
         hyperparameter_search.forget(task, config, exec_properties["directory"])
+
+
+def _task(
+    inputs: ExecutionInputs, exec_properties: dict[str, Any]
+) -> trial_training.Task:
+    distillation = DistillationConfig.from_json(exec_properties["distillation"])
+    teachers, data = prepare(inputs, exec_properties, distillation)
+    return trial_training.Task(
+        data=data,
+        spec=inputs.spec,
+        student=StudentConfig.from_json(exec_properties["student"]),
+        distillation=distillation,
+        feature_widths=teachers.feature_widths,
+    )
+
+
+def _write(artifact: types.Artifact, config: TuningConfig, best: Trial) -> None:
+    hyperparameters = oracles.space(config)
+    hyperparameters.values = best.values
+    path = os.path.join(artifact.uri, FILE_NAME)
+    io_utils.write_string_file(path, json.dumps(hyperparameters.get_config()))
+    artifact.set_float_custom_property("eval_accuracy", best.objective)
+    artifact.set_string_custom_property("trial", best.id)

@@ -10,17 +10,25 @@ from tfx.components.evaluator import component as tfx_component
 from tfx.dsl.components.base import executor_spec
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
-from tfx_distill.components import property_names
+from tfx_distill.components import execution_inputs, property_names
 from tfx_distill.components.evaluator import driver, eval_config, executor
+from tfx_distill.trainer.config.examples_config import ExamplesConfig, SignatureConfig
 from tfx_distill.trainer.config.gate_config import GateConfig
-
-SPLIT = "test"
+from tfx_distill.trainer.data.data_spec import LABEL_FEATURE
 
 
 class EvaluatorSpec(standard_component_specs.EvaluatorSpec):
     """TFX's specification and the gate's bounds."""
 
+    INPUTS = {
+        **standard_component_specs.EvaluatorSpec.INPUTS,
+        **execution_inputs.EXAMPLES_INPUTS,
+    }
     PARAMETERS = {
+        **execution_inputs.EXAMPLES_PARAMETERS,
+        **execution_inputs.signature_parameters(
+            execution_inputs.TEACHER_SIGNATURE, execution_inputs.STUDENT_SIGNATURE
+        ),
         **standard_component_specs.EvaluatorSpec.PARAMETERS,
         "gate": component_spec.ExecutionParameter(type=str),
         property_names.SERVED_MODEL: component_spec.ExecutionParameter(type=str),
@@ -49,6 +57,10 @@ class Evaluator(tfx_component.Evaluator):
         teacher_model: types.BaseChannel,
         gate: GateConfig,
         served_model: Any = driver.LATEST,
+        examples_config: ExamplesConfig | None = None,
+        schema: types.BaseChannel | None = None,
+        teacher_signature: SignatureConfig | None = None,
+        student_signature: SignatureConfig | None = None,
     ) -> None:
         """Makes the node.
 
@@ -60,13 +72,26 @@ class Evaluator(tfx_component.Evaluator):
             served_model: What serves now: `latest`, the model pushed last by ML
                 Metadata, or the uri of a SavedModel, which may be a RuntimeParameter
                 (Kubeflow runs no drivers to find it), or empty for none.
+            examples_config: Names of features and splits, where they are not
+                TfdsExampleGen's.
+            schema: Channel of Schema, the source of what `examples_config` leaves out.
+            teacher_signature: How a teacher of another origin is called, where its
+                signatures leave doubt.
+            student_signature: How a student of another origin is called, where its
+                signatures leave doubt.
         """
+        config = examples_config or ExamplesConfig()
+        label_feature = config.label_feature or LABEL_FEATURE
         spec = EvaluatorSpec(
             examples=examples,
+            schema=schema,
+            examples_config=execution_inputs.optional_json(examples_config),
+            teacher_signature=execution_inputs.optional_json(teacher_signature),
+            student_signature=execution_inputs.optional_json(student_signature),
             model=student_model,
             baseline_model=teacher_model,
-            eval_config=eval_config.eval_config(gate),
-            example_splits=json.dumps([SPLIT]),
+            eval_config=eval_config.eval_config(gate, label_feature),
+            example_splits=json.dumps([config.test_split]),
             fairness_indicator_thresholds="null",
             gate=gate.to_json(),
             served_model=served_model,

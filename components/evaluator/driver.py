@@ -8,7 +8,6 @@ and comes from the cache: its own push does not count.
 from __future__ import annotations
 
 import logging
-import os
 from typing import Any
 
 from tfx.orchestration.portable import data_types
@@ -19,6 +18,7 @@ from tfx.utils import path_utils
 from tfx_distill.components import cache_driver, property_names
 from tfx_distill.components.pusher import pushed_models
 from tfx_distill.components.pusher.pushed_models import PushedModel
+from tfx_distill.trainer import file_system
 from tfx_distill.trainer.export import saved_model_files
 
 logger = logging.getLogger(__name__)
@@ -66,12 +66,15 @@ def served(store: Any, pipeline_name: str, student_dir: str) -> PushedModel | No
     """
     found, found_digest, student_digest = None, "", None
     for model in _pushed(store, pipeline_name):
-        if not os.path.isdir(model.folder):
+        if not any(file_system.files(model.folder)):
             if found is None:
                 logger.warning("The pushed version %s is gone", model.folder)
             continue
         if student_digest is None:
-            student_digest = saved_model_files.content_digest(student_dir)
+            is_there = any(file_system.files(student_dir))
+            # An executor can say that the student is gone; a driver that raises
+            # leaves its execution running for ever in ML Metadata.
+            student_digest = is_there and saved_model_files.content_digest(student_dir)
         digest = model.recorded_digest or saved_model_files.content_digest(model.folder)
         if found is None:
             if digest != student_digest:

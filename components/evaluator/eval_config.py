@@ -20,25 +20,32 @@ CROSS_ENTROPY = "sparse_categorical_crossentropy"
 TOLERANCE = 1e-6
 
 _OVERALL = config_pb2.SlicingSpec()
-_PER_CLASS = config_pb2.SlicingSpec(feature_keys=[LABEL_FEATURE])
 
 
-def eval_config(gate: GateConfig) -> config_pb2.EvalConfig:
-    """Metrics of both models, overall and per class, with the gate's bounds."""
+def eval_config(
+    gate: GateConfig, label_feature: str = LABEL_FEATURE
+) -> config_pb2.EvalConfig:
+    """Metrics of both models, overall and per class, with the gate's bounds.
+
+    Args:
+        gate: The bounds.
+        label_feature: Name of the feature that holds the class index.
+    """
+    per_class = config_pb2.SlicingSpec(feature_keys=[label_feature])
     accuracy = config_pb2.MetricConfig(
         class_name="SparseCategoricalAccuracy",
         # Not `threshold`: TFMA would hold every class to the overall bound.
         per_slice_thresholds=[
             *_point_bounds(_OVERALL, gate.min_accuracy, gate.max_accuracy_drop),
             *_point_bounds(
-                _PER_CLASS, gate.min_class_accuracy, gate.max_class_accuracy_drop
+                per_class, gate.min_class_accuracy, gate.max_class_accuracy_drop
             ),
         ],
     )
     paired = _own(metrics.PairedNoninferiority)
     paired.per_slice_thresholds.append(_value_bound(_OVERALL, lowest=-gate.margin))
     paired.per_slice_thresholds.append(
-        _value_bound(_PER_CLASS, lowest=-gate.class_margin)
+        _value_bound(per_class, lowest=-gate.class_margin)
     )
     agreement = _own(metrics.TeacherAgreement)
     if gate.min_agreement is not None:
@@ -55,8 +62,11 @@ def eval_config(gate: GateConfig) -> config_pb2.EvalConfig:
             metric.per_slice_thresholds.append(bound)
     count = config_pb2.MetricConfig(class_name="ExampleCount")
     return config_pb2.EvalConfig(
-        model_specs=[_model(STUDENT), _model(TEACHER, is_baseline=True)],
-        slicing_specs=[_OVERALL, _PER_CLASS],
+        model_specs=[
+            _model(STUDENT, label_feature),
+            _model(TEACHER, label_feature, is_baseline=True),
+        ],
+        slicing_specs=[_OVERALL, per_class],
         metrics_specs=[
             config_pb2.MetricsSpec(
                 metrics=[accuracy, cross_entropy, count, agreement, paired, calibration]
@@ -65,12 +75,14 @@ def eval_config(gate: GateConfig) -> config_pb2.EvalConfig:
     )
 
 
-def _model(name: str, is_baseline: bool = False) -> config_pb2.ModelSpec:
+def _model(
+    name: str, label_feature: str, is_baseline: bool = False
+) -> config_pb2.ModelSpec:
     return config_pb2.ModelSpec(
         name=name,
         is_baseline=is_baseline,
         signature_name="serving_default",
-        label_key=LABEL_FEATURE,
+        label_key=label_feature,
         prediction_key="probabilities",
         model_type="tf_generic",
     )

@@ -11,28 +11,41 @@ import numpy as np
 from tfx import types
 from tfx.components.evaluator import constants
 from tfx.components.evaluator import executor as tfx_executor
+from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
-from tfx.utils import io_utils, path_utils
+from tfx.utils import io_utils, proto_utils
 
 from tfx_distill.components import property_names
 from tfx_distill.components.checks import OVERALL
 from tfx_distill.components.evaluator import (
+    eval_config,
     failure_causes,
     gate_decision,
     inference,
+    labelled_examples,
     margin_check,
     verdict,
 )
 from tfx_distill.components.evaluator.predictions import Predictions
+from tfx_distill.components.execution_inputs import (
+    SCHEMA,
+    Artifacts,
+    ExecutionInputs,
+    note_digest,
+    servable,
+)
 from tfx_distill.trainer.config.gate_config import GateConfig
-from tfx_distill.trainer.data import example_reader
-from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.errors import DistillError
-from tfx_distill.trainer.export import saved_model_files
+from tfx_distill.trainer.export.saved_model import Predictor
 
 logger = logging.getLogger(__name__)
 
-Artifacts = dict[str, list[types.Artifact]]
+SPLIT = "test"
+_ROLES = {"model": "student", "baseline_model": "teacher"}
+_URI_PROPERTIES = {
+    "model": constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY,
+    "baseline_model": constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY,
+}
 
 
 class Executor(tfx_executor.Executor):
@@ -50,9 +63,10 @@ class Executor(tfx_executor.Executor):
         output_dict: Artifacts,
         exec_properties: dict[str, Any],
     ) -> None:
+        inputs = ExecutionInputs(input_dict, exec_properties)
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         try:
-            outcome = self._judge(input_dict, output_dict, exec_properties)
+            outcome = self._judge(inputs, input_dict, output_dict, exec_properties)
         except Exception as error:
             if not failure_causes.caused_by_models(error):
                 raise
@@ -60,54 +74,86 @@ class Executor(tfx_executor.Executor):
             reason = f"the evaluation failed: {failure_causes.describe(error)}"
             outcome = verdict.refused(reason)
         _bless(blessing, outcome)
-        # So that the Pusher finds out when files change after this.
-        digest = saved_model_files.content_digest(_saved_model(input_dict["model"]))
-        blessing.set_string_custom_property(property_names.MODEL_DIGEST, digest)
+        note_digest(blessing, inputs.model_dir("model"), required=outcome.blessed)
 
     def _judge(
         self,
+        inputs: ExecutionInputs,
         input_dict: Artifacts,
         output_dict: Artifacts,
         exec_properties: dict[str, Any],
     ) -> verdict.Verdict:
         gate = GateConfig.from_json(exec_properties["gate"])
-        (name,) = json.loads(exec_properties["example_splits"])
-        examples_dir = artifact_utils.get_single_uri(input_dict["examples"])
-        spec = DataSpec.load(examples_dir)
-        if not spec.num_examples.get(name):
-            return verdict.refused(f"the split {name} is empty")
-        split = example_reader.load_split(
-            example_reader.split_files(examples_dir, name), name, spec
-        )
+        spec = inputs.spec
+        if not spec.num_examples.get(SPLIT):
+            return verdict.refused(f"the split {spec.split_name(SPLIT)} is empty")
+        split = inputs.split(SPLIT)
         counts = np.bincount(split.labels, minlength=spec.num_classes).tolist()
         sizes = dict(zip(spec.class_names, counts, strict=True))
         margin_check.require_resolvable(gate, len(split), sizes)
-        if not input_dict.get("baseline_model"):
+        if not inputs.has("baseline_model"):
             return verdict.refused("there is no teacher to compare the student with")
+        models = {
+            key: inference.load(inputs, inputs.model_dir(key), role)
+            for key, role in _ROLES.items()
+        }
         student, teacher = (
-            inference.ask(_saved_model(input_dict[key]), role, split, spec)
-            for key, role in (("model", "student"), ("baseline_model", "teacher"))
+            inference.predict(models[key], role, split) for key, role in _ROLES.items()
         )
         served = inference.served_of(exec_properties, gate.against_served)
-        served_answers = None
+        served_predictions = None
         if served is not None and not served.problem:
-            served, served_answers = inference.against_served(
-                served, student, split, spec
+            served, served_predictions = inference.against_served(
+                served, student, split, inputs
             )
-        answers = Predictions(
+        predictions = Predictions(
             labels=split.labels.astype(np.int64),
             student=student,
             teacher=teacher,
-            served=served_answers,
+            served=served_predictions,
         )
-        super().Do(input_dict, output_dict, exec_properties)
+        self._analyze(gate, models, inputs, input_dict, output_dict, exec_properties)
         evaluation_dir = artifact_utils.get_single_uri(output_dict["evaluation"])
-        answers.save(evaluation_dir)
-        return gate_decision.decide(evaluation_dir, gate, spec, name, answers, served)
+        predictions.save(evaluation_dir)
+        name = spec.split_name(SPLIT)
+        return gate_decision.decide(
+            evaluation_dir, gate, spec, name, predictions, served
+        )
 
-
-def _saved_model(artifacts: list[types.Artifact]) -> str:
-    return path_utils.serving_model_path(artifact_utils.get_single_uri(artifacts))
+    def _analyze(
+        self,
+        gate: GateConfig,
+        models: dict[str, Predictor],
+        inputs: ExecutionInputs,
+        input_dict: Artifacts,
+        output_dict: Artifacts,
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Runs TFMA on models with probabilities and examples with class indices."""
+        # Without the schema, which TFMA would take for that of the model's inputs.
+        given = {k: v for k, v in input_dict.items() if k != SCHEMA}
+        for key, predictor in models.items():
+            if predictor.is_adapted:
+                folder = os.path.join(self._get_tmp_dir(), key)
+                given[key] = [servable(predictor, inputs.artifact(key), folder)]
+        label_feature = inputs.spec.label_feature
+        if inputs.spec.string_labels:
+            label_feature = labelled_examples.LABEL_FEATURE
+            folder = os.path.join(self._get_tmp_dir(), "examples")
+            examples = inputs.artifact("examples")
+            given["examples"] = [
+                labelled_examples.write(examples, inputs.spec, SPLIT, folder)
+            ]
+        config = eval_config.eval_config(gate, label_feature)
+        properties = {
+            **exec_properties,
+            "eval_config": proto_utils.proto_to_json(config),
+            "example_splits": json.dumps([inputs.spec.split_name(SPLIT)]),
+        }
+        super().Do(given, output_dict, properties)
+        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
+        for key, name in _URI_PROPERTIES.items():
+            blessing.set_string_custom_property(name, inputs.uri(key))
 
 
 def _bless(blessing: types.Artifact, outcome: verdict.Verdict) -> None:
@@ -118,7 +164,7 @@ def _bless(blessing: types.Artifact, outcome: verdict.Verdict) -> None:
         blessing.set_float_custom_property(property_names.PAIRED_DIFFERENCE_LOW, low)
     blessed_file = os.path.join(blessing.uri, constants.BLESSED_FILE_NAME)
     if outcome.blessed:
-        if not os.path.exists(blessed_file):
+        if not fileio.exists(blessed_file):
             raise DistillError(
                 "Evaluator: the verdict blesses the student, TensorFlow Model Analysis "
                 "wrote no blessing. Report this; nothing was pushed."
@@ -126,8 +172,8 @@ def _bless(blessing: types.Artifact, outcome: verdict.Verdict) -> None:
         return
     for reason in outcome.reasons:
         logger.warning("Student not blessed: %s", reason)
-    if os.path.exists(blessed_file):
-        os.remove(blessed_file)
+    if fileio.exists(blessed_file):
+        fileio.remove(blessed_file)
     io_utils.write_string_file(
         os.path.join(blessing.uri, constants.NOT_BLESSED_FILE_NAME), ""
     )

@@ -30,7 +30,7 @@ from tfx_distill.components.evaluator.metrics import (
 from tfx_distill.components.evaluator.predictions import Predictions
 from tfx_distill.components.evaluator.verdict import Served, SliceMetrics, Verdict
 from tfx_distill.trainer.config.gate_config import MUST_BE_BETTER, REPORT, GateConfig
-from tfx_distill.trainer.data.data_spec import LABEL_FEATURE, DataSpec
+from tfx_distill.trainer.data.data_spec import DataSpec
 
 _METRICS = {
     ACCURACY: "accuracy",
@@ -242,6 +242,6 @@ def _read(
 def _slice_name(key: tuple[tuple[str, int], ...], spec: DataSpec) -> str:
     if not key:
         return OVERALL
-    label = int(dict(key)[LABEL_FEATURE])
-    known = 0 <= label < spec.num_classes
-    return spec.class_names[label] if known else f"label {label}"
+    ((_, label),) = key
+    known = 0 <= int(label) < spec.num_classes
+    return spec.class_names[int(label)] if known else f"label {label}"

@@ -1,9 +1,11 @@
-"""Every model's answers to the test split, or why a model cannot be asked."""
+"""Every model's predictions for the test split, or why a model has none."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,45 +14,58 @@ import tensorflow as tf
 from tfx_distill.components import property_names
 from tfx_distill.components.evaluator.failure_causes import caused_by_models, describe
 from tfx_distill.components.evaluator.verdict import Served
-from tfx_distill.trainer.data import example_reader
+from tfx_distill.components.execution_inputs import (
+    STUDENT_SIGNATURE,
+    TEACHER_SIGNATURE,
+    ExecutionInputs,
+)
 from tfx_distill.trainer.data.data_spec import DataSpec
+from tfx_distill.trainer.data.example_reader import Split
 from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.evaluation import comparison, noninferiority
-from tfx_distill.trainer.export import saved_model
+from tfx_distill.trainer.export.saved_model import Predictor
 
 _BATCH = 512
 
 
-def ask(
-    model_dir: str, role: str, split: example_reader.Split, spec: DataSpec
-) -> np.ndarray:
-    """Asks a SavedModel about all images, as pixels.
+def load(inputs: ExecutionInputs, model_dir: str, role: str) -> Predictor:
+    """Loads a model that must be made for the examples.
 
     Args:
-        model_dir: Its folder.
-        role: What messages call it, such as `student`.
+        inputs: The Evaluator's.
+        model_dir: Folder of a SavedModel.
+        role: What messages call it: `student`, `teacher` or `served model`.
+
+    Raises:
+        ModelError: If it does not load, or is made for other data.
+    """
+    key = TEACHER_SIGNATURE if role == "teacher" else STUDENT_SIGNATURE
+    with _as_model_error(role):
+        predictor = inputs.predictor(model_dir, key)
+        _require_fit(predictor, role, inputs.spec)
+        return predictor
+
+
+def predict(predictor: Predictor, role: str, split: Split) -> np.ndarray:
+    """Runs a model on all images, as pixels.
+
+    Args:
+        predictor: The model.
+        role: As for `load`.
         split: At least one image.
-        spec: The data that it must be made for.
 
     Returns:
         Probabilities, float32 `(num_examples, num_classes)`, all finite.
 
     Raises:
-        ModelError: If it does not load, is made for other data, or gives answers
-            that are not finite.
+        ModelError: If it fails, or its outputs are not finite.
     """
-    try:
-        predictor = saved_model.Predictor(model_dir)
-        _require_fit(predictor, role, spec)
-        images = split.images
+    images = split.images
+    with _as_model_error(role):
         batches = [
             predictor.predict(images[at : at + _BATCH])["probabilities"]
             for at in range(0, len(images), _BATCH)
         ]
-    except ModelError:
-        raise
-    except (tf.errors.OpError, ValueError, TypeError, KeyError, RuntimeError) as error:
-        raise ModelError(f"the {role} cannot answer: {describe(error)}") from error
     probabilities = np.concatenate(batches)
     broken = int(np.sum(~np.isfinite(probabilities).all(axis=1)))
     if broken:
@@ -60,7 +75,18 @@ def ask(
     return probabilities
 
 
-def _require_fit(predictor: saved_model.Predictor, role: str, spec: DataSpec) -> None:
+@contextlib.contextmanager
+def _as_model_error(role: str) -> Iterator[None]:
+    """Turns what TensorFlow raises for a model into a `ModelError`."""
+    try:
+        yield
+    except ModelError:
+        raise
+    except (tf.errors.OpError, ValueError, TypeError, KeyError, RuntimeError) as error:
+        raise ModelError(f"the {role} cannot answer: {describe(error)}") from error
+
+
+def _require_fit(predictor: Predictor, role: str, spec: DataSpec) -> None:
     for what, received, expected in (
         ("takes images of shape", predictor.image_shape, tuple(spec.image_shape)),
         ("tells so many classes apart:", predictor.num_classes, spec.num_classes),
@@ -75,7 +101,7 @@ def _require_fit(predictor: saved_model.Predictor, role: str, spec: DataSpec) ->
 
 
 def against_served(
-    served: Served, student: np.ndarray, split: example_reader.Split, spec: DataSpec
+    served: Served, student: np.ndarray, split: Split, inputs: ExecutionInputs
 ) -> tuple[Served, np.ndarray | None]:
     """Compares the student with the model that served before it.
 
@@ -83,19 +109,20 @@ def against_served(
         served: Which model, not compared yet.
         student: The student's probabilities.
         split: The test split.
-        spec: Its specification.
+        inputs: The Evaluator's.
 
     Returns:
         The comparison, or with its `problem`; and the served model's probabilities.
     """
     try:
-        answers = ask(served.uri, "served model", split, spec)
+        predictor = load(inputs, served.uri, "served model")
+        predictions = predict(predictor, "served model", split)
     except ModelError as error:
         if not caused_by_models(error):
             raise
         return dataclasses.replace(served, problem=describe(error)), None
     right = student.argmax(axis=1) == split.labels
-    result = comparison.paired(right, answers.argmax(axis=1) == split.labels)
+    result = comparison.paired(right, predictions.argmax(axis=1) == split.labels)
     counts = result.only_first, result.only_second
     compared = dataclasses.replace(
         served,
@@ -107,7 +134,7 @@ def against_served(
         only_served=result.only_second,
         p_value=result.p_value,
     )
-    return compared, answers
+    return compared, predictions
 
 
 def served_of(exec_properties: dict[str, Any], rule: str) -> Served | None:

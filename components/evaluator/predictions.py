@@ -1,4 +1,4 @@
-"""What the models answered to every test image; lies beside TFMA's metrics.
+"""Every model's predictions for the test images, stored beside TFMA's metrics.
 
 Needs NumPy alone, so that a report opens it without TensorFlow.
 """
@@ -6,16 +6,19 @@ Needs NumPy alone, so that a report opens it without TensorFlow.
 from __future__ import annotations
 
 import dataclasses
+import io
 import os
 
 import numpy as np
+
+from tfx_distill.trainer import file_system
 
 FILE_NAME = "answers.npz"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Predictions:
-    """All answers to a split, in the order of its records.
+    """All predictions for a split, in the order of its records.
 
     Attributes:
         labels: int64 `(num_examples,)`.
@@ -35,12 +38,14 @@ class Predictions:
             for field in dataclasses.fields(self)
             if getattr(self, field.name) is not None
         }
-        np.savez_compressed(os.path.join(folder, FILE_NAME), **arrays)
+        with file_system.open_file(os.path.join(folder, FILE_NAME), "wb") as file:
+            np.savez_compressed(file, **arrays)
 
     @classmethod
     def load(cls, folder: str) -> Predictions:
-        """Raises FileNotFoundError for an evaluation that did not come so far."""
+        """Raises FileNotFoundError if the evaluation failed before it wrote them."""
         path = os.path.join(folder, FILE_NAME)
-        # NumPy leaves a damaged file open that it opened itself.
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+        with file_system.open_file(path, "rb") as file:
+            content = io.BytesIO(file.read())
+        with np.load(content, allow_pickle=False) as arrays:
             return cls(**dict(arrays))

@@ -15,7 +15,8 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 
-from tfx_distill.trainer.export import saved_model_files
+from tfx_distill.trainer import file_system
+from tfx_distill.trainer.export.saved_model_files import folder_digest
 
 _LOCK = ".lock"
 _STAGING = ".staging-"
@@ -58,6 +59,12 @@ def staging(serving_dir: str) -> Iterator[str]:
             shutil.rmtree(staging_dir, ignore_errors=True)
 
 
+def have_same_content(first: str, second: str) -> bool:
+    """Whether two folders hold the same files; one without files equals no other."""
+    folders = [folder for folder in (first, second) if any(file_system.files(folder))]
+    return len(folders) == 2 and len(set(map(folder_digest, folders))) == 1
+
+
 def publish(staged: str, serving_dir: str, proposed: int) -> int:
     """Makes a finished folder the newest version, unless the newest is just like it.
 
@@ -72,10 +79,8 @@ def publish(staged: str, serving_dir: str, proposed: int) -> int:
         The version that now holds the content of `staged`.
     """
     there = numbers(serving_dir)
-    if there:
-        digests = map(saved_model_files.folder_digest, (staged, newest(serving_dir)))
-        if len(set(digests)) == 1:
-            return there[-1]
+    if there and have_same_content(staged, newest(serving_dir)):
+        return there[-1]
     version = max([proposed, *(number + 1 for number in there)])
     _write_out(staged)
     os.rename(staged, folder(serving_dir, version))

@@ -6,16 +6,24 @@ from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
+from tfx_distill.components import execution_inputs
 from tfx_distill.components.servability_validator import executor
+from tfx_distill.trainer.config.examples_config import ExamplesConfig, SignatureConfig
 from tfx_distill.trainer.config.servability_config import ServabilityConfig
 
 
 class ServabilityValidatorSpec(component_spec.ComponentSpec):
     """Typed interface of `ServabilityValidator`."""
 
-    PARAMETERS = {"servability": component_spec.ExecutionParameter(type=str)}
+    PARAMETERS = {
+        **execution_inputs.EXAMPLES_PARAMETERS,
+        **execution_inputs.signature_parameters(
+            execution_inputs.TEACHER_SIGNATURE, execution_inputs.STUDENT_SIGNATURE
+        ),
+        "servability": component_spec.ExecutionParameter(type=str),
+    }
     INPUTS = {
-        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        **execution_inputs.EXAMPLES_INPUTS,
         "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
         "teacher_model": component_spec.ChannelParameter(
             type=standard_artifacts.Model, optional=True
@@ -48,6 +56,10 @@ class ServabilityValidator(base_component.BaseComponent):
         model: types.BaseChannel,
         teacher_model: types.BaseChannel,
         servability: ServabilityConfig,
+        examples_config: ExamplesConfig | None = None,
+        schema: types.BaseChannel | None = None,
+        teacher_signature: SignatureConfig | None = None,
+        student_signature: SignatureConfig | None = None,
     ) -> None:
         """Makes the node.
 
@@ -56,9 +68,20 @@ class ServabilityValidator(base_component.BaseComponent):
             model: Channel of Model: the student.
             teacher_model: Channel of Model: what its speed is compared with.
             servability: The bounds.
+            examples_config: Names of features and splits, where they are not
+                TfdsExampleGen's.
+            schema: Channel of Schema, the source of what `examples_config` leaves out.
+            teacher_signature: How a teacher of another origin is called, where its
+                signatures leave doubt.
+            student_signature: How a student of another origin is called, where its
+                signatures leave doubt.
         """
         spec = ServabilityValidatorSpec(
             examples=examples,
+            schema=schema,
+            examples_config=execution_inputs.optional_json(examples_config),
+            teacher_signature=execution_inputs.optional_json(teacher_signature),
+            student_signature=execution_inputs.optional_json(student_signature),
             model=model,
             teacher_model=teacher_model,
             servability=servability.to_json(),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import tempfile
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -11,19 +14,28 @@ import numpy as np
 import tensorflow as tf
 from tfx import types
 from tfx.dsl.components.base import base_executor
+from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
 from tfx_distill.components import property_names
 from tfx_distill.components.evaluator.failure_causes import caused_by_models
+from tfx_distill.components.execution_inputs import (
+    STUDENT_SIGNATURE,
+    TEACHER_SIGNATURE,
+    Artifacts,
+    ExecutionInputs,
+    note_digest,
+    servable,
+)
 from tfx_distill.components.servability_validator import budget_decision, probe_process
 from tfx_distill.components.servability_validator.servability import (
     Measurement,
     Servability,
 )
+from tfx_distill.trainer.config.examples_config import SignatureConfig
 from tfx_distill.trainer.config.servability_config import ServabilityConfig
 from tfx_distill.trainer.data import example_reader
-from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.export import saved_model, saved_model_files
 
@@ -45,71 +57,95 @@ class Executor(base_executor.BaseExecutor):
 
     def Do(
         self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
+        input_dict: Artifacts,
+        output_dict: Artifacts,
         exec_properties: dict[str, Any],
     ) -> None:
         self._log_startup(input_dict, output_dict, exec_properties)
         config = ServabilityConfig.from_json(exec_properties["servability"])
-        model = artifact_utils.get_single_instance(input_dict["model"])
-        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
-        if input_dict.get("teacher_model"):
-            examples_dir = artifact_utils.get_single_uri(input_dict["examples"])
-            teacher_uri = artifact_utils.get_single_uri(input_dict["teacher_model"])
-            outcome = _validate(
-                path_utils.serving_model_path(model.uri),
-                path_utils.serving_model_path(teacher_uri),
-                examples_dir,
-                config,
-            )
+        inputs = ExecutionInputs(input_dict, exec_properties)
+        if inputs.has("teacher_model"):
+            outcome = _validate(inputs, config)
         else:
             outcome = budget_decision.refused(
                 "there is no teacher to measure the student's speed against"
             )
-        _bless(blessing, outcome, model)
+        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
+        _bless(blessing, outcome, inputs)
 
 
-def _validate(
-    student_dir: str, teacher_dir: str, examples_dir: str, config: ServabilityConfig
-) -> Servability:
-    spec = DataSpec.load(examples_dir)
-    files = example_reader.split_files(examples_dir, SPLIT)
+def _validate(inputs: ExecutionInputs, config: ServabilityConfig) -> Servability:
+    spec, uri = inputs.spec, inputs.uri("examples")
     if not spec.num_examples.get(SPLIT):
-        return budget_decision.refused(f"the split {SPLIT} is empty")
-    records = example_reader.sample_records(files, SPLIT, spec, config.examples)
+        return budget_decision.refused(f"the split {spec.split_name(SPLIT)} is empty")
+    records = example_reader.sample_records(uri, SPLIT, spec, config.examples)
     images = example_reader.decode_examples(tf.constant(records), spec).numpy()
-    student = Measurement(bytes=saved_model_files.saved_model_bytes(student_dir))
+    size = saved_model_files.saved_model_bytes(inputs.model_dir("model"))
+    cost = Measurement(bytes=size)
     try:
-        trained = saved_model.load_keras(student_dir)
-        reference = _logits(trained, images)
+        student = _Model(inputs, "model", STUDENT_SIGNATURE)
+        reference = student.logits(images)
+        teacher = _Model(inputs, "teacher_model", TEACHER_SIGNATURE)
     except ModelError as error:
         if not caused_by_models(error):
             raise
-        return budget_decision.refused(str(error), student=student)
-    asked = probe_process.ask(
-        student_dir, teacher_dir, records, images, config.timeout_s
-    )
-    student = Measurement(
-        parameters=trained.count_params(),
-        bytes=student.bytes,
-        latency=asked.latency.get("student", {}),
-    )
-    card = saved_model_files.read_card(teacher_dir)
-    teacher = Measurement(
-        parameters=card.num_parameters if card else None,
-        bytes=saved_model_files.saved_model_bytes(teacher_dir),
-        latency=asked.latency.get("teacher", {}),
-    )
-    if asked.fault is not None:
-        return budget_decision.refused(asked.fault, student=student, teacher=teacher)
+        return budget_decision.refused(str(error), student=cost)
+    with student.servable() as student_dir, teacher.servable() as teacher_dir:
+        answered = probe_process.ask(
+            student_dir, teacher_dir, records, images, config.timeout_s
+        )
+    costs = {
+        "student": student.cost(answered.latency.get("student", {})),
+        "teacher": teacher.cost(answered.latency.get("teacher", {})),
+    }
+    if answered.fault is not None:
+        return budget_decision.refused(answered.fault, **costs)
     return budget_decision.decide(
         config,
-        answers=asked.answers,
+        answers=answered.answers,
         reference=reference,
-        student=student,
-        teacher=teacher,
-        split=SPLIT,
+        split=spec.split_name(SPLIT),
+        **costs,
     )
+
+
+class _Model:
+    """Student or teacher: written by this package, or anyone's and adapted."""
+
+    def __init__(self, inputs: ExecutionInputs, key: str, signature: str) -> None:
+        self._artifact = inputs.artifact(key)
+        self._folder = inputs.model_dir(key)
+        self._card = saved_model_files.read_card(self._folder)
+        self._trained: keras.Model | None = None
+        self._predictor: saved_model.Predictor | None = None
+        if self._card is None or inputs.signature(signature) != SignatureConfig():
+            self._predictor = inputs.predictor(self._folder, signature)
+
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        """What a server must return: of the trained Keras model, if there is one."""
+        if self._predictor is not None:
+            return self._predictor.logits(images)
+        self._trained = saved_model.load_keras(self._folder)
+        return _logits(self._trained, images)
+
+    def cost(self, latency: Mapping[str, Mapping[str, float]]) -> Measurement:
+        parameters = self._card.num_parameters if self._card else None
+        if self._trained is not None:
+            parameters = self._trained.count_params()
+        elif self._predictor is not None:
+            parameters = self._predictor.num_parameters
+        size = saved_model_files.saved_model_bytes(self._folder)
+        return Measurement(parameters=parameters, bytes=size, latency=latency)
+
+    @contextlib.contextmanager
+    def servable(self) -> Iterator[str]:
+        """The folder that is served: the model's, or of an adapted copy."""
+        if self._predictor is None:
+            yield self._folder
+            return
+        with tempfile.TemporaryDirectory(prefix="adapted-model-") as folder:
+            copy = servable(self._predictor, self._artifact, folder)
+            yield path_utils.serving_model_path(copy.uri)
 
 
 def _logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
@@ -123,10 +159,11 @@ def _logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
 
 
 def _bless(
-    blessing: types.Artifact, outcome: Servability, model: types.Artifact
+    blessing: types.Artifact, outcome: Servability, inputs: ExecutionInputs
 ) -> None:
     """Writes the decision, with the model that it is about."""
-    os.makedirs(blessing.uri, exist_ok=True)
+    model = inputs.artifact("model")
+    fileio.makedirs(blessing.uri)
     outcome.save(blessing.uri)
     for reason in outcome.reasons:
         logger.warning("Student not servable: %s", reason)
@@ -135,10 +172,7 @@ def _bless(
     blessing.set_int_custom_property(property_names.BLESSED, int(outcome.blessed))
     blessing.set_string_custom_property(property_names.BLESSED_MODEL_URI, model.uri)
     blessing.set_int_custom_property(property_names.BLESSED_MODEL_ID, model.id)
-    blessing.set_string_custom_property(
-        property_names.MODEL_DIGEST,
-        saved_model_files.content_digest(path_utils.serving_model_path(model.uri)),
-    )
+    note_digest(blessing, inputs.model_dir("model"), required=outcome.blessed)
     if outcome.reasons:
         blessing.set_string_custom_property(
             property_names.REASON, "; ".join(outcome.reasons)[:_MAX_REASON]

@@ -1,4 +1,4 @@
-"""A lineage as a tree in the terminal, or as a graph for Graphviz."""
+"""A lineage as a tree in the terminal, or as a graph in Graphviz's language."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _SHOWN = ("dataset", "num_parameters", "blessed", "pushed_version", "reason")
 
 
 def tree(graph: Graph, record: ArtifactRecord | ExecutionRecord, *, up: bool) -> Tree:
-    """What a record was made from (`up`), or what was made from it.
+    """What a record comes from, or what came of it.
 
-    Every node is expanded once, where it is nearest to the root. Cycles, which only
-    a damaged store has, therefore end, too.
+    Every node is opened once, where it is nearest to the root; so cycles, which only
+    a damaged store has, end as well.
     """
     root = Tree(label(record), guide_style="dim")
     seen = {_key(record)}
@@ -28,12 +28,14 @@ def tree(graph: Graph, record: ArtifactRecord | ExecutionRecord, *, up: bool) ->
         branch, at = waiting.pop(0)
         for key, neighbour in _neighbours(graph, at, up):
             if budget == 0:
-                root.add(Text(f"… more than {MAX_LINES} lines: see --json or --dot"))
+                root.add(
+                    Text(f"… more than {MAX_LINES} lines: --json or --dot has all")
+                )
                 return root
             budget -= 1
             text = label(neighbour, key)
             if _key(neighbour) in seen:
-                branch.add(text.append("  (shown elsewhere)", style="dim"))
+                branch.add(text.append("  (opened elsewhere)", style="dim"))
                 continue
             seen.add(_key(neighbour))
             waiting.append((branch.add(text), neighbour))
@@ -46,7 +48,7 @@ def _neighbours(
     if isinstance(record, ExecutionRecord):
         return (graph.inputs if up else graph.outputs)(record.id)
     found = graph.producers(record.id) if up else graph.consumers(record.id)
-    # Executions that reused it from the cache say nothing about its origin.
+    # Those that took it from the cache say nothing about where it is from.
     return [("", execution) for execution in (found[:1] if up else found)]
 
 

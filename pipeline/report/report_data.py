@@ -203,6 +203,7 @@ class Report:
         models: Teacher and student first.
         differences: Between pairs of them.
         conclusion: What distillation gained, in a sentence.
+        from_probabilities: Whether teacher logits are logarithms of probabilities.
         classes: Of the test split.
         confusions: Of teacher and student.
         calibrations: Of teacher and student.
@@ -231,6 +232,7 @@ class Report:
     models: tuple[Model, ...] = ()
     differences: tuple[Difference, ...] = ()
     conclusion: str = ""
+    from_probabilities: bool = False
     classes: tuple[ClassRow, ...] = ()
     confusions: tuple[Confusion, ...] = ()
     calibrations: tuple[Calibration, ...] = ()

@@ -104,9 +104,8 @@ def _default(recorded: dict[int, PushedModel], serving_dir: str) -> int:
     newest = versions.numbers(serving_dir)[-1]
     earlier = [number for number in sorted(recorded, reverse=True) if number < newest]
     if newest not in recorded:
-        content = _folder_digest(serving_dir, newest)
         for number in earlier:
-            if _folder_digest(serving_dir, number) == content:
+            if _are_equal(serving_dir, number, newest):
                 return number
     if not earlier:
         raise DistillError(
@@ -116,9 +115,10 @@ def _default(recorded: dict[int, PushedModel], serving_dir: str) -> int:
     return earlier[0]
 
 
-def _folder_digest(serving_dir: str, version: int) -> str | None:
-    folder = versions.folder(serving_dir, version)
-    return saved_model_files.folder_digest(folder) if os.path.isdir(folder) else None
+def _are_equal(serving_dir: str, *both: int) -> bool:
+    """Whether two versions hold the same files."""
+    first, second = (versions.folder(serving_dir, number) for number in both)
+    return versions.have_same_content(first, second)
 
 
 def _require_recorded(
@@ -171,9 +171,7 @@ def _publish(
             f"Version {version} is recorded, but its folder {source} is gone. "
             "Give another version, or run the pipeline again."
         )
-    if newest in recorded and _folder_digest(serving_dir, version) == _folder_digest(
-        serving_dir, newest
-    ):
+    if newest in recorded and _are_equal(serving_dir, version, newest):
         raise DistillError(
             f"Version {newest}, the newest in {serving_dir}, already has the content of "
             f"version {version}. Give another one."

@@ -23,12 +23,8 @@ FIVE = 5
 def splits(examples):
     """The specification and the splits `train` and `eval` of an Examples artifact."""
     spec = DataSpec.load(examples.uri)
-    names = "train", "eval"
-    files = [example_reader.split_files(examples.uri, name) for name in names]
-    loaded = [
-        example_reader.load_split(f, n, spec) for f, n in zip(files, names, strict=True)
-    ]
-    return spec, *loaded
+    loaded = example_reader.load_splits(examples.uri, spec)
+    return spec, loaded["train"], loaded["eval"]
 
 
 def artifact(model, spec, role, folder):

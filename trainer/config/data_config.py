@@ -11,7 +11,7 @@ from tfx_distill.trainer.config.section import Degrees, Items, Rule, Section, Se
 SplitExpression = Annotated[
     str, Rule("a TFDS split expression, such as train[:90%]", str.strip)
 ]
-_ImageShape = Annotated[
+ImageShape = Annotated[
     Items[int],
     Rule(
         "[height, width, channels] with 1 or 3 channels",
@@ -45,7 +45,7 @@ class DataConfig(Section):
     manual_dir: str | None = Field(
         None, description="Downloaded original files; null: $DISTILL_MANUAL_DIR"
     )
-    image_shape: _ImageShape | None = Field(
+    image_shape: ImageShape | None = Field(
         None, description="Size to resize images to; null: the data set's"
     )
     splits: SplitsConfig = Field(default_factory=SplitsConfig)

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import glob
 import math
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from tfx_distill.trainer.data.data_spec import IMAGE_FEATURE, LABEL_FEATURE, DataSpec
+from tfx_distill.trainer import file_system
+from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.errors import DataError
 
-_FEATURES = {
-    IMAGE_FEATURE: tf.io.FixedLenFeature([], tf.string),
-    LABEL_FEATURE: tf.io.FixedLenFeature([], tf.int64),
-}
 _READ_BATCH = 1024
 # Above this, a split lies in a temporary file that is mapped into memory.
 _MAX_BYTES_IN_MEMORY = 4 * 2**30
@@ -40,17 +36,30 @@ class Split:
         return len(self.labels)
 
 
-def split_files(examples_dir: str, split: str) -> list[str]:
-    """The TFRecord files of a split of an Examples artifact, in record order."""
-    return sorted(glob.glob(os.path.join(examples_dir, f"Split-{split}", "*")))
+def split_files(examples_dir: str, split: str, spec: DataSpec) -> list[str]:
+    """The TFRecord files of a split of an Examples artifact, in record order.
+
+    Raises:
+        DataError: If there is none; names the splits that there are.
+    """
+    name = spec.split_name(split)
+    files = sorted(tf.io.gfile.glob(os.path.join(examples_dir, f"Split-{name}", "*")))
+    if files:
+        return files
+    found = file_system.names(examples_dir)
+    splits = [name[len("Split-") :] for name in found if name.startswith("Split-")]
+    raise DataError(
+        f"Examples in {examples_dir} have no files of split {name}; their splits are "
+        f"{', '.join(splits) or 'none'}. Name one of these, or run ExampleGen again."
+    )
 
 
-def load_split(files: Sequence[str], split: str, spec: DataSpec) -> Split:
+def load_split(examples_dir: str, split: str, spec: DataSpec) -> Split:
     """Reads and decodes a whole split, in the order of its records.
 
     Args:
-        files: TFRecord files of `tf.train.Example`s with `image` and `label`.
-        split: Name of the split, for error messages and its expected size.
+        examples_dir: Folder of an Examples artifact.
+        split: `train`, `eval` or `test`.
         spec: What the examples must look like.
 
     Raises:
@@ -58,6 +67,7 @@ def load_split(files: Sequence[str], split: str, spec: DataSpec) -> Split:
             does not decode or has another shape, or a label is no class; or
             when the number of records is not the one in `spec`.
     """
+    files = split_files(examples_dir, split, spec)
     expected = spec.num_examples[split]
     images = _allocate((expected, *spec.image_shape))
     labels = np.empty((expected,), np.int32)
@@ -75,8 +85,8 @@ def load_split(files: Sequence[str], split: str, spec: DataSpec) -> Split:
         raise _locate(files, split, spec, error) from None
     if position != expected:
         raise DataError(
-            f"Split {split} holds {position} records or more, its data_spec says "
-            f"{expected}. Run ExampleGen again with caching off."
+            f"Split {spec.split_name(split)} holds {position} records or more, expected "
+            f"{expected} (data_spec.json). Run ExampleGen again with caching off."
         )
     outside = np.flatnonzero((labels < 0) | (labels >= spec.num_classes))
     if outside.size:
@@ -86,20 +96,15 @@ def load_split(files: Sequence[str], split: str, spec: DataSpec) -> Split:
 
 
 def load_splits(examples_dir: str, spec: DataSpec) -> dict[str, Split]:
-    """Reads the two splits that models are trained with, `train` and `eval`."""
-    return {
-        name: load_split(split_files(examples_dir, name), name, spec)
-        for name in ("train", "eval")
-    }
+    """Reads the two splits used for training, `train` and `eval`."""
+    return {name: load_split(examples_dir, name, spec) for name in ("train", "eval")}
 
 
-def load_sample(
-    files: Sequence[str], split: str, spec: DataSpec, size: int
-) -> np.ndarray:
+def load_sample(examples_dir: str, split: str, spec: DataSpec, size: int) -> np.ndarray:
     """Decodes some images of a split, evenly spread over its records.
 
     Args:
-        files: As for `load_split`.
+        examples_dir: Folder of an Examples artifact.
         split: As for `load_split`.
         spec: As for `load_split`.
         size: Number of images, >= 1; all when there are fewer.
@@ -107,33 +112,29 @@ def load_sample(
     Returns:
         uint8 `(size, height, width, channels)`, the same for equal arguments.
     """
-    size = min(size, spec.num_examples[split])
-    images = _allocate((size, *spec.image_shape))
-    position = 0
-    for batch in _sampled(files, spec.num_examples[split], size):
-        images[position : position + len(batch)] = decode_examples(batch, spec)
-        position += len(batch)
-    return images[:position]
+    records = sample_records(examples_dir, split, spec, size)
+    batches = [
+        decode_examples(tf.constant(records[at : at + _READ_BATCH]), spec).numpy()
+        for at in range(0, len(records), _READ_BATCH)
+    ]
+    return np.concatenate(batches)
 
 
 def sample_records(
-    files: Sequence[str], split: str, spec: DataSpec, size: int
+    examples_dir: str, split: str, spec: DataSpec, size: int
 ) -> list[bytes]:
     """The serialized examples that `load_sample` decodes for equal arguments."""
-    size = min(size, spec.num_examples[split])
-    batches = _sampled(files, spec.num_examples[split], size)
-    return [record for batch in batches for record in batch]
-
-
-def _sampled(files: Sequence[str], total: int, size: int) -> Iterator[np.ndarray]:
-    """Batches of `size` serialized examples, evenly spread over `total` records."""
+    total = spec.num_examples[split]
+    size = min(size, total)
     wanted = np.arange(size) * total // max(size, 1)
+    records: list[bytes] = []
     first = 0
-    for batch in _records(files).batch(_READ_BATCH).as_numpy_iterator():
+    dataset = read_records(split_files(examples_dir, split, spec)).batch(_READ_BATCH)
+    for batch in dataset.as_numpy_iterator():
         inside = wanted[(wanted >= first) & (wanted < first + len(batch))]
-        if inside.size:
-            yield batch[inside - first]
+        records += list(batch[inside - first])
         first += len(batch)
+    return records
 
 
 def decode_image(encoded: tf.Tensor, spec: DataSpec) -> tf.Tensor:
@@ -160,37 +161,62 @@ def decode_image(encoded: tf.Tensor, spec: DataSpec) -> tf.Tensor:
 
 
 def decode_examples(serialized: tf.Tensor, spec: DataSpec) -> tf.Tensor:
-    """Decodes a batch of serialized examples that need only have an `image`.
+    """Decodes the images of serialized examples, which need no label.
 
     Args:
         serialized: string `(batch,)`, `tf.train.Example`s.
-        spec: See `decode_image`.
+        spec: Names the image's feature; see `decode_image`.
 
     Returns:
         uint8 `(batch, height, width, channels)` in 0–255.
     """
-    features = {IMAGE_FEATURE: _FEATURES[IMAGE_FEATURE]}
-    encoded = tf.io.parse_example(serialized, features)[IMAGE_FEATURE]
+    features = {spec.image_feature: tf.io.FixedLenFeature([], tf.string)}
+    encoded = tf.io.parse_example(serialized, features)[spec.image_feature]
     signature = tf.TensorSpec(spec.image_shape, tf.uint8)
     return tf.map_fn(
         lambda e: decode_image(e, spec), encoded, fn_output_signature=signature
     )
 
 
-def _records(files: Sequence[str]) -> tf.data.Dataset:
-    if not files:
-        raise DataError("A split has no files. Run ExampleGen again with caching off.")
+def read_records(files: Sequence[str]) -> tf.data.Dataset:
+    """The serialized records of TFRecord files, in order."""
     compression = "GZIP" if files[0].endswith(".gz") else ""
     return tf.data.TFRecordDataset(list(files), compression_type=compression)
 
 
-def _batches(files: Sequence[str], spec: DataSpec):
-    def decode(serialized):
-        parsed = tf.io.parse_single_example(serialized, _FEATURES)
-        return decode_image(parsed[IMAGE_FEATURE], spec), parsed[LABEL_FEATURE]
+def parse_example(serialized: tf.Tensor, spec: DataSpec) -> tuple[tf.Tensor, tf.Tensor]:
+    """Image file and label of one serialized example.
 
-    dataset = _records(files).map(decode, num_parallel_calls=tf.data.AUTOTUNE)
+    Returns:
+        string scalar, and int64 or string scalar, as the examples have it.
+    """
+    label_type = tf.string if spec.string_labels else tf.int64
+    features = {
+        spec.image_feature: tf.io.FixedLenFeature([], tf.string),
+        spec.label_feature: tf.io.FixedLenFeature([], label_type),
+    }
+    parsed = tf.io.parse_single_example(serialized, features)
+    return parsed[spec.image_feature], parsed[spec.label_feature]
+
+
+def _batches(files: Sequence[str], spec: DataSpec):
+    to_index = class_indices(spec)
+
+    def decode(serialized):
+        encoded, label = parse_example(serialized, spec)
+        return decode_image(encoded, spec), to_index(label)
+
+    dataset = read_records(files).map(decode, num_parallel_calls=tf.data.AUTOTUNE)
     return dataset.batch(_READ_BATCH).prefetch(2).as_numpy_iterator()
+
+
+def class_indices(spec: DataSpec) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A function from labels to class indices; -1 for a name that is no class."""
+    if not spec.string_labels:
+        return lambda label: label
+    names, indices = list(spec.class_names), list(range(spec.num_classes))
+    rows = tf.lookup.KeyValueTensorInitializer(names, indices, tf.string, tf.int64)
+    return tf.lookup.StaticHashTable(rows, -1).lookup
 
 
 def _allocate(shape: tuple[int, ...]) -> np.ndarray:
@@ -204,13 +230,12 @@ def _locate(
     files: Sequence[str], split: str, spec: DataSpec, error: Exception
 ) -> DataError:
     """Reads the records one by one to say which of them cannot be used."""
-    where = f"Data set {spec.dataset}, split {split}"
+    where = f"Data set {spec.dataset}, split {spec.split_name(split)}"
     advice = "Repair or remove it in the data set, then run again."
     record = -1
     try:
-        for record, serialized in enumerate(_records(files)):
-            parsed = tf.io.parse_single_example(serialized, _FEATURES)
-            encoded = parsed[IMAGE_FEATURE]
+        for record, serialized in enumerate(read_records(files)):
+            encoded, _ = parse_example(serialized, spec)
             try:
                 image = tf.io.decode_image(encoded, expand_animations=False)
             except tf.errors.InvalidArgumentError:
@@ -229,14 +254,17 @@ def _locate(
         )
     except tf.errors.InvalidArgumentError:
         return DataError(
-            f"{where}, record {record}: no features {IMAGE_FEATURE} and {LABEL_FEATURE}. "
-            f"{advice}"
+            f"{where}, record {record}: no features {spec.image_feature} and "
+            f"{spec.label_feature}. {advice}"
         )
     return DataError(f"{where} cannot be read: {error}")
 
 
 def _bad_label(split: str, record: int, label: int, spec: DataSpec) -> DataError:
+    received, expected = f"label {label}", f"0 to {spec.num_classes - 1}"
+    if spec.string_labels:
+        received, expected = "unknown label", f"one of {', '.join(spec.class_names)}"
     return DataError(
-        f"Data set {spec.dataset}, split {split}, record {record}: label {label}, "
-        f"expected 0 to {spec.num_classes - 1}. Correct it in the data set, then run again."
+        f"Data set {spec.dataset}, split {spec.split_name(split)}, record {record}: "
+        f"{received}, expected {expected}. Correct it in the data set, then run again."
     )

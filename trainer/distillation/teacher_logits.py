@@ -1,7 +1,7 @@
-"""A teacher's answers to examples and their views: computed once, kept, matched.
+"""A teacher's logits for examples and their views: computed once, stored, joined.
 
-Answers are joined to examples by the content of the images, never by position:
-shuffled shards, or examples left out, cannot give an image another's answers.
+Logits are joined to examples by the content of the images, never by position: shuffled
+shards, or examples left out, cannot give an image the logits of another.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from tfx_distill.trainer import file_system
 from tfx_distill.trainer.config.data_config import ViewsConfig
 from tfx_distill.trainer.data import augmentation
 from tfx_distill.trainer.data.batches import DistillationData
@@ -28,7 +29,7 @@ FORMAT_VERSION = 1
 
 @dataclasses.dataclass(frozen=True)
 class TeacherPredictions:
-    """A teacher's answers to the views of a split.
+    """A teacher's predictions for the views of a split.
 
     Attributes:
         digests: uint64 `(num_examples,)`, `augmentation.digests` of the images.
@@ -40,13 +41,13 @@ class TeacherPredictions:
     values: np.ndarray
 
     def aligned(self, split: Split, split_name: str) -> np.ndarray:
-        """The answers in the order of a split's examples.
+        """The values in the order of a split's examples.
 
         Returns:
-            float32, as `answers`.
+            float32, as `values`.
 
         Raises:
-            ModelError: If there is an example without an answer.
+            ModelError: If an example has no prediction.
         """
         wanted = augmentation.digests(split.images)
         order = np.argsort(self.digests, kind="stable")
@@ -67,7 +68,7 @@ class TeacherPredictions:
 def predict_splits(
     teachers: Teachers, splits: Mapping[str, Split], views: ViewsConfig
 ) -> dict[str, TeacherPredictions]:
-    """Answers to every view of `train`, and to the originals of other splits."""
+    """Predictions for every view of `train` and for the originals of other splits."""
     originals = views.replace(count=1)
     return {
         name: compute(teachers, split, views if name == "train" else originals)
@@ -80,10 +81,10 @@ def join(
     splits: Mapping[str, Split],
     views: ViewsConfig,
 ) -> dict[str, DistillationData]:
-    """Joins examples and answers.
+    """Joins examples and predictions.
 
     Raises:
-        ModelError: If an example has no answer.
+        ModelError: If an example has no prediction.
     """
     return {
         name: DistillationData(
@@ -100,9 +101,9 @@ def compute(
     teacher: Teachers,
     split: Split,
     views: ViewsConfig,
-    task: str = "asking the teacher",
+    task: str = "computing teacher logits",
 ) -> TeacherPredictions:
-    """Asks the teacher about every view of every example, once each.
+    """Runs the teacher once on every view of every example.
 
     Raises:
         ModelError: If a logit is not finite.
@@ -140,19 +141,20 @@ def save(
     views: ViewsConfig,
     fingerprint: str,
 ) -> None:
-    """Writes answers, and what they are the answers of.
+    """Writes predictions, and what they belong to.
 
     Args:
         folder: Created when missing.
-        splits: Answers by split name.
-        teacher: Who answered.
+        splits: Predictions by split name.
+        teacher: Whose predictions.
         views: Of the split `train`; other splits have their originals only.
         fingerprint: Of the examples' data set.
     """
-    os.makedirs(folder, exist_ok=True)
+    file_system.make_folder(folder)
     for name, predictions in splits.items():
-        np.save(os.path.join(folder, f"{name}-names.npy"), predictions.digests)
-        np.save(os.path.join(folder, f"{name}-answers.npy"), predictions.values)
+        digests, values = _paths(folder, name)
+        file_system.save_array(digests, predictions.digests)
+        file_system.save_array(values, predictions.values)
     info = {
         "format_version": FORMAT_VERSION,
         "teacher": teacher.digest,
@@ -161,24 +163,25 @@ def save(
         "num_classes": teacher.num_classes,
         "feature_widths": teacher.feature_widths,
         "data_fingerprint": fingerprint,
+        "teacher_outputs": teacher.output_values,
     }
-    with open(os.path.join(folder, _INFO_FILE), "w", encoding="utf-8") as file:
+    with file_system.open_file(os.path.join(folder, _INFO_FILE), "w") as file:
         json.dump(info, file, indent=2, sort_keys=True)
 
 
 def load(
     folder: str, teacher: Teachers, splits: Sequence[str]
 ) -> tuple[dict[str, TeacherPredictions], ViewsConfig]:
-    """Reads answers that must be this teacher's.
+    """Reads predictions that must be this teacher's.
 
     Returns:
-        Answers by split name, and the views of the split `train`.
+        Predictions by split name, and the views of the split `train`.
 
     Raises:
-        ModelError: If they are another teacher's, or cannot be read.
+        ModelError: If they are another teacher's, or unreadable.
     """
     try:
-        with open(os.path.join(folder, _INFO_FILE), encoding="utf-8") as file:
+        with file_system.open_file(os.path.join(folder, _INFO_FILE)) as file:
             info = json.load(file)
     except (OSError, ValueError) as error:
         raise ModelError(
@@ -195,10 +198,14 @@ def load(
             f"received the teacher {teacher.digest[:12]}. Compute them with this teacher."
         )
     loaded = {
-        name: TeacherPredictions(
-            np.load(os.path.join(folder, f"{name}-names.npy")),
-            np.load(os.path.join(folder, f"{name}-answers.npy"), mmap_mode="r"),
-        )
+        name: TeacherPredictions(*map(file_system.load_array, _paths(folder, name)))
         for name in splits
     }
     return loaded, ViewsConfig.from_json(json.dumps(info["views"]))
+
+
+def _paths(folder: str, split: str) -> tuple[str, str]:
+    """The files of digests and values; their names are those of the first release."""
+    return tuple(
+        os.path.join(folder, f"{split}-{what}.npy") for what in ("names", "answers")
+    )  # type: ignore[return-value]

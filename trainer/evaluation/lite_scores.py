@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Mapping
 
-from tfx_distill.trainer import json_files
+from tfx_distill.trainer import file_system, json_files
 
 _FILE_NAME = "scores.json"
 
@@ -61,7 +61,7 @@ def file_path(folder: str, flavour: str) -> str:
 def save(scores: Mapping[str, LiteScore], folder: str) -> None:
     """Writes scores by flavour beside the files."""
     plain = {flavour: dataclasses.asdict(score) for flavour, score in scores.items()}
-    with open(os.path.join(folder, _FILE_NAME), "w", encoding="utf-8") as file:
+    with file_system.open_file(os.path.join(folder, _FILE_NAME), "w") as file:
         json.dump(plain, file, indent=2)
 
 

@@ -26,7 +26,7 @@ import tensorflow as tf
 from tfx_distill.trainer.config.lite_config import INT8, LITE_FLAVOURS
 from tfx_distill.trainer.errors import Interrupted, ModelError
 from tfx_distill.trainer.evaluation.lite_scores import TensorInfo
-from tfx_distill.trainer.export import lite_runtime, saved_model
+from tfx_distill.trainer.export import lite_runtime, saved_model, signatures
 
 _LOGITS = "logits"
 _WARM_UP, _TIMED = 20, 200  # images
@@ -73,7 +73,7 @@ def convert(model_dir: str, flavour: str, images: np.ndarray | None = None) -> b
 def _float_converter(model_dir: str) -> tf.lite.TFLiteConverter:
     """Of what a server runs, from uint8 pixels to logits, for one image."""
     loaded = tf.saved_model.load(model_dir)
-    predict = loaded.signatures[saved_model.SIGNATURE]
+    predict = loaded.signatures[signatures.PREDICT_IMAGES]
     shape = predict.structured_input_signature[1]["images"].shape[1:]
     images = tf.TensorSpec((1, *shape), tf.uint8, name="images")
     answer = tf.function(lambda images: predict(images=images)[_LOGITS])

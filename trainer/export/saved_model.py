@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfx_distill.trainer.data import example_reader
+from tfx_distill.trainer import file_system
+from tfx_distill.trainer.config.examples_config import LOGITS, SignatureConfig
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.errors import ModelError
+from tfx_distill.trainer.export import signatures
+from tfx_distill.trainer.export.model_adapter import AdaptedModel
 from tfx_distill.trainer.export.saved_model_files import (
     KERAS_FILE,
     ModelCard,
@@ -21,7 +24,6 @@ from tfx_distill.trainer.export.saved_model_files import (
     write_card,
 )
 
-SIGNATURE = "predict_images"
 _PREDICT_BATCH = 512
 
 
@@ -37,24 +39,18 @@ def save(
 ) -> ModelCard:
     """Writes a SavedModel with two signatures, and the model's card inside it.
 
-    `serving_default` takes serialized examples (string `(batch,)`), whose
-    `image` is a PNG or JPEG file; `predict_images` takes pixels (uint8
-    `(batch, height, width, channels)` in 0–255; another dtype is an error).
-    Both return `logits` (float32 `(batch, num_classes)`), `probabilities` (as
-    `logits`, at temperature 1) and `class` (int64 `(batch,)`).
+    The signatures are those of `signatures.save`.
 
     Args:
         model: From uint8 pixels to logits, as `models.build` makes it.
         model_dir: Folder to write, created when missing.
-        role: `teacher` or `student`.
+        role: See `ModelCard`.
         spec: The data it was trained on.
         config: What it was trained with, plain values.
         history: See `training.Trained`.
         seconds: Wall time of the training.
     """
-    module = _Serving(model, spec)
-    signatures = {"serving_default": module.serve, SIGNATURE: module.predict}
-    tf.saved_model.save(module, model_dir, signatures=signatures)
+    signatures.save(_Variables(model), model_dir, spec, _predict(model))
     card = ModelCard(
         role=role,
         spec=spec,
@@ -68,34 +64,25 @@ def save(
     # Without the loss and metrics of its training, which are ours: plain Keras
     # loads it.
     plain = keras.Model(model.input, model.output, name=model.name)
-    plain.save(os.path.join(model_dir, KERAS_FILE))
+    with file_system.written_locally(os.path.join(model_dir, KERAS_FILE)) as path:
+        plain.save(path)
     return card
 
 
-class _Serving(tf.Module):
-    """A model's two signatures; each weight is stored once."""
+class _Variables(tf.Module):
+    """The variables of a Keras model, each once.
 
-    def __init__(self, model: keras.Model, spec: DataSpec) -> None:
+    Keras tracks every variable under several names, and TensorFlow would save it under
+    each.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
         super().__init__()
-        # Keras tracks every variable under several names, and TensorFlow would
-        # save it under each.
         self._variables = [variable.value for variable in model.variables]
 
-        def answer(images: tf.Tensor) -> dict[str, tf.Tensor]:
-            logits = tf.cast(model(images, training=False), tf.float32)
-            return {
-                "logits": logits,
-                "probabilities": tf.nn.softmax(logits),
-                "class": tf.argmax(logits, axis=-1),
-            }
 
-        images = tf.TensorSpec([None, *spec.image_shape], tf.uint8, name="images")
-        examples = tf.TensorSpec([None], tf.string, name="examples")
-        self.predict = tf.function(answer, input_signature=[images])
-        self.serve = tf.function(
-            lambda examples: answer(example_reader.decode_examples(examples, spec)),
-            input_signature=[examples],
-        )
+def _predict(model: keras.Model) -> Any:
+    return lambda images: signatures.outputs(model(images, training=False))
 
 
 def load_keras(model_dir: str) -> keras.Model:
@@ -106,7 +93,8 @@ def load_keras(model_dir: str) -> keras.Model:
     """
     path = os.path.join(model_dir, KERAS_FILE)
     try:
-        return keras.models.load_model(path, compile=False)
+        with file_system.read_locally(path) as local:
+            return keras.models.load_model(local, compile=False)
     except (OSError, ValueError, TypeError) as error:
         reason = str(error).strip().split("\n")[0]
         raise ModelError(
@@ -116,46 +104,75 @@ def load_keras(model_dir: str) -> keras.Model:
 
 
 class Predictor:
-    """A SavedModel's `predict_images`, with what it takes and gives.
+    """A SavedModel that is called with pixels.
 
     Attributes:
         image_shape: (height, width, channels) in pixels.
         num_classes: Number of logits.
         class_names: From the model's card; empty without one.
+        output_values: What the model itself gives: `logits` or `probabilities`, which
+            become logits by their logarithm.
+        num_parameters: Number of weights; None if unknown.
+        call: How another model is called; empty for one of this package's.
     """
 
-    def __init__(self, model_dir: str) -> None:
-        """Loads a SavedModel.
+    def __init__(
+        self,
+        model_dir: str,
+        *,
+        signature: SignatureConfig | None = None,
+        spec: DataSpec | None = None,
+        sample: Callable[[], np.ndarray] | None = None,
+    ) -> None:
+        """Loads a SavedModel: one with this package's signatures, or another.
+
+        Args:
+            model_dir: Its folder.
+            signature: How another model is called, as far as it leaves doubt.
+            spec: The examples that another model is for.
+            sample: Reads some of their images, see `AdaptedModel`.
 
         Raises:
-            ModelError: If it does not load, or has no fitting `predict_images`.
+            ModelError: If it does not load, or has no fitting signature.
         """
-        try:
-            self._loaded = tf.saved_model.load(model_dir)
-        except (OSError, ValueError, tf.errors.OpError) as error:
-            reason = str(error).strip().split("\n")[0]
-            raise ModelError(
-                f"No loadable model in {model_dir} ({reason}). "
-                "Give the folder of a SavedModel, or train the teacher again."
-            ) from error
-        try:
-            self._predict = self._loaded.signatures[SIGNATURE]
-            images = self._predict.structured_input_signature[1]["images"]
-            logits = self._predict.structured_outputs["logits"]
-        except (KeyError, AttributeError):
-            raise ModelError(
-                f"Model in {model_dir} has the signatures "
-                f"{sorted(getattr(self._loaded, 'signatures', {}))}, expected "
-                f"{SIGNATURE} from images to logits. Export it with "
-                "tfx_distill.trainer.export.saved_model.save."
-            ) from None
-        self.image_shape: tuple[int, ...] = tuple(images.shape[1:])
-        self.num_classes: int = logits.shape[-1]
+        self._loaded = _load(model_dir)
+        self._adapted: AdaptedModel | None = None
+        self.output_values: str = LOGITS
+        self.call = ""
         card = read_card(model_dir)
         self.class_names: tuple[str, ...] = card.spec.class_names if card else ()
+        self.num_parameters = card.num_parameters if card else None
+        signature = signature or SignatureConfig()
+        if signature == SignatureConfig() and _is_own(self._loaded):
+            self._predict = self._loaded.signatures[signatures.PREDICT_IMAGES]
+            images = self._predict.structured_input_signature[1]["images"]
+            self.image_shape: tuple[int, ...] = tuple(images.shape[1:])
+            self.num_classes: int = self._predict.structured_outputs["logits"].shape[-1]
+            return
+        if spec is None or sample is None or card is not None:
+            raise _not_own(model_dir, self._loaded)
+        adapted = AdaptedModel(self._loaded, model_dir, spec, signature, sample())
+        self._adapted = adapted
+        self._predict = tf.function(adapted.predict)
+        self.output_values = adapted.output_values
+        self.call = f"{adapted.interface}: {adapted.output_values}"
+        self.num_parameters = adapted.num_parameters
+        self.image_shape = tuple(spec.image_shape)
+        self.num_classes = adapted.interface.num_classes
+
+    @property
+    def is_adapted(self) -> bool:
+        """Whether the model lacks this package's signatures."""
+        return self._adapted is not None
+
+    def save(self, model_dir: str) -> None:
+        """Writes an adapted model with this package's signatures."""
+        if self._adapted is None:
+            raise ValueError("The model has these signatures already")
+        self._adapted.save(model_dir)
 
     def predict(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """Answers images.
+        """Predicts the classes of images.
 
         Args:
             images: uint8 `(batch, height, width, channels)` in 0–255.
@@ -166,26 +183,66 @@ class Predictor:
 
         Raises:
             ModelError: If the images are not uint8 of the model's shape: scaled
-                images would get confident nonsense for an answer.
+                images would get confident nonsense.
         """
         if images.dtype != np.uint8 or images.shape[1:] != self.image_shape:
             raise ModelError(
                 f"Images are {images.dtype} of shape {images.shape[1:]}, expected uint8 "
                 f"0-255 of shape {self.image_shape}. Do not scale them: the model does."
             )
-        answers = self._predict(images=tf.constant(images))
-        return {name: value.numpy() for name, value in answers.items()}
+        outputs = self._predict(images=tf.constant(images))
+        return {name: value.numpy() for name, value in outputs.items()}
 
-    def classes(self, images: np.ndarray) -> np.ndarray:
-        """Answers any number of images, batch by batch: int64 `(num_images,)`.
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        """Logits of any number of images, batch by batch.
 
         Args:
             images: As for `predict`, at least one.
+
+        Returns:
+            float32 `(num_images, num_classes)`.
         """
-        batches = range(0, len(images), _PREDICT_BATCH)
+        return self._in_batches(images, "logits")
+
+    def classes(self, images: np.ndarray) -> np.ndarray:
+        """As `logits`: the classes, int64 `(num_images,)`."""
+        return self._in_batches(images, "class")
+
+    def _in_batches(self, images: np.ndarray, output: str) -> np.ndarray:
+        starts = range(0, len(images), _PREDICT_BATCH)
         return np.concatenate(
-            [self.predict(images[at : at + _PREDICT_BATCH])["class"] for at in batches]
+            [self.predict(images[at : at + _PREDICT_BATCH])[output] for at in starts]
         )
+
+
+def _load(model_dir: str) -> Any:
+    try:
+        return tf.saved_model.load(model_dir)
+    except (OSError, ValueError, tf.errors.OpError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise ModelError(
+            f"No loadable model in {model_dir} ({reason}). "
+            "Give the folder of a SavedModel, or train the teacher again."
+        ) from error
+
+
+def _is_own(loaded: Any) -> bool:
+    """Whether a model has `predict_images` from images to logits."""
+    function = getattr(loaded, "signatures", {}).get(signatures.PREDICT_IMAGES)
+    return (
+        function is not None
+        and "images" in function.structured_input_signature[1]
+        and "logits" in function.structured_outputs
+    )
+
+
+def _not_own(model_dir: str, loaded: Any) -> ModelError:
+    return ModelError(
+        f"Model in {model_dir} has the signatures "
+        f"{sorted(getattr(loaded, 'signatures', {}))}, expected "
+        f"{signatures.PREDICT_IMAGES} from images to logits. Export it with "
+        "tfx_distill.trainer.export.saved_model.save."
+    )
 
 
 def _versions() -> dict[str, str]:

@@ -1,6 +1,6 @@
-"""The files of a SavedModel: its card, its size, and what it is known by.
+"""The files of a SavedModel: its card, its size and its digest.
 
-Needs no TensorFlow, so that a command reads them at once.
+Needs no TensorFlow for local folders, so that commands read them at once.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from tfx_distill.trainer import file_system
 from tfx_distill.trainer.data.data_spec import DataSpec
+from tfx_distill.trainer.errors import ModelError
 
 # TensorFlow Serving ignores this folder of a SavedModel; tools may use it.
 EXTRA_DIR = "assets.extra"
@@ -22,16 +24,16 @@ _CARD_FILE = os.path.join(EXTRA_DIR, "model_card.json")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelCard:
-    """What a model says of itself; lies inside its SavedModel.
+    """Metadata of a model, stored inside its SavedModel.
 
     Attributes:
-        role: `teacher` or `student`.
+        role: `teacher`, `student`, `assistant` or `control`.
         spec: The data it was trained on.
         num_parameters: Number of weights, trainable and not.
-        config: Resolved sections of the configuration that it was trained with.
+        config: Configuration sections used for training, resolved.
         history: Values by name, one for each epoch.
         seconds: Wall time of the training.
-        versions: Of Python and the libraries that trained it.
+        versions: Versions of Python and the libraries used for training.
     """
 
     role: str
@@ -54,16 +56,15 @@ class ModelCard:
 
 def write_card(card: ModelCard, model_dir: str) -> None:
     """Puts a card into a SavedModel."""
-    path = os.path.join(model_dir, _CARD_FILE)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w", encoding="utf-8") as file:
+    file_system.make_folder(os.path.join(model_dir, EXTRA_DIR))
+    with file_system.open_file(os.path.join(model_dir, _CARD_FILE), "w") as file:
         file.write(card.to_json())
 
 
 def read_card(model_dir: str) -> ModelCard | None:
     """The card inside a SavedModel; None for a model that is not ours."""
     try:
-        with open(os.path.join(model_dir, _CARD_FILE), encoding="utf-8") as file:
+        with file_system.open_file(os.path.join(model_dir, _CARD_FILE)) as file:
             return ModelCard.from_json(file.read())
     except FileNotFoundError:
         return None
@@ -71,34 +72,36 @@ def read_card(model_dir: str) -> ModelCard | None:
 
 def saved_model_bytes(model_dir: str) -> int:
     """Size of what a server loads: all files but those in `assets.extra`."""
-    return sum(os.path.getsize(path) for _, path in _files(model_dir, served=True))
+    served = file_system.files(model_dir, skipped=(EXTRA_DIR,))
+    return sum(file_system.size_bytes(path) for _, path in served)
 
 
 def content_digest(model_dir: str) -> str:
-    """SHA-256 of the weights and the graph of a SavedModel, hexadecimal."""
-    return _digest(_files(model_dir, served=True))
+    """SHA-256 of the weights and the graph of a SavedModel, hexadecimal.
+
+    Raises:
+        ModelError: If the folder is missing or holds no file: a digest of nothing
+            would be every such folder's.
+    """
+    return _digest(model_dir, skipped=(EXTRA_DIR,))
 
 
 def folder_digest(folder: str) -> str:
-    """SHA-256 of all files in a folder and their names, hexadecimal."""
-    return _digest(_files(folder, served=False))
+    """SHA-256 of all files in a folder and their names; errors as `content_digest`."""
+    return _digest(folder)
 
 
-def _digest(files: Iterator[tuple[str, str]]) -> str:
+def _digest(folder: str, skipped: tuple[str, ...] = ()) -> str:
     digest = hashlib.sha256()
-    for name, path in files:
+    empty = True
+    for name, path in file_system.files(folder, skipped):
+        empty = False
         digest.update(name.encode())
-        with open(path, "rb") as file:
+        with file_system.open_file(path, "rb") as file:
             digest.update(hashlib.sha256(file.read()).digest())
+    if empty:
+        raise ModelError(
+            f"No files in {folder}, expected a model. Check that the folder exists and "
+            "can be read, then run again."
+        )
     return digest.hexdigest()
-
-
-def _files(top: str, *, served: bool) -> Iterator[tuple[str, str]]:
-    """Relative name and path of each file in a folder, always in the same order."""
-    for folder, folders, names in os.walk(top):
-        if served and EXTRA_DIR in folders:
-            folders.remove(EXTRA_DIR)
-        folders.sort()
-        for name in sorted(names):
-            path = os.path.join(folder, name)
-            yield os.path.relpath(path, top), path

@@ -1,17 +1,15 @@
-"""Several teachers as one SavedModel, which everything after it takes for a teacher."""
+"""Several teachers as one SavedModel, used like a single teacher."""
 
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Sequence
 
 import tensorflow as tf
 
 from tfx_distill.trainer.config.training_config import AverageConfig
-from tfx_distill.trainer.data import example_reader
 from tfx_distill.trainer.errors import ModelError
-from tfx_distill.trainer.export import saved_model_files
+from tfx_distill.trainer.export import saved_model_files, signatures
 from tfx_distill.trainer.models.teachers import Teachers
 
 
@@ -20,7 +18,7 @@ def save(model_dirs: Sequence[str], average: AverageConfig, model_dir: str) -> N
 
     Args:
         model_dirs: Folders of the members, as `export.save` writes them.
-        average: How their answers become one.
+        average: How their predictions become one.
         model_dir: Folder to write.
 
     Raises:
@@ -35,18 +33,8 @@ def save(model_dirs: Sequence[str], average: AverageConfig, model_dir: str) -> N
             f"Teacher in {folder} has no model card, which says what it was trained on. "
             "Train it with tfx_distill.trainer.distillation.teacher_run_fn.run_fn."
         )
-    spec = known[0].spec
     module = _Ensemble(model_dirs, average)
-    images = tf.TensorSpec([None, *spec.image_shape], tf.uint8, name="images")
-    examples = tf.TensorSpec([None], tf.string, name="examples")
-    predict = tf.function(module.answer, input_signature=[images])
-    serve = tf.function(
-        lambda examples: module.answer(example_reader.decode_examples(examples, spec)),
-        input_signature=[examples],
-    )
-    module.functions = [predict, serve]
-    signatures = {"predict_images": predict, "serving_default": serve}
-    tf.saved_model.save(module, model_dir, signatures=signatures)
+    signatures.save(module, model_dir, known[0].spec, module.predict)
     card = dataclasses.replace(
         known[0],
         num_parameters=sum(card.num_parameters for card in known),
@@ -61,30 +49,23 @@ def save(model_dirs: Sequence[str], average: AverageConfig, model_dir: str) -> N
 
 
 class _Ensemble(tf.Module):
-    """Loaded members with one answer."""
+    """Loaded members with one prediction."""
 
     def __init__(self, model_dirs: Sequence[str], average: AverageConfig) -> None:
         super().__init__()
-        self.members = [tf.saved_model.load(os.fspath(path)) for path in model_dirs]
-        self._weights = average.normalized(len(self.members))
+        self._members = [tf.saved_model.load(folder) for folder in model_dirs]
+        self._weights = average.normalized(len(self._members))
         self._of = average.of
 
-    def answer(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        """As `export.save` describes."""
+    def predict(self, images: tf.Tensor) -> signatures.Outputs:
         logits = tf.stack(
             [
-                member.signatures["predict_images"](images=images)["logits"]
-                for member in self.members
+                member.signatures[signatures.PREDICT_IMAGES](images=images)["logits"]
+                for member in self._members
             ]
         )
         weights = tf.reshape(tf.constant(self._weights, tf.float32), [-1, 1, 1])
         if self._of == "logits":
-            mean = tf.reduce_sum(weights * logits, axis=0)
-        else:
-            log_probs = tf.nn.log_softmax(logits) + tf.math.log(weights)
-            mean = tf.reduce_logsumexp(log_probs, axis=0)
-        return {
-            "logits": mean,
-            "probabilities": tf.nn.softmax(mean),
-            "class": tf.argmax(mean, axis=-1),
-        }
+            return signatures.outputs(tf.reduce_sum(weights * logits, axis=0))
+        log_probs = tf.nn.log_softmax(logits) + tf.math.log(weights)
+        return signatures.outputs(tf.reduce_logsumexp(log_probs, axis=0))

@@ -1,13 +1,15 @@
-"""Who answers the student's questions: one teacher, or several averaged."""
+"""One teacher, or several whose predictions are averaged."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
+from scipy import special
 
 from tfx_distill.trainer.config.training_config import AverageConfig
 from tfx_distill.trainer.data.data_spec import DataSpec
@@ -17,13 +19,15 @@ from tfx_distill.trainer.models import features
 
 
 class Teachers:
-    """One or several teachers that answer as one.
+    """One or several teachers with one prediction.
 
     Attributes:
         image_shape: (height, width, channels) in pixels.
         num_classes: Number of logits.
         class_names: Of the first teacher; empty if it does not say.
-        digest: SHA-256 of everything that decides the answers, hexadecimal.
+        output_values: What each teacher gives: `logits` or `probabilities`, which
+            become logits by their logarithm.
+        digest: SHA-256 of everything that decides the predictions, hexadecimal.
         feature_widths: Width of each feature, in the order of `feature_layers`.
     """
 
@@ -32,19 +36,21 @@ class Teachers:
         model_dirs: Sequence[str],
         average: AverageConfig | None = None,
         feature_layers: Sequence[str] = (),
+        load: Callable[[str], saved_model.Predictor] = saved_model.Predictor,
     ) -> None:
         """Loads the teachers.
 
         Args:
             model_dirs: Folders of SavedModels.
             average: How several are averaged.
-            feature_layers: Names of layers whose features belong to the answers.
+            feature_layers: Names of layers whose features belong to the predictions.
+            load: Makes a predictor of a folder.
 
         Raises:
             ModelError: If one does not load, or they do not fit each other.
         """
         self._average = average or AverageConfig()
-        self._members = [saved_model.Predictor(folder) for folder in model_dirs]
+        self._members = [load(folder) for folder in model_dirs]
         first = self._members[0]
         for folder, member in zip(model_dirs, self._members, strict=True):
             mine = member.image_shape, member.num_classes
@@ -60,11 +66,15 @@ class Teachers:
         self.image_shape = first.image_shape
         self.num_classes = first.num_classes
         self.class_names = first.class_names
+        self.output_values = [member.output_values for member in self._members]
         self.feature_widths = features.widths(self._features)
-        self.digest = _digest(model_dirs, self._average, self._weights, feature_layers)
+        calls = [member.call for member in self._members]
+        self.digest = _digest(
+            model_dirs, calls, self._average, self._weights, feature_layers
+        )
 
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """Answers images.
+        """Predicts logits and features of images.
 
         Args:
             images: uint8 `(batch, height, width, channels)` in 0–255.
@@ -126,13 +136,13 @@ class Teachers:
 def average_logits(
     logits: Sequence[np.ndarray], weights: Sequence[float], of: str
 ) -> np.ndarray:
-    """Averages the answers of several teachers.
+    """Averages the logits of several teachers.
 
     Args:
         logits: One float32 `(batch, num_classes)` for each teacher.
         weights: One for each teacher, with the sum 1.
-        of: `probabilities` (an ensemble's usual answer; returned as log
-            probabilities, which are logits of it) or `logits`.
+        of: `probabilities` (usual for ensembles; returned as log
+            probabilities, which are their logits) or `logits`.
 
     Returns:
         float32 logits `(batch, num_classes)`.
@@ -142,22 +152,22 @@ def average_logits(
     stacked = np.stack(logits).astype(np.float64)
     if of == "logits":
         return np.tensordot(weights, stacked, axes=1).astype(np.float32)
-    highest = stacked.max(axis=-1, keepdims=True)
-    shifted = stacked - highest
-    log_probs = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     # log(sum(w p)), from log-probabilities: none of them underflows to zero.
-    weighted = log_probs + np.log(weights)[:, None, None]
-    return np.logaddexp.reduce(weighted, axis=0).astype(np.float32)
+    log_probs = special.log_softmax(stacked, axis=-1)
+    shares = np.reshape(weights, (-1, 1, 1))
+    return special.logsumexp(log_probs, axis=0, b=shares).astype(np.float32)
 
 
 def _digest(
     model_dirs: Sequence[str],
+    calls: Sequence[str],
     average: AverageConfig,
     weights: Sequence[float],
     layers: Sequence[str],
 ) -> str:
     parts = [saved_model_files.content_digest(folder) for folder in model_dirs]
-    if len(parts) == 1 and not layers:
+    if len(parts) == 1 and not layers and not any(calls):
         return parts[0]
-    text = json.dumps([parts, average.of, list(weights), list(layers)])
+    described: list[Any] = [parts, average.of, list(weights), list(layers)]
+    text = json.dumps(described + [list(calls)] * any(calls))
     return hashlib.sha256(text.encode()).hexdigest()

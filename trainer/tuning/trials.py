@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tfx_distill.trainer import json_files
+from tfx_distill.trainer import file_system, json_files
 
 FORMAT_VERSION = 1
 FILE_NAME = "trials.json"
@@ -80,7 +80,7 @@ class Trials:
 
     def save(self, folder: str) -> None:
         """Writes them to `trials.json` in a folder, which is made if missing."""
-        os.makedirs(folder, exist_ok=True)
+        file_system.make_folder(folder)
         path = os.path.join(folder, FILE_NAME)
         json_files.save(self, path, format_version=FORMAT_VERSION)
 

@@ -108,6 +108,9 @@ class _Collector:
             models=tuple(models),
             differences=tuple(self._differences(predictions, gained)),
             conclusion=gained.conclusion if gained else "",
+            from_probabilities=run_models.from_probabilities(
+                self._graph, self._run.name
+            ),
             classes=classes or (),
             costs=self._try("costs", self._costs) or (),
             lite=self._try("lite", lambda: self._loaded("LiteModels", lite_scores.load))

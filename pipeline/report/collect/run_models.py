@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tfx_distill.components import property_names
 from tfx_distill.components.checks import OVERALL
 from tfx_distill.components.evaluator.predictions import Predictions
 from tfx_distill.components.evaluator.verdict import Verdict
@@ -14,6 +15,7 @@ from tfx_distill.pipeline.mlmd.records import ArtifactRecord, Graph
 from tfx_distill.pipeline.report.collect import intervals
 from tfx_distill.pipeline.report.collect.intervals import Interval
 from tfx_distill.pipeline.report.report_data import Difference, Model
+from tfx_distill.trainer.config.examples_config import PROBABILITIES
 from tfx_distill.trainer.evaluation import comparison
 from tfx_distill.trainer.evaluation.comparison import Comparison
 from tfx_distill.trainer.export import saved_model_files
@@ -64,6 +66,16 @@ def described(artifact: ArtifactRecord, node: str) -> Model:
         seconds=card.seconds,
         history=card.history,
         versions=card.versions,
+    )
+
+
+def from_probabilities(graph: Graph, run: str) -> bool:
+    """Whether teacher logits of a run are logarithms of a teacher's probabilities."""
+    return any(
+        PROBABILITIES in str(artifact.properties.get(property_names.TEACHER_OUTPUTS))
+        for execution in graph.of_run(run)
+        for _, artifact in graph.outputs(execution.id)
+        if artifact.type_name == "TeacherLogits"
     )
 
 

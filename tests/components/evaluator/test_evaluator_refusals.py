@@ -17,8 +17,10 @@ from tfx.components.evaluator import executor as tfx_executor
 from tfx.types import standard_artifacts
 
 from tfx_distill.components.evaluator.verdict import Verdict
+from tfx_distill.trainer.data import example_reader
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.errors import ConfigError, Interrupted
+from tfx_distill.trainer.export import signatures
 from tfx_distill.trainer.models import architectures
 
 
@@ -97,21 +99,26 @@ def test_a_model_without_its_signature(refusal, damaged, teacher):
     broken, folder = damaged(teacher)
     shutil.rmtree(folder)
     tf.saved_model.save(tf.Module(), str(folder))
-    assert "expected predict_images from images to logits" in refusal(teachers=[broken])
+    assert "has no signature from serialized examples or images" in refusal(
+        teachers=[broken]
+    )
 
 
 def test_signatures_that_do_not_agree(refusal, student_model, examples, tmp_path):
-    from tfx_distill.trainer.export import saved_model
-
     model = _as_model(student_model, examples, tmp_path / "swapped")
-    serving = saved_model._Serving(student_model, DataSpec.load(examples.uri))
+    spec = DataSpec.load(examples.uri)
     bad = digit_models.with_last_layer(student_model, digit_models.never_five)
-    other = saved_model._Serving(bad, DataSpec.load(examples.uri))
     holder = tf.Module()
-    holder.parts = [serving, other]
-    signatures = {"serving_default": serving.serve, "predict_images": other.predict}
-    folder = digit_models.serving_path(model)
-    tf.saved_model.save(holder, folder, signatures=signatures)
+    holder.kept = [v.value for m in (student_model, bad) for v in m.variables]
+    signatures.save(
+        holder,
+        digit_models.serving_path(model),
+        spec,
+        predict=lambda images: signatures.outputs(bad(images)),
+        serve=lambda examples: signatures.outputs(
+            student_model(example_reader.decode_examples(examples, spec))
+        ),
+    )
     reason = refusal(student=model)
     assert "its signatures do not agree" in reason
 

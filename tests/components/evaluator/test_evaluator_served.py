@@ -24,9 +24,7 @@ from tfx_distill.trainer.export import saved_model_files
 @pytest.fixture(scope="module")
 def split(examples):
     spec = DataSpec.load(examples.uri)
-    return example_reader.load_split(
-        example_reader.split_files(examples.uri, "test"), "test", spec
-    )
+    return example_reader.load_split(examples.uri, "test", spec)
 
 
 def _pushed(model, folder):

@@ -38,9 +38,7 @@ def converted(convert):
 @pytest.fixture(scope="module")
 def test_split(examples):
     spec = DataSpec.load(examples.uri)
-    return example_reader.load_split(
-        example_reader.split_files(examples.uri, "test"), "test", spec
-    )
+    return example_reader.load_split(examples.uri, "test", spec)
 
 
 @pytest.mark.parametrize("flavour", ["float32", "int8"])

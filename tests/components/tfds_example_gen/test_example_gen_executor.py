@@ -16,7 +16,10 @@ TWO_WORKERS = ["--direct_running_mode=multi_processing", "--direct_num_workers=2
 
 
 def _written(artifact, split):
-    return example_data.raw_records(*trainer_data.split_files(artifact.uri, split))
+    spec = DataSpec.load(artifact.uri)
+    return example_data.raw_records(
+        *trainer_data.split_files(artifact.uri, split, spec)
+    )
 
 
 def _parsed(records):
@@ -66,7 +69,8 @@ def test_large_splits_become_several_files_in_order(
 ):
     monkeypatch.setattr(dataset_contents, "_MAX_SHARD_RECORDS", 500)
     artifact = example_data.generate(digits, tmp_path)
-    assert len(trainer_data.split_files(artifact.uri, "train")) == 3
+    spec = DataSpec.load(artifact.uri)
+    assert len(trainer_data.split_files(artifact.uri, "train", spec)) == 3
     assert _written(artifact, "train") == _written(examples, "train")
 
 
@@ -98,8 +102,8 @@ def test_data_spec_lies_beside_the_splits(digits, examples):
 
 
 def test_trainer_reads_what_was_written(examples):
-    files = trainer_data.split_files(examples.uri, "test")
-    split = trainer_data.load_split(files, "test", DataSpec.load(examples.uri))
+    spec = DataSpec.load(examples.uri)
+    split = trainer_data.load_split(examples.uri, "test", spec)
     assert split.images.shape == (360, 28, 28, 1)
 
 

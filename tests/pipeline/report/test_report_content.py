@@ -49,6 +49,17 @@ def test_models_have_accuracy_size_and_history(whole):
     assert student.history["val_accuracy"] == [0.5, 0.875]
 
 
+def test_logits_from_probabilities_are_said(whole, tmp_path):
+    note = "The teacher predicts probabilities. Distillation used their logarithms"
+    assert note not in html.run_page(whole)
+    small = SmallRun(tmp_path).write()
+    logits = small.artifact(
+        "tfx_distill.TeacherLogits", teacher_outputs="probabilities"
+    )
+    small.execution("TeacherLogits", {}, {"teacher_logits": logits})
+    assert note in html.run_page(collected(small))
+
+
 def test_the_difference_is_paired(whole):
     (pair,) = whole.differences
     assert pair.interval.value == -0.125

@@ -102,13 +102,14 @@ def test_the_same_images_calibrate_alike(student, contents, train, evaluation):
 
 
 def test_the_sample_is_spread_over_the_records(spec, train, tmp_path):
-    path = str(tmp_path / "train.tfrecord")
+    (tmp_path / "Split-train").mkdir()
+    path = str(tmp_path / "Split-train" / "data_tfrecord-00000-of-00001")
     with tf.io.TFRecordWriter(path) as writer:
         for image, label in zip(train.images, train.labels, strict=True):
             writer.write(example(image=png(image), label=int(label)))
-    sample = example_reader.load_sample([path], "train", spec, 4)
+    sample = example_reader.load_sample(str(tmp_path), "train", spec, 4)
     np.testing.assert_array_equal(sample, train.images[[0, 24, 48, 72]])
-    everything = example_reader.load_sample([path], "train", spec, 1000)
+    everything = example_reader.load_sample(str(tmp_path), "train", spec, 1000)
     np.testing.assert_array_equal(everything, train.images)
 
 

@@ -1,0 +1,71 @@
+"""The two signatures of every model that this package writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from tfx_distill.trainer.data import example_reader
+from tfx_distill.trainer.data.data_spec import DataSpec
+
+PREDICT_IMAGES = "predict_images"
+SERVING_DEFAULT = "serving_default"
+
+Outputs = dict[str, tf.Tensor]
+
+
+def outputs(logits: tf.Tensor) -> Outputs:
+    """What both signatures return.
+
+    Args:
+        logits: `(batch, num_classes)`.
+
+    Returns:
+        `logits` (float32 `(batch, num_classes)`), `probabilities` (as `logits`, at
+        temperature 1) and `class` (int64 `(batch,)`).
+    """
+    logits = tf.cast(logits, tf.float32)
+    return {
+        "logits": logits,
+        "probabilities": tf.nn.softmax(logits),
+        "class": tf.argmax(logits, axis=-1),
+    }
+
+
+def save(
+    module: tf.Module,
+    model_dir: str,
+    spec: DataSpec,
+    predict: Callable[[tf.Tensor], Outputs],
+    serve: Callable[[tf.Tensor], Outputs] | None = None,
+) -> None:
+    """Writes a SavedModel with both signatures.
+
+    `serving_default` takes serialized examples (string `(batch,)`), `predict_images`
+    takes pixels (uint8 `(batch, height, width, channels)` in 0–255; another dtype is
+    an error).
+
+    Args:
+        module: Holds all variables that the functions use; gets the functions.
+        model_dir: Folder to write, created when missing.
+        spec: The examples.
+        predict: From pixels to `outputs`.
+        serve: From serialized examples to `outputs`; None: decodes, then `predict`.
+    """
+    pixels = tf.TensorSpec([None, *spec.image_shape], tf.uint8, name="images")
+    records = tf.TensorSpec([None], tf.string, name="examples")
+
+    def decode_and_predict(examples: tf.Tensor) -> Outputs:
+        return predict(example_reader.decode_examples(examples, spec))
+
+    answer = serve or decode_and_predict
+    module.predict_images = tf.function(
+        lambda images: predict(images), input_signature=[pixels]
+    )
+    module.serving_default = tf.function(
+        lambda examples: answer(examples), input_signature=[records]
+    )
+    names = (PREDICT_IMAGES, SERVING_DEFAULT)
+    signatures = {name: getattr(module, name) for name in names}
+    tf.saved_model.save(module, model_dir, signatures=signatures)

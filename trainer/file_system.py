@@ -1,0 +1,151 @@
+"""Files wherever TensorFlow can reach them, without TensorFlow for local ones.
+
+A path with a scheme, such as `gs://bucket/folder`, goes through `tf.io.gfile`, which is
+imported then and not before: commands that read local files start at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def is_remote(path: str) -> bool:
+    """Whether a path has a scheme, as `gs://bucket/folder` has."""
+    return "://" in path
+
+
+def _gfile() -> Any:
+    import tensorflow as tf
+
+    return tf.io.gfile
+
+
+def open_file(path: str, mode: str = "r") -> IO[Any]:
+    """Opens a file, text as UTF-8.
+
+    Raises:
+        FileNotFoundError: If it is not there.
+    """
+    if not is_remote(path):
+        return open(path, mode, encoding=None if "b" in mode else "utf-8")
+    if "r" in mode and not _gfile().exists(path):
+        raise FileNotFoundError(path)
+    return _gfile().GFile(path, mode)
+
+
+def exists(path: str) -> bool:
+    """Whether there is a file or folder."""
+    return _gfile().exists(path) if is_remote(path) else os.path.exists(path)
+
+
+def is_folder(path: str) -> bool:
+    """Whether there is a folder."""
+    return _gfile().isdir(path) if is_remote(path) else os.path.isdir(path)
+
+
+def make_folder(path: str) -> None:
+    """Creates a folder and those above it; one that exists stays."""
+    if is_remote(path):
+        _gfile().makedirs(path)
+    else:
+        os.makedirs(path, exist_ok=True)
+
+
+def remove(path: str) -> None:
+    """Deletes a file."""
+    if is_remote(path):
+        _gfile().remove(path)
+    else:
+        os.remove(path)
+
+
+def size_bytes(path: str) -> int:
+    """Size of a file."""
+    if is_remote(path):
+        return int(_gfile().stat(path).length)
+    return os.path.getsize(path)
+
+
+def names(folder: str) -> list[str]:
+    """Names of everything in a folder, sorted; empty if there is no folder."""
+    if not is_folder(folder):
+        return []
+    found = _gfile().listdir(folder) if is_remote(folder) else os.listdir(folder)
+    return sorted(name.rstrip("/") for name in found)
+
+
+def files(top: str, skipped: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    """Yields relative name and path of each file below a folder, in a fixed order.
+
+    Args:
+        top: The folder.
+        skipped: Names of folders to leave out, wherever they are.
+    """
+    folders = []
+    for name in names(top):
+        path = os.path.join(top, name)
+        if is_folder(path):
+            folders.append((name, path))
+        else:
+            yield name, path
+    for name, path in folders:
+        if name not in skipped:
+            for below, file in files(path, skipped):
+                yield os.path.join(name, below), file
+
+
+def save_array(path: str, array: np.ndarray) -> None:
+    """Writes an `.npy` file."""
+    import numpy as np
+
+    with open_file(path, "wb") as file:
+        np.save(file, array)
+
+
+def load_array(path: str) -> np.ndarray:
+    """Reads an `.npy` file; a local one is mapped into memory."""
+    import numpy as np
+
+    if not is_remote(path):
+        return np.load(path, mmap_mode="r")
+    with open_file(path, "rb") as file:
+        return np.load(io.BytesIO(file.read()))
+
+
+@contextlib.contextmanager
+def written_locally(path: str) -> Iterator[str]:
+    """A local path to write a file to, for libraries that know no other.
+
+    On leaving, the file is at `path`.
+    """
+    make_folder(os.path.dirname(path))
+    if not is_remote(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        local = os.path.join(folder, os.path.basename(path))
+        yield local
+        with open(local, "rb") as source, open_file(path, "wb") as target:
+            shutil.copyfileobj(source, target)
+
+
+@contextlib.contextmanager
+def read_locally(path: str) -> Iterator[str]:
+    """A local path at which a file can be read, for libraries that know no other."""
+    if not is_remote(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        local = os.path.join(folder, os.path.basename(path))
+        with open_file(path, "rb") as source, open(local, "wb") as target:
+            shutil.copyfileobj(source, target)
+        yield local
