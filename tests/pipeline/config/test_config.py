@@ -79,7 +79,10 @@ def test_the_resolved_configuration_is_a_configuration_file(tmp_path):
         ("assistant={views: 9}", "assistant.views must be at most views.count, 4"),
         ("pusher.directory=gs://bucket/x", "pusher.directory must be a folder, not a"),
         ("data=mnist", "data must be a mapping of keys, received 'mnist'"),
-        ("beam.args=--x", "beam.args must be a list, received '--x'"),
+        (
+            "beam.args=--x",
+            "beam.args must be a list, each an option that begins with --, received",
+        ),
         ("pipeline.name=My_Pipeline", "pipeline.name must be 1 to 128 lower-case"),
         ("temperature", "--set must be key=value, received 'temperature'"),
         ("student.views=5", "student.views must be at most views.count, 4, received 5"),
