@@ -1,4 +1,4 @@
-"""Places for the lineage graph: in layers, from what was read to what came of it."""
+"""The layout of the lineage graph: layers from top to bottom, inputs above outputs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ROOMY = 4  # nodes in a layer that is not crowded
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Placed:
-    """Where everything is, in pixels from the top left.
+    """The layout, in pixels from the top left.
 
     Attributes:
         width: Of the drawing.
@@ -33,8 +33,8 @@ class Placed:
 def place(nodes: Sequence[str], edges: Sequence[tuple[str, str]]) -> Placed:
     """Lays a graph out from top to bottom.
 
-    A node lies below all that leads to it; within a layer, nodes are sorted by the
-    mean place of their neighbours, which leaves few crossings (Sugiyama et al. 1981,
+    A node lies below all its ancestors; within a layer, nodes are sorted by the mean
+    place of their neighbours, which leaves few crossings (Sugiyama et al. 1981,
     doi:10.1109/TSMC.1981.4308636).
 
     Args:
@@ -72,7 +72,7 @@ def _depths(
     before: Mapping[str, list[str]],
     after: Mapping[str, list[str]],
 ) -> dict[str, int]:
-    """The longest way to each node; what lies on a cycle keeps the depth it has."""
+    """The length of the longest path to each node; a cycle adds nothing to it."""
     waiting = {node: len(before[node]) for node in nodes}
     depth = {node: 0 for node in nodes}
     ready = [node for node in nodes if not waiting[node]]
@@ -91,10 +91,10 @@ def _spread(
     before: Mapping[str, list[str]],
     after: Mapping[str, list[str]],
 ) -> dict[str, int]:
-    """Moves leaves beside others a little down, to where there is room.
+    """Moves leaves that have siblings down, to a layer with room.
 
-    A step that writes several things, of which nobody reads one, would otherwise
-    make its layer twice as wide.
+    Otherwise an execution that writes several artifacts, most of which nothing reads,
+    would widen its layer.
     """
     sizes = [0] * (max(depth.values(), default=0) + 1 + _REACH)
     for level in depth.values():
@@ -117,7 +117,7 @@ def _spots(
     before: Mapping[str, list[str]],
     after: Mapping[str, list[str]],
 ) -> dict[str, float]:
-    """The horizontal place of each node, in columns."""
+    """The horizontal position of each node, in columns."""
     spots = {
         node: column - (len(layer) - 1) / 2
         for layer in layers
@@ -139,9 +139,9 @@ def _spots(
 
 
 def _apart(order: Sequence[str], wish: Mapping[str, float]) -> dict[str, float]:
-    """Places in a given order, a column apart, as near to the wishes as can be.
+    """Positions in a given order, a column apart, as near to `wish` as possible.
 
-    Runs of nodes that would overlap are moved together (pool adjacent violators).
+    Nodes that would overlap are moved as a block (pool adjacent violators).
     """
     blocks: list[tuple[float, int]] = []  # mean of wish - position, number of nodes
     for column, node in enumerate(order):

@@ -114,11 +114,12 @@ def values(
                 reach = _reach([value])
                 axes.errorbar(value.value, row, xerr=reach, capsize=5, **look)
         _name_rows(axes, names, axis)
-        # At the margin, where they cover neither a line nor each other.
-        beside = axes.secondary_yaxis("right")
-        written = [cell for ((_, cell, _),) in cells]
-        beside.set_yticks(range(len(rows)), written, fontweight="bold")
-        beside.spines["right"].set_visible(False)
+        for row, ((_, text, _),) in enumerate(cells):
+            # At the margin, where it covers no line.
+            axes.annotate(
+                text, (1, row), (8, 0), axes.get_yaxis_transform(), "offset points",
+                va="center_baseline", weight="bold",
+            )  # fmt: skip
 
     header = ("", axis.label, "95 % interval")
     return _chart(title, description, _rows_height(names), header, cells, paint)
