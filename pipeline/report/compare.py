@@ -127,7 +127,8 @@ def _facts(report: Report) -> dict[str, str]:
     differences = {one.name: one.interval for one in report.differences}
     difference = differences.get("student − teacher")
     errors = {one.role: one.error for one in report.calibrations}
-    latency = next((one.latency for one in report.costs if one.role == "student"), {})
+    cost = report.costs.get("student")
+    latency = cost.latency if cost else {}
     medians = {size: times.get("median_ms") for size, times in latency.items()}
     files = [
         f"{flavour} {score.accuracy:.4f}, {score.bytes:,} B"

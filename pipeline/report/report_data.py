@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfx_distill.components.evaluator.predictions import Predictions
+from tfx_distill.components.servability_validator.servability import Measurement
 from tfx_distill.pipeline.inspection.gates import Gate
 from tfx_distill.pipeline.mlmd.records import Graph, RunRecord
 from tfx_distill.pipeline.report.collect import intervals
@@ -148,16 +149,6 @@ class ImageGroup:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Cost:
-    """What one exported model costs to serve."""
-
-    role: str
-    parameters: int | None
-    bytes: int | None
-    latency: Mapping[str, Mapping[str, float]]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Balance:
     """Number of examples of each class, or range of labels, in a split.
 
@@ -210,7 +201,7 @@ class Report:
         disagreements: Number of images with different predictions; None if the
             predictions are unknown.
         images: Some of these images.
-        costs: Of teacher and student.
+        costs: What teacher and student cost to serve, by role.
         lite: The student's LiteRT files, by flavour.
         data: None if unknown.
         search: The trials of a search; None without one.
@@ -238,7 +229,7 @@ class Report:
     calibrations: tuple[Calibration, ...] = ()
     disagreements: int | None = None
     images: tuple[ImageGroup, ...] = ()
-    costs: tuple[Cost, ...] = ()
+    costs: Mapping[str, Measurement] = dataclasses.field(default_factory=dict)
     lite: Mapping[str, LiteScore] = dataclasses.field(default_factory=dict)
     data: Data | None = None
     search: Trials | None = None

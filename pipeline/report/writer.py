@@ -22,7 +22,6 @@ def write_run(
     config: PipelineConfig,
     run: str | None = None,
     output: str | os.PathLike[str] | None = None,
-    place: str | None = None,
 ) -> pathlib.Path:
     """Writes the report of a run.
 
@@ -30,7 +29,6 @@ def write_run(
         config: Says where the store and the run folders are.
         run: Name of the run, or a unique prefix; None: the newest of the pipeline.
         output: File; None: `report.html` in the run's folder.
-        place: Another store, see `read_only_store.open_store`.
 
     Returns:
         The file.
@@ -38,7 +36,7 @@ def write_run(
     Raises:
         DistillError: If there is no such run, or the file cannot be written.
     """
-    store = read_only_store.open_store(config, place)
+    store = read_only_store.open_store(config)
     report = _report(config, *_found(store, config, run))
     if output is None:
         folder = _run_dir(config, report.run.name)
@@ -48,13 +46,10 @@ def write_run(
 
 
 def write_comparison(
-    config: PipelineConfig,
-    runs: Sequence[str],
-    output: str | os.PathLike[str],
-    place: str | None = None,
+    config: PipelineConfig, runs: Sequence[str], output: str | os.PathLike[str]
 ) -> pathlib.Path:
     """Writes a comparison of several runs; see `write_run`."""
-    store = read_only_store.open_store(config, place)
+    store = read_only_store.open_store(config)
     reports = [_report(config, *_found(store, config, run)) for run in runs]
     names = [report.run.name for report in reports]
     if len(set(names)) < max(2, len(names)):

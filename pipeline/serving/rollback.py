@@ -79,11 +79,7 @@ def roll_back(
         )
     with run_folders.only_run(config.pipeline_dir):
         store = Store(raw_store)
-        recorded = {
-            int(os.path.basename(model.folder)): model
-            for model in reversed(store.pushed_models().pushed_models())
-            if model.is_in(serving_dir)
-        }
+        recorded = _recorded(store, serving_dir)
         target = _default(recorded, serving_dir) if version is None else version
         old = _require_recorded(store, recorded, serving_dir, target)
         new_version = _publish(old, recorded, serving_dir, target)
@@ -97,6 +93,16 @@ def roll_back(
         )
         _record(raw_store, config.pipeline_name, old, done)
     return done
+
+
+def _recorded(store: Store, serving_dir: str) -> dict[int, PushedModel]:
+    """The recorded push of each version in a serving folder."""
+    oldest_first = reversed(store.pushed_models().pushed_models())
+    return {
+        int(os.path.basename(model.folder)): model
+        for model in oldest_first
+        if model.is_in(serving_dir)
+    }
 
 
 def _default(recorded: dict[int, PushedModel], serving_dir: str) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from tfx_distill.components.servability_validator.servability import Measurement
 from tfx_distill.pipeline.report import number_text
 from tfx_distill.pipeline.report.charts import plots
 from tfx_distill.pipeline.report.charts.axis_scales import Axis, Series
@@ -13,7 +14,6 @@ from tfx_distill.pipeline.report.collect.intervals import Interval
 from tfx_distill.pipeline.report.report_data import (
     Balance,
     ClassRow,
-    Cost,
     Difference,
     Model,
     Report,
@@ -206,14 +206,16 @@ def confidence(report: Report) -> Chart:
     )
 
 
-def latencies(costs: Sequence[Cost]) -> list[Chart]:
+def latencies(costs: Mapping[str, Measurement]) -> list[Chart]:
     """Median and 95th percentile by size of the request."""
-    sizes = sorted({size for cost in costs for size in cost.latency}, key=_number)
+    sizes = sorted(
+        {size for cost in costs.values() for size in cost.latency}, key=_number
+    )
     found = []
     for size in sizes:
         rows = [
-            (f"{cost.role}, {name}", colour(cost.role), Interval(value=times[key]))
-            for cost in costs
+            (f"{role}, {name}", colour(role), Interval(value=times[key]))
+            for role, cost in costs.items()
             for times in [cost.latency.get(size, {})]
             for name, key in (("median", "median_ms"), ("p95", "p95_ms"))
             if key in times

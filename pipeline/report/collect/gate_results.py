@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from tfx_distill.components import property_names
 from tfx_distill.components.checks import OVERALL
 from tfx_distill.components.evaluator.verdict import Verdict
-from tfx_distill.components.servability_validator.servability import Servability
 from tfx_distill.pipeline.inspection.gates import Gate
 from tfx_distill.pipeline.mlmd.records import CACHED, COMPLETE, ArtifactRecord, Graph
 from tfx_distill.pipeline.report import report_data
@@ -105,20 +104,4 @@ def served(verdict: Verdict) -> report_data.Difference | None:
         only_first=found.only_student,
         only_second=found.only_served,
         p_value=found.p_value,
-    )
-
-
-def costs(servability: Servability) -> tuple[report_data.Cost, ...]:
-    """What teacher and student cost to serve."""
-    return tuple(
-        report_data.Cost(
-            role=role,
-            parameters=measured.parameters,
-            bytes=measured.bytes,
-            latency=measured.latency,
-        )
-        for role, measured in (
-            ("teacher", servability.teacher),
-            ("student", servability.student),
-        )
     )

@@ -21,7 +21,10 @@ import yaml
 from tfx_distill.components import property_names
 from tfx_distill.components.evaluator.predictions import Predictions
 from tfx_distill.components.evaluator.verdict import Verdict
-from tfx_distill.components.servability_validator.servability import Servability
+from tfx_distill.components.servability_validator.servability import (
+    Measurement,
+    Servability,
+)
 from tfx_distill.pipeline.config import dotted_keys
 from tfx_distill.pipeline.inspection import gates
 from tfx_distill.pipeline.mlmd.records import Graph, RunRecord
@@ -112,7 +115,7 @@ class _Collector:
                 self._graph, self._run.name
             ),
             classes=classes or (),
-            costs=self._try("costs", self._costs) or (),
+            costs=self._try("costs", self._costs) or {},
             lite=self._try("lite", lambda: self._loaded("LiteModels", lite_scores.load))
             or {},
             data=data,
@@ -189,9 +192,11 @@ class _Collector:
             found.insert(1, served)
         return found
 
-    def _costs(self) -> Any:
+    def _costs(self) -> dict[str, Measurement]:
         measured: Servability | None = self._decision(gates.SERVABILITY)
-        return gate_results.costs(measured) if measured else ()
+        if measured is None:
+            return {}
+        return {"teacher": measured.teacher, "student": measured.student}
 
     def _predictions(self) -> Predictions | None:
         try:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import ml_metadata
 
@@ -25,6 +26,9 @@ from tfx_distill.trainer.evaluation import lite_scores
 from tfx_distill.trainer.evaluation.comparison import Comparison
 from tfx_distill.trainer.evaluation.lite_scores import LiteScore
 from tfx_distill.trainer.export import saved_model_files
+
+# What each node wrote, by node id and by the output's name.
+Outputs = Mapping[str, Mapping[str, ArtifactRecord]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -141,30 +145,15 @@ def collect(
     graph = reader.graph_of_runs([reader.run(run_id)])
     outputs = {node: dict(graph.outputs(id_)) for node, id_ in executions.items()}
     examples = outputs["TfdsExampleGen"]["examples"].properties
-    verdict = Verdict.load(outputs["Evaluator"]["blessing"].uri)
-    servability = Servability.load(outputs["ServabilityValidator"]["blessing"].uri)
-    pushed_model = outputs["Pusher"]["pushed_model"]
     pushed = _pushed(graph.pushed_models(run_id))
-    # Both gates may have blessed the student, and the Pusher found it changed since.
-    refusal = str(pushed_model.properties.get(property_names.REASON, ""))
-    reasons = verdict.reasons + servability.reasons or tuple(filter(None, [refusal]))
     lite = outputs.get("LiteConverter", {}).get("lite_models")
-    teacher = outputs.get("TeacherEnsemble", outputs["Teacher"])["model"]
-    student = outputs["DistillationTrainer"]["model"]
     return RunResult(
         dataset=examples[property_names.DATASET],
         dataset_version=examples[property_names.DATASET_VERSION],
-        blessed=not reasons,
-        reasons=reasons,
         pushed=pushed,
         newest=versions.newest(os.path.dirname(pushed)) if pushed else None,
-        num_test_examples=verdict.num_examples,
-        agreement=verdict.agreement,
-        paired=dict(verdict.paired.get(OVERALL, {})),
-        served=verdict.served,
+        **_judged(outputs),
         comparison=_comparison(outputs),
-        teacher=_model(teacher, verdict.teacher, servability.teacher),
-        student=_model(student, verdict.student, servability.student),
         lite_dir=lite.uri if lite else "",
         lite=lite_scores.load(lite.uri) if lite else {},
         nodes=nodes,
@@ -173,9 +162,29 @@ def collect(
     )
 
 
-def _comparison(
-    outputs: Mapping[str, Mapping[str, ArtifactRecord]],
-) -> Comparison | None:
+def _judged(outputs: Outputs) -> dict[str, Any]:
+    """The fields that both gates decided or measured."""
+    verdict = Verdict.load(outputs["Evaluator"]["blessing"].uri)
+    servability = Servability.load(outputs["ServabilityValidator"]["blessing"].uri)
+    # Both gates may have blessed the student, and the Pusher found it changed since.
+    pushed_model = outputs["Pusher"]["pushed_model"]
+    refusal = str(pushed_model.properties.get(property_names.REASON, ""))
+    reasons = verdict.reasons + servability.reasons or tuple(filter(None, [refusal]))
+    teacher = outputs.get("TeacherEnsemble", outputs["Teacher"])["model"]
+    student = outputs["DistillationTrainer"]["model"]
+    return {
+        "blessed": not reasons,
+        "reasons": reasons,
+        "num_test_examples": verdict.num_examples,
+        "agreement": verdict.agreement,
+        "paired": dict(verdict.paired.get(OVERALL, {})),
+        "served": verdict.served,
+        "teacher": _model(teacher, verdict.teacher, servability.teacher),
+        "student": _model(student, verdict.student, servability.student),
+    }
+
+
+def _comparison(outputs: Outputs) -> Comparison | None:
     made = outputs.get("ControlComparison", {}).get("comparison")
     return Comparison.load(made.uri) if made else None
 

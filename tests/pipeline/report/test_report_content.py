@@ -254,7 +254,7 @@ def test_the_second_gate_brings_latency(tmp_path):
     write_json(blessing.uri, "verdict.json", verdict)
     small.execution("ServabilityValidator", {}, {"blessing": blessing})
     report = collected(small)
-    assert report.costs[1].latency["1"]["p95_ms"] == 0.75
+    assert report.costs["student"].latency["1"]["p95_ms"] == 0.75
     text = html.run_page(report)
     assert "≤ 1,000" in text
     assert "Latency of a request of 1 image" in text
