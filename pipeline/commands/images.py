@@ -76,7 +76,9 @@ def _local_data(
     type=click.Path(dir_okay=False),
     help="Also write the grid to this PNG file.",
 )
-def samples(file: str | None, overrides: tuple[str, ...], **choices: Any) -> None:
+def samples(
+    file: str | None, overrides: tuple[str, ...], png: str | None, **selection: Any
+) -> None:
     """Show images of a split with their labels.
 
     \b
@@ -89,9 +91,8 @@ def samples(file: str | None, overrides: tuple[str, ...], **choices: Any) -> Non
         from tfx_distill.pipeline.prediction import samples as samples_command
 
         config = _local_data(file, overrides, terminal)
-        samples_command.show(
-            config, console=terminal.out, notices=terminal.err, **choices
-        )
+        chosen = samples_command.Selection(**selection)
+        samples_command.show(config, chosen, png, terminal.out, terminal.err)
 
 
 @click.command()
@@ -143,10 +144,5 @@ def predict(
 
         if not files:
             config = _local_data(file, overrides, terminal)
-        predict_command.show(
-            config,
-            files=files,
-            console=terminal.out,
-            notices=terminal.err,
-            **choices,
-        )
+        request = predict_command.Request(files=files, **choices)
+        predict_command.show(config, request, terminal.out, terminal.err)

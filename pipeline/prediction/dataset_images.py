@@ -34,6 +34,10 @@ class Split:
     name: str
     shards: tuple[Shard, ...]
 
+    @property
+    def title(self) -> str:
+        return f"{self.spec.dataset} {self.spec.version}, split {self.name}"
+
     def __len__(self) -> int:
         return self.spec.num_examples[self.name]
 

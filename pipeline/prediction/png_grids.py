@@ -129,8 +129,7 @@ def predictions_grid(
     longest = max(len(name) for one in predictions for _, name in _top(one))
     widths = (_SIDE, 0.3 + _NAME_LETTER * longest, _BARS, _PERCENT)
     with matplotlib.style.context(_STYLE):
-        height = rows * (_SIDE + _HEAD) - _HEAD
-        figure = Figure((columns * sum(widths), height))
+        figure = Figure((columns * sum(widths), rows * (_SIDE + _HEAD) - _HEAD))
         grid = GridSpec(
             rows, len(widths) * columns, figure, 0, 0, 1, 1, wspace=0,
             hspace=_HEAD / _SIDE, width_ratios=widths * columns,
@@ -140,16 +139,20 @@ def predictions_grid(
             left = len(widths) * column
             _draw_image(figure.add_subplot(grid[row, left]), one)
             _draw_bars(figure.add_subplot(grid[row, left + 2]), one)
-        legend = [
-            Patch(label="teacher", **_TEACHER_BAR),
-            Patch(label="student", **_STUDENT_BAR),
-        ]
-        figure.legend(
-            handles=legend, loc="lower center", ncols=2, frameon=False,
-            bbox_to_anchor=(0.5, 1 + 0.7 / height),
-        )  # fmt: skip
+        _add_legend(figure)
         _add_title(figure, title, 3 * columns, above=1.1)
         png_files.write(figure, path)
+
+
+def _add_legend(figure: Figure) -> None:
+    figure.legend(
+        handles=[
+            Patch(label="teacher", **_TEACHER_BAR),
+            Patch(label="student", **_STUDENT_BAR),
+        ],
+        loc="lower center", ncols=2, frameon=False,
+        bbox_to_anchor=(0.5, 1 + 0.7 / figure.get_figheight()),
+    )  # fmt: skip
 
 
 def _add_title(figure: Figure, title: str, columns: int, above: float) -> None:

@@ -25,6 +25,31 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Request:
+    """What `distill predict` was asked for.
+
+    Attributes:
+        files: Image files to classify; empty: images of a split.
+        split: `train`, `eval` or `test`; used without files.
+        indices: In the split, from 0; None: the first five; used without files.
+        teacher_dir: SavedModel; None: the teacher of the newest student.
+        student_dir: SavedModel; None: the newest student.
+        png: File for the picture; None: no picture.
+        resize: Fit files of another size to the models' size.
+        as_json: Print a JSON list of `ImagePredictions.as_dict`, and no images.
+    """
+
+    files: Sequence[str] = ()
+    split: str = "test"
+    indices: Sequence[int] | None = None
+    teacher_dir: str | None = None
+    student_dir: str | None = None
+    png: str | None = None
+    resize: bool = False
+    as_json: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class _Images:
     """The images to classify.
 
@@ -44,64 +69,61 @@ class _Images:
 
 
 def show(
-    config: PipelineConfig,
-    *,
-    files: Sequence[str],
-    split: str,
-    indices: Sequence[int] | None,
-    teacher_dir: str | None,
-    student_dir: str | None,
-    png: str | None,
-    resize: bool,
-    console: Console,
-    as_json: bool,
-    notices: Console | None = None,
+    config: PipelineConfig, request: Request, console: Console, notices: Console
 ) -> None:
     """Prints both models' predictions, and draws them as a picture.
 
     Args:
         config: Names the data set and the folder of the pipeline's models.
-        files: Image files to classify; empty: images of a split.
-        split: `train`, `eval` or `test`; used without files.
-        indices: In the split, from 0; None: the first five; used without files.
-        teacher_dir: SavedModel; None: the teacher of the newest student.
-        student_dir: SavedModel; None: the newest student.
-        png: File for the picture; None: no picture.
-        resize: Fit files of another size to the models' size.
+        request: What to classify, and what to write.
         console: For the predictions.
-        as_json: Print a JSON list of `ImagePredictions.as_dict` instead.
-        notices: For all other messages; None: stderr.
+        notices: For all other messages.
 
     Raises:
         DistillError: If an image or a model is unavailable, or they do not fit together.
     """
-    if resize and not files:
-        raise DistillError(
-            "--resize applies to image files; a data set's images have data.image_shape. "
-            "Give files, or leave --resize out."
-        )
-    indices = range(5) if indices is None else indices
-    if png is not None:
-        from tfx_distill.pipeline.prediction import png_grids
-
-        png_grids.check(len(files or indices), png)
-    notices = notices or Console(stderr=True)
-    opened = [image_files.load(path) for path in files]
-    teacher_dir, student_dir = _model_dirs(config, teacher_dir, student_dir)
-    if files:
-        images = _of_files(opened, student_dir, resize, notices)
-    else:
-        images = _of_split(config, split, indices)
-    predictions = _predictions(images, teacher_dir, student_dir)
-    if as_json:
+    _check(request)
+    images, folders = _loaded(config, request, notices)
+    predictions = _predictions(images, *folders)
+    if request.as_json:
         found = [one.as_dict() for one in predictions]
         console.out(json.dumps(found, indent=2), highlight=False)
     else:
         _print(console, images.title, predictions)
-    if png is not None:
+    if request.png is not None:
+        from tfx_distill.pipeline.prediction import png_grids
+
         title = f"Teacher and student on {images.title}"
-        png_grids.predictions_grid(predictions, title, png)
-        _notice(notices, f"Picture: {png}")
+        png_grids.predictions_grid(predictions, title, request.png)
+        _notice(notices, f"Picture: {request.png}")
+
+
+def _check(request: Request) -> None:
+    """Checks what can be checked before anything is loaded."""
+    if request.resize and not request.files:
+        raise DistillError(
+            "--resize applies to image files; a data set's images have data.image_shape. "
+            "Give files, or leave --resize out."
+        )
+    if request.png is not None:
+        from tfx_distill.pipeline.prediction import png_grids
+
+        png_grids.check(len(request.files or _indices(request)), request.png)
+
+
+def _indices(request: Request) -> Sequence[int]:
+    return range(5) if request.indices is None else request.indices
+
+
+def _loaded(
+    config: PipelineConfig, request: Request, notices: Console
+) -> tuple[_Images, tuple[str, str]]:
+    """The images, and the folders of teacher and student."""
+    opened = [image_files.load(path) for path in request.files]
+    folders = _model_dirs(config, request.teacher_dir, request.student_dir)
+    if opened:
+        return _of_files(opened, folders[1], request.resize, notices), folders
+    return _of_split(config, request.split, _indices(request)), folders
 
 
 def _model_dirs(
@@ -148,7 +170,7 @@ def _of_split(config: PipelineConfig, split: str, indices: Sequence[int]) -> _Im
     opened = dataset_images.open_split(config.data, split)
     images, labels = opened.read(indices)
     return _Images(
-        title=f"{opened.spec.dataset} {opened.spec.version}, split {split}",
+        title=opened.title,
         names=[f"{split}[{index}]" for index in indices],
         images=images,
         labels=labels,

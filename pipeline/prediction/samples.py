@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,58 +12,69 @@ from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.trainer.errors import DataError
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Which samples to show.
+
+    Attributes:
+        split: `train`, `eval` or `test`.
+        count: Number of random samples, 1 to 64.
+        seed: Random seed.
+        indices: Of samples to show instead, from 0; None: random ones.
+    """
+
+    split: str
+    count: int
+    seed: int
+    indices: Sequence[int] | None = None
+
+
 def show(
     config: PipelineConfig,
-    *,
-    split: str,
-    count: int,
-    seed: int,
-    indices: Sequence[int] | None,
+    selection: Selection,
     png: str | None,
     console: Console,
-    notices: Console | None = None,
+    notices: Console,
 ) -> None:
     """Draws samples in the terminal, and as a picture.
 
     Args:
         config: Names the data set, which must exist or be downloadable.
-        split: `train`, `eval` or `test`.
-        count: How many samples to choose, 1 to 64.
-        seed: Of the choice.
-        indices: Positions in the split to show instead; None: choose.
+        selection: Which samples to show.
         png: File for the picture; None: no picture.
         console: For the samples.
-        notices: For all other messages; None: stderr.
+        notices: For all other messages.
 
     Raises:
         DistillError: If the data set is unavailable or has no such images, or the
             picture cannot be written.
     """
+    indices = selection.indices
     if png is not None:
         from tfx_distill.pipeline.prediction import png_grids
 
-        png_grids.check(count if indices is None else len(indices), png)
+        png_grids.check(selection.count if indices is None else len(indices), png)
     from tfx_distill.pipeline.prediction import dataset_images, terminal_pictures
 
-    opened = dataset_images.open_split(config.data, split)
+    split = dataset_images.open_split(config.data, selection.split)
     if indices is None:
-        indices = _chosen(len(opened), count, seed, split)
-    images, labels = opened.read(indices)
-    spec = opened.spec
-    title = f"{spec.dataset} {spec.version}, split {split}"
+        indices = _chosen(len(split), selection)
+    images, labels = split.read(indices)
+    names = split.spec.class_names
     numbers = ", ".join(str(index) for index in indices)
-    console.print(f"{title}: images {numbers}", markup=False, highlight=False)
-    console.print(terminal_pictures.samples(images, labels, spec.class_names))
+    console.print(f"{split.title}: images {numbers}", markup=False, highlight=False)
+    console.print(terminal_pictures.samples(images, labels, names))
     if png is not None:
-        png_grids.samples_grid(images, labels, spec.class_names, title, png)
-        notices = notices or Console(stderr=True)
+        png_grids.samples_grid(images, labels, names, split.title, png)
         notices.print(f"Picture: {png}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _chosen(available: int, count: int, seed: int, split: str) -> list[int]:
+def _chosen(available: int, selection: Selection) -> list[int]:
+    count = selection.count
     if count > available:
         raise DataError(
-            f"--count {count}: split {split} has {available} images. Request fewer."
+            f"--count {count}: split {selection.split} has {available} images. "
+            "Request fewer."
         )
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(selection.seed)
     return sorted(generator.choice(available, count, replace=False).tolist())

@@ -92,8 +92,7 @@ def values(
     Args:
         title: As in `Chart`.
         description: As in `Chart`.
-        rows: Name, colour as in `Series`, and value of each; without any, the result
-            is None.
+        rows: Name, colour (see `Series`) and value of each; None results from none.
         axis: Of the values.
         zero: Draw a line at 0, and let it be in sight.
         bars: Draw bars from 0, not points with their intervals.
@@ -115,14 +114,18 @@ def values(
                 axes.errorbar(value.value, row, xerr=reach, capsize=5, **look)
         _name_rows(axes, names, axis)
         for row, ((_, text, _),) in enumerate(cells):
-            # At the margin, where it covers no line.
-            axes.annotate(
-                text, (1, row), (8, 0), axes.get_yaxis_transform(), "offset points",
-                va="center_baseline", weight="bold",
-            )  # fmt: skip
+            _write_beside(axes, row, text)
 
     header = ("", axis.label, "95 % interval")
     return _chart(title, description, _rows_height(names), header, cells, paint)
+
+
+def _write_beside(axes: Axes, row: int, text: str) -> None:
+    """Writes at the right margin, where text covers no line."""
+    axes.annotate(
+        text, (1, row), (8, 0), axes.get_yaxis_transform(), "offset points",
+        va="center_baseline", weight="bold",
+    )  # fmt: skip
 
 
 def dots(

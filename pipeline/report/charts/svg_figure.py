@@ -110,12 +110,8 @@ def drawing(
     root = ElementTree.fromstring(file.getvalue())
     _add_tooltips(root, tooltips)
     _make_inline(root)
-    root.attrib = {
-        "viewBox": root.attrib["viewBox"],
-        "width": f"{WIDTH}",
-        "role": "img",
-        "aria-label": f"{title}. {description}",
-    }
+    size = {"viewBox": root.attrib["viewBox"], "width": f"{WIDTH}"}
+    root.attrib = {**size, "role": "img", "aria-label": f"{title}. {description}"}
     return Markup(ElementTree.tostring(root, "unicode"))  # escapes every value
 
 

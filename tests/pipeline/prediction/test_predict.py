@@ -51,15 +51,11 @@ def toys(tmp_path_factory):
 def _asked(config=None, **changes):
     """What `predict.answer` prints on its two streams."""
     out, err = io.StringIO(), io.StringIO()
-    options = {
-        "files": (), "split": "test", "indices": (0, 1), "png": None, "resize": False,
-        "teacher_dir": None, "student_dir": None, "as_json": False,
-    }  # fmt: skip
     predict.show(
         config or PipelineConfig(),
-        console=Console(file=out, width=80),
-        notices=Console(file=err, width=80),
-        **options | changes,
+        predict.Request(**{"indices": (0, 1)} | changes),
+        Console(file=out, width=80),
+        Console(file=err, width=80),
     )
     return out.getvalue(), err.getvalue()
 

@@ -10,15 +10,15 @@ from tfx_distill.pipeline.prediction import dataset_images, samples
 from tfx_distill.trainer.errors import DataError, DistillError
 
 
-def _shown(data, **changes):
+def _shown(data, png=None, **changes):
     """What `samples.show` prints on its two streams."""
     out, err = io.StringIO(), io.StringIO()
-    options = {"split": "test", "count": 4, "seed": 0, "indices": None, "png": None}
     samples.show(
         PipelineConfig(data=data),
-        console=Console(file=out, width=80),
-        notices=Console(file=err, width=80),
-        **options | changes,
+        samples.Selection(**{"split": "test", "count": 4, "seed": 0} | changes),
+        png,
+        Console(file=out, width=80),
+        Console(file=err, width=80),
     )
     return out.getvalue(), err.getvalue()
 
@@ -55,10 +55,7 @@ def test_a_split_without_so_many_images_is_named(digits):
 
 def test_a_bad_place_for_the_picture_is_told_before_any_data_is_prepared(tmp_path):
     with pytest.raises(DistillError, match="there is no folder"):
-        samples.show(
-            PipelineConfig(), split="test", count=1, seed=0, indices=None,
-            png=str(tmp_path / "no" / "a.png"), console=Console(),
-        )  # fmt: skip
+        _shown(PipelineConfig().data, str(tmp_path / "no" / "a.png"))
 
 
 def test_records_are_those_of_the_split_in_any_order(digits):
