@@ -31,7 +31,7 @@ def schema(folder: pathlib.Path) -> Payload:
 
 
 def statistics(folder: pathlib.Path) -> Payload | None:
-    """A row for each feature and split; None when there are no statistics."""
+    """A row for each feature and split; None without statistics."""
     from tensorflow_metadata.proto.v0 import statistics_pb2 as pb
 
     rows = []
@@ -66,7 +66,7 @@ def _feature(feature: Any) -> tuple[Any, ...]:
 
 
 def anomalies(folder: pathlib.Path) -> Payload | None:
-    """What ExampleValidator found; None when it did not look."""
+    """Anomalies that ExampleValidator found; None if it did not run."""
     from tensorflow_metadata.proto.v0 import anomalies_pb2
 
     files = sorted(folder.glob("*/SchemaDiff.pb"))

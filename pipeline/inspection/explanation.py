@@ -231,12 +231,11 @@ def _chain(
         outputs = [artifact.type for _, artifact in graph.outputs(execution.id)]
         if gates.QUALITY in outputs or "model" not in given:
             given |= dict(graph.inputs(execution.id))
-    verdict = gates.quality_verdict(graph, run)
     teacher = given.get("baseline_model") or given.get("teacher_model")
     examples = given.get("examples") or next(iter(graph.made(run, "Examples")), None)
     return (
-        _origin(teacher, gates.accuracy(verdict, "teacher")),
-        _origin(given.get("model"), gates.accuracy(verdict, "student")),
+        _origin(teacher, gates.accuracy(graph, run, "teacher")),
+        _origin(given.get("model"), gates.accuracy(graph, run, "student")),
         _data(examples) if examples else {},
     )
 

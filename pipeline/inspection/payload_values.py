@@ -1,4 +1,4 @@
-"""What was read of an artifact's files, as plain values."""
+"""The content of an artifact's files as plain values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from tfx_distill.pipeline.mlmd.records import clean
 
-MAX_ROWS = 40  # of a table; the files have them all
+MAX_ROWS = 40  # of a table; the files have all
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -23,13 +23,13 @@ class Table:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Payload:
-    """What a person wants to see of an artifact's files.
+    """What users want to see of an artifact's files.
 
     Attributes:
-        kind: What was read, such as `verdict`; empty when nothing was.
+        kind: What was read, such as `verdict`; empty if nothing was.
         facts: Single values by name.
         tables: Everything else.
-        problem: Why nothing, or not all, could be read; empty otherwise.
+        problem: Why something could not be read; empty otherwise.
     """
 
     kind: str = ""
@@ -39,7 +39,7 @@ class Payload:
 
 
 def short(value: Any) -> str:
-    """A value as a person reads it."""
+    """A value in readable form."""
     if value is None:
         return ""
     if isinstance(value, float):

@@ -1,7 +1,6 @@
 """What the inspecting commands print: rich renderables that fit a terminal.
 
-Everything that comes from a store is `Text`, never markup: properties are written by
-whoever writes artifacts.
+Everything from a store is `Text`, never markup: anybody may have written it.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from tfx_distill.pipeline.inspection import trees
 from tfx_distill.pipeline.inspection.payload_values import Payload, short
 from tfx_distill.pipeline.inspection.summaries import RunSummary
 from tfx_distill.pipeline.mlmd.records import ArtifactRecord, ExecutionRecord, Graph
+from tfx_distill.pipeline.short_text import shortened
 
 MAX_CHANGES = 4
 _MAX_VALUE = 300
@@ -28,7 +28,7 @@ GOOD, BAD = "bold green", "bold red"
 
 
 def runs(summaries: Sequence[RunSummary]) -> Group:
-    """A block for each run: what came of it, and what was changed for it."""
+    """A block for each run: its result, and what was changed for it."""
     lines: list[RenderableType] = []
     for summary in summaries:
         line = Text(summary.run, style="bold")
@@ -58,7 +58,7 @@ def _outcome(summary: RunSummary) -> Text:
     if summary.pushed_version:
         text.append(f"pushed as {summary.pushed_version}", style=GOOD)
     elif summary.blessed is None:
-        text.append("complete, without a verdict")
+        text.append("complete, no verdict")
     else:
         text.append(*(("blessed", GOOD) if summary.blessed else ("NOT blessed", BAD)))
     if summary.nodes and summary.cached == summary.nodes:
@@ -69,7 +69,7 @@ def _outcome(summary: RunSummary) -> Text:
 def changes(
     changed: Mapping[str, tuple[Any, Any]], limit: int = MAX_CHANGES
 ) -> list[str]:
-    """`key: old → new`, at most `limit` of them."""
+    """`key: old → new`, at most `limit` lines."""
     if not changed:
         return ["same configuration"]
     lines = [
@@ -154,14 +154,14 @@ def execution(graph: Graph, record: ExecutionRecord) -> Group:
 def lineage(
     graph: Graph, record: ArtifactRecord | ExecutionRecord, *, up: bool, down: bool
 ) -> Group:
-    """A tree for each direction that was asked for."""
+    """A tree for each requested direction."""
     parts: list[RenderableType] = []
-    for title, wanted in (("Comes from", up), ("What came of it", down)):
+    for title, wanted in (("Made from", up), ("Used for", down)):
         if wanted:
-            tree = trees.tree(graph, record, up=title == "Comes from")
+            tree = trees.tree(graph, record, up=title == "Made from")
             parts += [Text(title, style="bold"), tree]
     if graph.truncated:
-        parts.append(Text("The lineage is larger than what is read of it."))
+        parts.append(Text("The lineage is larger than shown: it was cut."))
     return Group(*parts)
 
 
@@ -176,7 +176,7 @@ def facts(values: Mapping[str, Any]) -> Table:
 
 
 def plain_table(*columns: str) -> Table:
-    # Two columns of space between values, so that more of them fit.
+    # Two columns of space between values.
     table = Table(
         box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0)
     )
@@ -186,13 +186,13 @@ def plain_table(*columns: str) -> Table:
 
 
 def indented(text: str, by: int = 2) -> Padding:
-    """A paragraph whose further lines are indented as well."""
+    """A paragraph with all its lines indented."""
     return Padding(Text(text, overflow="fold"), (0, 0, 0, by), expand=False)
 
 
 def cut(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= _MAX_VALUE else f"{text[:_MAX_VALUE]} …"
+    """A value on one line, shortened if it is long."""
+    return shortened(" ".join(text.split()), _MAX_VALUE)
 
 
 def time(milliseconds: int) -> str:

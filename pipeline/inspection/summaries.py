@@ -68,7 +68,7 @@ def summarize(
     Args:
         graph: Contains everything that they did.
         runs: The newest first.
-        limit: Number of summaries; further runs are only compared with.
+        limit: Maximum number of summaries; further runs are only compared with.
     """
     configs = {run.name: configuration(run) for run in runs}
     pipelines = {run.name: pipeline_of(graph, run) for run in runs}
@@ -95,7 +95,6 @@ def _summary(graph: Graph, run: RunRecord, pipeline: str, changed: Any) -> RunSu
         state = FAILED
     elif RUNNING in states:
         state = RUNNING
-    verdict = gates.quality_verdict(graph, run.name)
     pushed = graph.pushed_models(run.name)
     end = max([e.updated_ms for e in executions], default=run.created_ms)
     return RunSummary(
@@ -109,8 +108,8 @@ def _summary(graph: Graph, run: RunRecord, pipeline: str, changed: Any) -> RunSu
         ),
         error=error,
         changed=changed,
-        teacher_accuracy=gates.accuracy(verdict, "teacher"),
-        student_accuracy=gates.accuracy(verdict, "student"),
+        teacher_accuracy=gates.accuracy(graph, run.name, "teacher"),
+        student_accuracy=gates.accuracy(graph, run.name, "student"),
         blessed=_blessed(graph, run.name),
         pushed_version=pushed[0].version if pushed else "",
         cached=states.count(CACHED),

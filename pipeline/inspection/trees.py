@@ -1,4 +1,4 @@
-"""A lineage as a tree in the terminal, or as a graph in Graphviz's language."""
+"""A lineage as a tree in the terminal, or as a graph for Graphviz."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _SHOWN = ("dataset", "num_parameters", "blessed", "pushed_version", "reason")
 
 
 def tree(graph: Graph, record: ArtifactRecord | ExecutionRecord, *, up: bool) -> Tree:
-    """What a record comes from, or what came of it.
+    """What a record was made from (`up`), or what was made from it.
 
-    Every node is opened once, where it is nearest to the root; so cycles, which only
-    a damaged store has, end as well.
+    Every node is expanded once, where it is nearest to the root. Cycles, which only
+    a damaged store has, therefore end, too.
     """
     root = Tree(label(record), guide_style="dim")
     seen = {_key(record)}
@@ -28,14 +28,12 @@ def tree(graph: Graph, record: ArtifactRecord | ExecutionRecord, *, up: bool) ->
         branch, at = waiting.pop(0)
         for key, neighbour in _neighbours(graph, at, up):
             if budget == 0:
-                root.add(
-                    Text(f"… more than {MAX_LINES} lines: --json or --dot has all")
-                )
+                root.add(Text(f"… more than {MAX_LINES} lines: see --json or --dot"))
                 return root
             budget -= 1
             text = label(neighbour, key)
             if _key(neighbour) in seen:
-                branch.add(text.append("  (opened elsewhere)", style="dim"))
+                branch.add(text.append("  (shown elsewhere)", style="dim"))
                 continue
             seen.add(_key(neighbour))
             waiting.append((branch.add(text), neighbour))
@@ -48,7 +46,7 @@ def _neighbours(
     if isinstance(record, ExecutionRecord):
         return (graph.inputs if up else graph.outputs)(record.id)
     found = graph.producers(record.id) if up else graph.consumers(record.id)
-    # Those that took it from the cache say nothing about where it is from.
+    # Executions that reused it from the cache say nothing about its origin.
     return [("", execution) for execution in (found[:1] if up else found)]
 
 

@@ -121,7 +121,7 @@ def test_lineage_as_tree_dot_and_json(writer, tmp_path):
     first, _ = _two_runs(writer, tmp_path)
     id_ = str(first["model"])
     text = _invoke(writer, "lineage", id_)
-    up, down = text.split("What came of it")
+    up, down = text.split("Used for")
     assert "ExampleGen" in up and "Pusher" not in up
     assert "Pusher" in down and "ExampleGen" not in down
     dot = _invoke(writer, "lineage", id_, "--dot")
