@@ -19,23 +19,20 @@ import numpy as np
 from measurement import machine
 from ml_metadata.proto import metadata_store_pb2
 
+from tfx_distill.pipeline.mlmd.store import Store
+
 _NODE = "DistillationTrainer"
 
 
 def artifacts(pipeline_dir: pathlib.Path, run_id: str | None) -> dict[str, str]:
-    """Returns the folders of a run's examples and students, by node id."""
+    """Returns the folders of a run's examples and models, by node id."""
     connection = metadata_store_pb2.ConnectionConfig()
     connection.sqlite.filename_uri = str(pipeline_dir / "metadata.sqlite")
-    store = ml_metadata.MetadataStore(connection)
-    runs = store.get_contexts_by_type("pipeline_run")
-    run = run_id or max(context.name for context in runs)
-    context = store.get_context_by_type_and_name("pipeline_run", run)
-    folders = {}
-    for artifact in store.get_artifacts_by_context(context.id):
-        node = pathlib.Path(artifact.uri).parts[-3]
-        if artifact.type in ("Model", "Examples"):
-            folders[node] = artifact.uri
-    return folders
+    store = Store(ml_metadata.MetadataStore(connection))
+    run = store.run(run_id) if run_id else store.runs(limit=1)[0]
+    graph = store.graph_of_runs([run])
+    found = graph.made(run.name, "Examples") + graph.made(run.name, "Model")
+    return {artifact.node: artifact.uri for artifact in found}
 
 
 def measure(pipeline_dir: pathlib.Path, run_id: str | None) -> dict:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 
 logger = logging.getLogger(__name__)
 
+_LOG_INTERVAL_S = 10.0
+
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
@@ -35,49 +37,43 @@ class Progress:
 Listener = Callable[[Progress], None]
 
 
-def _log(progress: Progress) -> None:
-    values = " ".join(f"{name}={value:.4f}" for name, value in progress.metrics.items())
-    logger.info(
-        "%s: %s %d/%d %s",
-        progress.task,
-        progress.detail,
-        progress.done,
-        progress.total,
-        values,
-    )
+class _Log:
+    """Logs the end of tasks, epochs and milestones, and the rest at intervals."""
 
-
-class _Reporter:
     def __init__(self) -> None:
-        self.listener: Listener = _log
-        self.interval_s = 10.0
-        self.last = 0.0
+        self._last = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        now = time.monotonic()
+        is_due = now - self._last >= _LOG_INTERVAL_S
+        is_end = progress.done >= progress.total or "val_accuracy" in progress.metrics
+        if not (is_due or is_end or progress.milestone):
+            return
+        self._last = now
+        values = " ".join(f"{k}={v:.4f}" for k, v in progress.metrics.items())
+        counts = f"{progress.done}/{progress.total}"
+        logger.info("%s: %s %s %s", progress.task, progress.detail, counts, values)
 
 
-_reporter = _Reporter()
+_listeners: list[Listener] = [_Log()]  # the last one is called
 
 
-def listen(listener: Listener | None, interval_s: float = 0.1) -> None:
-    """Sends progress to `listener`, at most once per `interval_s`; None: to the log."""
-    _reporter.listener = listener or _log
-    _reporter.interval_s = interval_s if listener else 10.0
+def listen(listener: Listener | None) -> None:
+    """Sends all progress to `listener`; None sends it to the log."""
+    _listeners[:] = [listener or _Log()]
 
 
 @contextlib.contextmanager
-def subtask(change: Callable[[Progress], Progress]) -> Iterator[None]:
+def subtask(convert: Callable[[Progress], Progress]) -> Iterator[None]:
     """Converts the progress of a subtask to that of the task it is part of."""
-    outer = _reporter.listener
-    _reporter.listener = lambda progress: outer(change(progress))
+    outer = _listeners[-1]
+    _listeners.append(lambda progress: outer(convert(progress)))
     try:
         yield
     finally:
-        _reporter.listener = outer
+        _listeners.pop()
 
 
-def report(progress: Progress, *, always: bool = False) -> None:
-    """Reports progress, unless the last report was within the listener's interval."""
-    now = time.monotonic()
-    finished = progress.done >= progress.total
-    if always or finished or now - _reporter.last >= _reporter.interval_s:
-        _reporter.last = now
-        _reporter.listener(progress)
+def report(progress: Progress) -> None:
+    """Sends progress to the listener."""
+    _listeners[-1](progress)

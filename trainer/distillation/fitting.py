@@ -146,11 +146,9 @@ class _ProgressCallback(keras.callbacks.Callback):
         self._report(batch + 1, logs)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self._report(len(self._fit.batches), logs, always=True)
+        self._report(len(self._fit.batches), logs)
 
-    def _report(
-        self, step: int, logs: dict[str, float] | None, always: bool = False
-    ) -> None:
+    def _report(self, step: int, logs: dict[str, float] | None) -> None:
         progress = Progress(
             self._fit.task,
             self._epoch * len(self._fit.batches) + step,
@@ -158,4 +156,4 @@ class _ProgressCallback(keras.callbacks.Callback):
             f"epoch {self._epoch + 1}/{self._fit.config.epochs}",
             {k: v for k, v in (logs or {}).items() if "loss" in k or "accuracy" in k},
         )
-        report(progress, always=always)
+        report(progress)

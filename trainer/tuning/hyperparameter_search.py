@@ -51,7 +51,7 @@ def search(task: Task, tuning: TuningConfig, directory: str) -> Trials:
         text = f"resuming after {len(journal)} trials of an interrupted search"
         logger.info("tuning: %s", text)
         progress = Progress("tuning", 0, tuning.max_trials, text, milestone=True)
-        report(progress, always=True)
+        report(progress)
     with tempfile.TemporaryDirectory() as scratch:
         found = _Search(task, tuning, journal, scratch).run()
     if found.best is None:
@@ -195,7 +195,7 @@ class _Search:
         what = trial.reason if trial.objective is None else f"{trial.objective:.4f}"
         detail = f"trial {number}/{total}: {what}{self._so_far()}"
         logger.info("tuning: %s %s", detail, trial.values)
-        report(Progress("tuning", number, total, detail, milestone=True), always=True)
+        report(Progress("tuning", number, total, detail, milestone=True))
 
     def _so_far(self) -> str:
         """The best trial so far and the estimated time left."""

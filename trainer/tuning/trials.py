@@ -125,12 +125,6 @@ class Journal:
         self._trials = {
             _key(trial.values, trial.epochs): trial for trial in self._read()
         }
-        # Rewritten without the partial line that a killed process may have left.
-        complete = self._path.with_suffix(".new")
-        complete.write_text(
-            "".join(map(_line, self._trials.values())), encoding="utf-8"
-        )
-        complete.replace(self._path)
 
     def __len__(self) -> int:
         return len(self._trials)
@@ -141,7 +135,8 @@ class Journal:
 
     def add(self, trial: Trial) -> None:
         with open(self._path, "a", encoding="utf-8") as file:
-            file.write(_line(trial))
+            # The first line break ends the partial line that a killed process left.
+            file.write(f"\n{json.dumps(dataclasses.asdict(trial))}\n")
             file.flush()
             os.fsync(file.fileno())
         self._trials[_key(trial.values, trial.epochs)] = trial
@@ -152,10 +147,6 @@ class Journal:
         for line in self._path.read_text(encoding="utf-8").splitlines():
             with contextlib.suppress(ValueError):
                 yield json_files.parse(Trial, line)
-
-
-def _line(trial: Trial) -> str:
-    return json.dumps(dataclasses.asdict(trial)) + "\n"
 
 
 def _key(values: dict[str, Any], epochs: int) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from tfx.dsl.compiler import compiler, constants
 from tfx.orchestration import metadata as tfx_metadata
-from tfx.orchestration.local import local_dag_runner, runner_utils
+from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
@@ -94,28 +94,29 @@ def run_nodes(
     Raises:
         DistillError: If a node fails. Nothing was pushed unless the message says so.
     """
+    connection = store_connection.connection_config(config)
     with run_folders.only_run(config.pipeline_dir):
         ir = compiler.Compiler().compile(
             graph.create_pipeline(
                 config,
                 until=until,
                 hyperparameters_dir=fixed_hyperparameters.folder(config),
-                metadata_connection_config=store_connection.connection_config(config),
+                metadata_connection_config=connection,
             )
         )
         with _metadata(config) as handle:
             stale = updates.fail_unfinished(handle.store, config.pipeline_name)
         if stale:
             logger.warning("%d executions of a killed run are now marked failed", stale)
-        runner = _LocalDagRunner(run_dir.name, watcher)
+        runner = _DagRunner(run_dir.name, connection, watcher)
         with _recorded(config, run_dir, runner), _signals_as_errors():
-            runner.run_with_ir(ir)
+            runner.run(ir)
     return runner.completed
 
 
 @contextlib.contextmanager
 def _recorded(
-    config: PipelineConfig, run_dir: pathlib.Path, runner: _LocalDagRunner
+    config: PipelineConfig, run_dir: pathlib.Path, runner: _DagRunner
 ) -> Iterator[None]:
     """Records how the run ended, and why if it failed."""
     try:
@@ -133,22 +134,20 @@ def _recorded(
     _finish(config, run_dir, {})
 
 
-class _LocalDagRunner(local_dag_runner.LocalDagRunner):
-    """TFX's LocalDagRunner, which also records each node's time and cache hit."""
+class _DagRunner:
+    """Runs nodes as TFX's LocalDagRunner does; records their time and cache hits."""
 
-    def __init__(self, run_id: str, watcher: Watcher) -> None:
-        super().__init__()
-        self._run_id, self._watcher = run_id, watcher
+    def __init__(self, run_id: str, connection: Any, watcher: Watcher) -> None:
+        self._run_id, self._connection, self._watcher = run_id, connection, watcher
         self.current_node = ""
         self.completed = CompletedNodes({}, {})
 
-    def run_with_ir(
-        self,
-        pipeline: pipeline_pb2.Pipeline,
-        run_options: pipeline_pb2.RunOptions | None = None,
-    ) -> None:
-        if run_options is not None:
-            raise NotImplementedError("Partial runs are not supported.")
+    def run(self, pipeline: pipeline_pb2.Pipeline) -> None:
+        """Runs a compiled pipeline.
+
+        Raises:
+            DistillError: If a node fails.
+        """
         runtime_parameter_utils.substitute_runtime_parameter(
             pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: self._run_id}
         )
@@ -172,13 +171,9 @@ class _LocalDagRunner(local_dag_runner.LocalDagRunner):
         """Runs one node; returns whether its result came from the cache."""
         node_id = node.node_info.id
         deployment = runner_utils.extract_local_deployment_config(pipeline)
-        connection = getattr(
-            deployment.metadata_connection_config,
-            deployment.metadata_connection_config.WhichOneof("connection_config"),
-        )
         info = launcher.Launcher(
             pipeline_node=node,
-            mlmd_connection=tfx_metadata.Metadata(connection),
+            mlmd_connection=tfx_metadata.Metadata(self._connection),
             pipeline_info=pipeline.pipeline_info,
             pipeline_runtime_spec=pipeline.runtime_spec,
             executor_spec=runner_utils.extract_executor_spec(deployment, node_id),
@@ -191,7 +186,7 @@ class _LocalDagRunner(local_dag_runner.LocalDagRunner):
                 "Its inputs are missing. Run again with --set pipeline.cache=false."
             )
         self.completed.executions[node_id] = info.execution_id
-        with tfx_metadata.Metadata(connection) as handle:
+        with tfx_metadata.Metadata(self._connection) as handle:
             ran = Store(handle.store).around_execution(info.execution_id)
         return ran.executions[info.execution_id].state == CACHED
 
