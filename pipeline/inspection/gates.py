@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 
 from tfx_distill.components import property_names
 from tfx_distill.components.checks import OVERALL, VERDICT_FILE, Check, Decision
 from tfx_distill.components.evaluator.verdict import Served, Verdict
 from tfx_distill.components.servability_validator.servability import Servability
 from tfx_distill.pipeline.inspection import artifact_files
+from tfx_distill.pipeline.inspection.payload_values import short
 from tfx_distill.pipeline.mlmd.records import ArtifactRecord, Graph
 from tfx_distill.trainer import json_files
 
@@ -79,6 +81,19 @@ def _gate(artifact: ArtifactRecord, kind: str) -> Gate:
         served=decision.served if isinstance(decision, Verdict) else None,
         problem=problem,
     )
+
+
+def bounds(checks: Sequence[Check]) -> list[tuple[Check, str, str]]:
+    """Bounds with their result and limit as text, failed ones first, then overall ones."""
+    ordered = sorted(checks, key=lambda check: (check.ok, check.slice != OVERALL))
+    return [
+        (
+            check,
+            "passed" if check.ok else "FAILED",
+            ("≤ " if check.at_most else "≥ ") + short(check.bound),
+        )
+        for check in ordered
+    ]
 
 
 def verdict(blessing: ArtifactRecord) -> Decision:

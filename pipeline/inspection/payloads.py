@@ -6,20 +6,21 @@ the payload then says so in one line. Nothing here raises.
 
 from __future__ import annotations
 
+import json
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
 
-from tfx_distill.components.checks import VERDICT_FILE
+from tfx_distill.components.checks import VERDICT_FILE, Decision
 from tfx_distill.pipeline.config import dotted_keys
-from tfx_distill.pipeline.inspection import artifact_files, data_payloads
+from tfx_distill.pipeline.inspection import artifact_files, data_payloads, gates
 from tfx_distill.pipeline.inspection.payload_values import (
     MAX_ROWS,
     Payload,
     Table,
-    short,
 )
 from tfx_distill.pipeline.mlmd.records import DELETED, ArtifactRecord
+from tfx_distill.trainer import json_files
 from tfx_distill.trainer.tuning import trials
 
 _MAX_FILES = 20
@@ -46,9 +47,6 @@ def read(artifact: ArtifactRecord) -> Payload:
         )
 
 
-_CHECK = {"name", "slice", "bound", "value", "ok"}
-
-
 def _listing(folder: pathlib.Path) -> Payload:
     """Names and sizes of the files: all there is to tell of an unknown type."""
     if folder.is_file():
@@ -73,7 +71,7 @@ def _verdict(folder: pathlib.Path) -> Payload | None:
         return Payload(kind="blessing", facts={"files": names})
     facts = _scalars(verdict)
     facts["reasons"] = verdict.get("reasons", [])
-    tables = [_checks_table(verdict)]
+    tables = [_bounds(verdict)]
     student, teacher = verdict.get("student"), verdict.get("teacher")
     if _is_by_slice(student) and _is_by_slice(teacher):
         tables.insert(0, _accuracies(student, teacher))
@@ -84,29 +82,16 @@ def _verdict(folder: pathlib.Path) -> Payload | None:
     return Payload(kind="verdict", facts=facts, tables=tuple(tables))
 
 
-def _checks(verdict: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Every bound of a verdict: failed ones first, then those on all images."""
-    given = verdict.get("checks", ())
-    checks = [
-        check
-        for check in (given if isinstance(given, list) else ())
-        if isinstance(check, dict) and set(check) >= _CHECK
-        if isinstance(check["name"], str) and isinstance(check["slice"], str)
-    ]
-    return sorted(checks, key=lambda c: (bool(c["ok"]), c["slice"] != "overall"))
-
-
-def _checks_table(verdict: Mapping[str, Any]) -> Table:
-    """Every bound of a verdict, failed ones first."""
+def _bounds(verdict: Mapping[str, Any]) -> Table:
+    """Every bound of a verdict, failed ones first; none if one is damaged."""
+    fields = {"blessed": False, "reasons": [], "checks": verdict.get("checks", [])}
+    try:
+        decision = json_files.parse(Decision, json.dumps(fields))
+    except ValueError:
+        decision = Decision(blessed=False, reasons=())
     rows = tuple(
-        (
-            "passed" if check["ok"] else "FAILED",
-            check["name"],
-            check["slice"],
-            check["value"],
-            ("≤ " if check.get("at_most") else "≥ ") + short(check["bound"]),
-        )
-        for check in _checks(verdict)
+        (word, check.name, check.slice, check.value, bound)
+        for check, word, bound in gates.bounds(decision.checks)
     )
     columns = ("verdict", "bound of", "on", "value", "bound")
     return Table(title="Bounds", columns=columns, rows=rows)

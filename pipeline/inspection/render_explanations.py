@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from tfx_distill.components.evaluator.verdict import Served
-from tfx_distill.pipeline.inspection import render
+from tfx_distill.pipeline.inspection import gates, render
 from tfx_distill.pipeline.inspection.diff import Difference
 from tfx_distill.pipeline.inspection.explanation import Explanation, ModelOrigin
 from tfx_distill.pipeline.inspection.gates import Gate
@@ -72,14 +72,11 @@ def _gate(gate: Gate) -> list[RenderableType]:
     shown = failed[:_MAX_FAILED] + overall
     if shown:
         table = render.plain_table("", "bound of", "on", "value", "bound")
-        for check in shown:
-            table.add_row(
-                Text("passed") if check.ok else Text("FAILED", style=render.BAD),
-                Text(check.name),
-                Text(check.slice),
-                Text(short(check.value) or "missing"),
-                Text(("≤ " if check.at_most else "≥ ") + short(check.bound)),
-            )
+        for check, word, bound in gates.bounds(shown):
+            style = "" if check.ok else render.BAD
+            value = short(check.value) or "missing"
+            cells = (check.name, check.slice, value, bound)
+            table.add_row(Text(word, style=style), *map(Text, cells))
         table.columns[3].justify = "right"
         parts.append(table)
     hidden = [c for c in passed if c.slice != "overall"]

@@ -34,7 +34,7 @@ def test_a_failed_run_says_which_node_and_why(place):
 
 def test_a_refused_student_says_which_bound(place):
     found = _json(place, "explain")
-    assert found["conclusion"] == "The student was NOT blessed, and not pushed."
+    assert found["conclusion"] == "The student was NOT blessed and not pushed."
     first = found["gates"][0]["checks"][0]
     assert (first["name"], first["ok"]) == ("gate.min_accuracy", False)
     assert found["data"]["dataset"] == "digits"
