@@ -32,7 +32,7 @@ format: setup  ## Format the code and mend what can be mended.
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-docs: setup  ## Write docs/cli.md from the commands' help.
+docs: setup  ## Write the generated pages and the default configuration file.
 	@$(BIN)/python bin/make_docs.py
 
 lock:  ## Bring both lock files up to setup.py; ARGS=--upgrade for newer versions.
