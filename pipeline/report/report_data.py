@@ -52,14 +52,12 @@ class Model:
         name: The role, with a number where there are several.
         node: Id of the node that made it.
         artifact: Id in ML Metadata.
-        path: Folder of its SavedModel.
         architecture: Dotted path of the function that builds it.
         parameters: Number of weights.
         bytes: Size of the SavedModel.
         seconds: Wall time of its training.
         history: Values by name, one for each epoch, all finite.
         accuracy: On the test split; None when it was not evaluated.
-        metrics: Other metrics on the test split, by name.
         versions: Of Python and the libraries that trained it.
     """
 
@@ -67,14 +65,12 @@ class Model:
     name: str
     node: str
     artifact: int
-    path: str
     architecture: str = ""
     parameters: int | None = None
     bytes: int | None = None
     seconds: float | None = None
     history: Mapping[str, list[float]] = dataclasses.field(default_factory=dict)
     accuracy: Interval | None = None
-    metrics: Mapping[str, float] = dataclasses.field(default_factory=dict)
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 

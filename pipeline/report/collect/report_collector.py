@@ -169,9 +169,7 @@ class _Collector:
             model = self._try(f"model {node}", read)
             if model is not None:
                 models.append(self._drawable(model))
-        models = run_models.numbered(models)
-        models = run_models.evaluated(models, judged, self._verdict)
-        return run_models.compared(models, gained) if gained else models
+        return run_models.measured(models, judged, self._verdict, gained)
 
     def _drawable(self, model: Model) -> Model:
         """The model with those learning curves that can be drawn."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from tfx_distill.components import property_names
@@ -59,7 +60,6 @@ def described(artifact: ArtifactRecord, node: str) -> Model:
         name=card.role,
         node=node,
         artifact=artifact.id,
-        path=path,
         architecture=str(settings.get("model", "")),
         parameters=card.num_parameters,
         bytes=saved_model_files.saved_model_bytes(path),
@@ -73,9 +73,7 @@ def from_probabilities(graph: Graph, run: str) -> bool:
     """Whether teacher logits of a run are logarithms of a teacher's probabilities."""
     return any(
         PROBABILITIES in str(artifact.properties.get(property_names.TEACHER_OUTPUTS))
-        for execution in graph.of_run(run)
-        for _, artifact in graph.outputs(execution.id)
-        if artifact.type_name == "TeacherLogits"
+        for artifact in graph.made(run, "TeacherLogits")
     )
 
 
@@ -91,49 +89,38 @@ def _require_number(name: str, value: Any) -> None:
         raise ValueError(f"{name} is {value!r}, expected a number")
 
 
-def numbered(models: Sequence[Model]) -> list[Model]:
-    """The models with distinct names: `control`, `control 2` …"""
-    seen: dict[str, int] = {}
-    result = []
-    for model in models:
-        number = seen[model.role] = seen.get(model.role, 0) + 1
-        name = model.role if number == 1 else f"{model.role} {number}"
-        result.append(dataclasses.replace(model, name=name))
-    return result
-
-
-def evaluated(
-    models: Sequence[Model], judged: Sequence[int], verdict: Verdict
+def measured(
+    models: Sequence[Model],
+    judged: Sequence[int],
+    verdict: Verdict,
+    gained: Comparison | None,
 ) -> list[Model]:
-    """The models, those that the gate compared with what it measured."""
-    result = []
-    for model in models:
-        if model.artifact in judged:
-            measured = getattr(verdict, model.role, {}).get(OVERALL, {})
-            shown_elsewhere = ("accuracy", "num_examples", "agreement")
-            model = dataclasses.replace(
-                model,
-                accuracy=intervals.accuracy(measured),
-                metrics={k: v for k, v in measured.items() if k not in shown_elsewhere},
-            )
-        result.append(model)
-    return result
+    """The models with distinct names, `control`, `control 2` …, and their accuracies.
 
-
-def compared(models: Sequence[Model], found: Comparison) -> list[Model]:
-    """The models, those of each seed with what the comparison measured."""
-    accuracies: Mapping[str, list[float]] = {
-        "student": [seed.accuracy for seed in found.seeds],
-        "control": [seed.reference_accuracy for seed in found.seeds],
+    Args:
+        models: In the order of their seeds.
+        judged: Artifact ids of those that the quality gate compared.
+        verdict: What the gate measured of these two.
+        gained: What the comparison with controls measured, seed by seed.
+    """
+    seeds = gained.seeds if gained else ()
+    by_seed = {
+        "student": iter([seed.accuracy for seed in seeds]),
+        "control": iter([seed.reference_accuracy for seed in seeds]),
     }
-    waiting = {role: iter(values) for role, values in accuracies.items()}
+    numbers: collections.Counter[str] = collections.Counter()
     result = []
     for model in models:
-        value = next(waiting.get(model.role, iter(())), None)
-        if model.accuracy is None and value is not None:
-            accuracy = intervals.share(value, found.num_examples)
-            model = dataclasses.replace(model, accuracy=accuracy)
-        result.append(model)
+        role, accuracy = model.role, None
+        numbers[role] += 1
+        compared = next(by_seed.get(role, iter([])), None)
+        if model.artifact in judged:
+            slices = getattr(verdict, role, {})
+            accuracy = intervals.accuracy(slices.get(OVERALL, {}))
+        if accuracy is None and compared is not None and gained:
+            accuracy = intervals.share(compared, gained.num_examples)
+        name = role if numbers[role] == 1 else f"{role} {numbers[role]}"
+        result.append(dataclasses.replace(model, name=name, accuracy=accuracy))
     return result
 
 
