@@ -99,6 +99,8 @@ def expected(schema: Schema) -> str:
         *others, last = schema["enum"]
         return f"{', '.join(others)} or {last}"
     kind = schema.get("type", "object" if "$ref" in schema else "")
+    if schema.get("minLength"):
+        return "a non-empty string"
     if kind == "array" and "$ref" not in schema["items"]:
         return f"a list, each {expected(schema['items'])}"
     return _TYPES[kind] if kind in _TYPES else _number(schema, kind == "integer")
