@@ -19,6 +19,7 @@ from tfx_distill.pipeline.inspection import trees
 from tfx_distill.pipeline.inspection.payload_values import Payload, short
 from tfx_distill.pipeline.inspection.summaries import RunSummary
 from tfx_distill.pipeline.mlmd.records import ArtifactRecord, ExecutionRecord, Graph
+from tfx_distill.pipeline.report.number_text import share
 from tfx_distill.pipeline.short_text import shortened
 
 MAX_CHANGES = 4
@@ -209,7 +210,3 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
-
-
-def share(value: float | None) -> str:
-    return "?" if value is None else f"{value:.4f}"

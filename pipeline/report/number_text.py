@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tfx_distill.pipeline.report.collect.intervals import Interval
+if TYPE_CHECKING:  # SciPy, which it loads, takes a second
+    from tfx_distill.pipeline.report.collect.intervals import Interval
 
 UNKNOWN = "–"
 

@@ -23,6 +23,7 @@ from rich.text import Text
 
 from tfx_distill.components.evaluator.verdict import Served
 from tfx_distill.pipeline.inspection import render
+from tfx_distill.pipeline.report.number_text import count, share, signed
 from tfx_distill.pipeline.runners.local.results import (
     ModelResult,
     NodeResult,
@@ -135,19 +136,18 @@ def result_table(result: RunResult) -> Group:
     table.add_column("teacher", justify="right")
     table.add_column("student", justify="right")
     models = result.teacher, result.student
-    table.add_row("accuracy on test", *map(_accuracy, models))
-    table.add_row("parameters", *(_count(model.parameters) for model in models))
+    table.add_row("accuracy on test", *(share(model.accuracy) for model in models))
+    table.add_row("parameters", *(count(model.parameters) for model in models))
     table.add_row("size on disk", *(_size(model.bytes) for model in models))
     for size in BATCH_SIZES:
         images = "1 image" if size == 1 else f"{size} images"
         latencies = [_latency(model, size) for model in models]
         if any(latencies):
             table.add_row(f"latency of {images}", *latencies)
-    agreement = "?" if result.agreement is None else f"{result.agreement:.4f}"
-    table.add_row("agreement with the teacher", "", agreement)
+    table.add_row("agreement with the teacher", "", share(result.agreement))
     if "low" in result.paired:
         table.add_row(
-            "difference to the teacher", "", _signed(result.paired["difference"])
+            "difference to the teacher", "", signed(result.paired["difference"])
         )
         table.add_row("  95 % lower bound", "", f"{result.paired['low']:+.4f}")
     tables = [table, _lite_table(result)] if result.lite else [table]
@@ -167,11 +167,13 @@ def _lite_table(result: RunResult) -> Table:
         table.add_column(column, justify="right")
     for flavour, lite in result.lite.items():
         student = result.student.accuracy
-        difference = "?"
-        if student is not None:
-            difference = _signed(lite.accuracy - student)
-        accuracy, latency = f"{lite.accuracy:.4f}", f"{lite.latency_ms:.3g}"
-        table.add_row(flavour, accuracy, difference, _size(lite.bytes), latency)
+        table.add_row(
+            flavour,
+            share(lite.accuracy),
+            signed(None if student is None else lite.accuracy - student),
+            _size(lite.bytes),
+            f"{lite.latency_ms:.3g}",
+        )
     return table
 
 
@@ -202,28 +204,15 @@ def _verdict_lines(result: RunResult) -> list[RenderableType]:
     return lines
 
 
-def _accuracy(model: ModelResult) -> str:
-    return "?" if model.accuracy is None else f"{model.accuracy:.4f}"
-
-
-def _signed(value: float) -> str:
-    # The sum makes -0.0 of a rounding error 0.0.
-    return f"{round(value, 4) + 0.0:+.4f}"
-
-
 def _served(served: Served) -> str:
     """The comparison with the model that served before, in a line."""
     model = f"version {served.version}" if served.version else served.uri
     if served.problem or served.difference is None or served.low is None:
         return f"Not compared with the model that served ({model}): {served.problem}"
     return (
-        f"Against the model that served ({model}): {_signed(served.difference)}, "
+        f"Against the model that served ({model}): {signed(served.difference)}, "
         f"95 % lower bound {served.low:+.4f}"
     )
-
-
-def _count(number: int | None) -> str:
-    return "?" if number is None else f"{number:,}"
 
 
 def _latency(model: ModelResult, size: int) -> str:

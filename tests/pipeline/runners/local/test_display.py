@@ -74,7 +74,7 @@ def test_without_litert_files_there_is_no_such_table(result):
 
 def test_a_student_without_accuracy_has_no_difference(result):
     student = dataclasses.replace(result.student, accuracy=None)
-    assert " ? " in _shown(dataclasses.replace(result, student=student))
+    assert " – " in _shown(dataclasses.replace(result, student=student))
 
 
 def test_litert_files_are_in_the_json(result):
