@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 from scipy import stats
 
+_MAX_TOTAL = 2**53  # only a damaged file has more; SciPy takes no more
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Interval:
@@ -30,7 +32,7 @@ def wilson(correct: int, total: int) -> Interval:
 
 def share(value: float, total: int) -> Interval:
     """As `wilson`, of a share that was rounded when it was written."""
-    if total <= 0 or not 0 <= value <= 1:
+    if not 0 < total < _MAX_TOTAL or not 0 <= value <= 1:
         return Interval(value=value)
     return dataclasses.replace(wilson(round(value * total), total), value=value)
 

@@ -92,13 +92,8 @@ class _Collector:
         config_text = self._config_text()
         data = self._try("data", self._data)
         predictions = self._try("answers", self._predictions)
-        gained = self._try(
-            "control", lambda: self._loaded("ControlComparison", Comparison.load)
-        )
+        gained = self._section("control", "ControlComparison", Comparison.load)
         models = self._models(gained)
-        classes = self._try(
-            "classes", lambda: gate_results.classes(self._verdict, self._gates)
-        )
         return Report(
             pipeline=pipeline_name,
             run=self._run,
@@ -114,14 +109,11 @@ class _Collector:
             from_probabilities=run_models.from_probabilities(
                 self._graph, self._run.name
             ),
-            classes=classes or (),
+            classes=gate_results.classes(self._verdict, self._gates),
             costs=self._try("costs", self._costs) or {},
-            lite=self._try("lite", lambda: self._loaded("LiteModels", lite_scores.load))
-            or {},
+            lite=self._section("lite", "LiteModels", lite_scores.load) or {},
             data=data,
-            search=self._try(
-                "search", lambda: self._loaded("TunerResults", Trials.load)
-            ),
+            search=self._section("search", "TunerResults", Trials.load),
             config=self._try("configuration", lambda: _config(config_text)) or {},
             config_text=config_text,
             versions=self._versions(models),
@@ -138,6 +130,10 @@ class _Collector:
             text = str(error) or type(error).__name__
             self._missing[section] = f"It could not be read: {text}"
             return None
+
+    def _section(self, section: str, kind: str, load: Callable[[str], T]) -> T | None:
+        """As `_loaded`; None if it cannot be read, and the section says why."""
+        return self._try(section, lambda: self._loaded(kind, load))
 
     def _loaded(self, kind: str, load: Callable[[str], T]) -> T | None:
         """The content of the run's artifact of a type; None if it made none."""

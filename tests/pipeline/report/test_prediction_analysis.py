@@ -29,8 +29,9 @@ def test_wilson_stays_within_zero_and_one():
     assert intervals.wilson(0, 20).low == 0
 
 
-def test_a_share_of_no_images_has_no_interval():
-    assert intervals.share(0.5, 0) == intervals.Interval(value=0.5)
+@pytest.mark.parametrize("total", [0, -1, 10**300])
+def test_a_share_of_an_impossible_number_of_images_has_no_interval(total):
+    assert intervals.share(0.5, total) == intervals.Interval(value=0.5)
 
 
 def test_calibration_error_is_the_distance_of_confidence_and_truth():
