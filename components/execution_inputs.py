@@ -9,10 +9,16 @@ from typing import Any
 import numpy as np
 from ml_metadata.proto import metadata_store_pb2
 from tfx import types
-from tfx.types import artifact_utils, component_spec, standard_artifacts
+from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
 from tfx_distill.components import property_names
+from tfx_distill.components.component_specs import (
+    EXAMPLES,
+    EXAMPLES_CONFIG,
+    SCHEMA,
+    TEACHER_SIGNATURE,
+)
 from tfx_distill.trainer.config.examples_config import ExamplesConfig, SignatureConfig
 from tfx_distill.trainer.config.training_config import AverageConfig
 from tfx_distill.trainer.data import example_reader, spec_resolver
@@ -24,32 +30,7 @@ from tfx_distill.trainer.models.teachers import Teachers
 
 Artifacts = dict[str, list[types.Artifact]]
 
-EXAMPLES, SCHEMA, EXAMPLES_CONFIG = "examples", "schema", "examples_config"
-TEACHER_SIGNATURE, STUDENT_SIGNATURE = "teacher_signature", "student_signature"
 _SAMPLE = 64  # images on which probabilities are told from logits
-
-EXAMPLES_INPUTS = {
-    EXAMPLES: component_spec.ChannelParameter(type=standard_artifacts.Examples),
-    SCHEMA: component_spec.ChannelParameter(
-        type=standard_artifacts.Schema, optional=True
-    ),
-}
-EXAMPLES_PARAMETERS = {
-    EXAMPLES_CONFIG: component_spec.ExecutionParameter(type=str, optional=True)
-}
-
-
-def signature_parameters(*names: str) -> dict[str, component_spec.ExecutionParameter]:
-    """Optional parameters, each a `SignatureConfig` as JSON."""
-    return {
-        name: component_spec.ExecutionParameter(type=str, optional=True)
-        for name in names
-    }
-
-
-def optional_json(config: ExamplesConfig | SignatureConfig | None) -> str | None:
-    """Parameter of a component: None, and so no part of the cache key, if not given."""
-    return config.to_json() if config is not None else None
 
 
 class ExecutionInputs:

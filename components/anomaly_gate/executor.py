@@ -19,7 +19,7 @@ ANOMALIES_KEY = standard_component_specs.ANOMALIES_KEY
 
 _MAX_LISTED = 5
 _ADVICE = (
-    "Nothing was trained. Repair the data, or mend the schema if the data are right."
+    "Nothing was trained. Repair the data, or correct the schema if the data are right."
 )
 
 
@@ -40,11 +40,15 @@ class Executor(base_executor.BaseExecutor):
             for text in _descriptions(_read(artifact, split))
         ]
         if found:
-            more = f" And {len(found) - _MAX_LISTED} more." * (len(found) > _MAX_LISTED)
-            raise DataError(
-                f"The examples are not as their schema says: "
-                f"{'; '.join(found[:_MAX_LISTED])}.{more} {_ADVICE}"
-            )
+            raise _error(found)
+
+
+def _error(found: list[str]) -> DataError:
+    more = f" And {len(found) - _MAX_LISTED} more." * (len(found) > _MAX_LISTED)
+    return DataError(
+        f"The examples do not match their schema: "
+        f"{'; '.join(found[:_MAX_LISTED])}.{more} {_ADVICE}"
+    )
 
 
 def _read(artifact: types.Artifact, split: str) -> anomalies_pb2.Anomalies:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
+from typing_extensions import Unpack
 
-from tfx_distill.components import artifact_types, execution_inputs
+from tfx_distill.components import artifact_types, component_specs
+from tfx_distill.components.component_specs import ExamplesArguments
 from tfx_distill.components.control_comparison import executor
-from tfx_distill.trainer.config.examples_config import ExamplesConfig
 from tfx_distill.trainer.config.training_config import MAX_SEEDS
 
 
@@ -26,17 +27,13 @@ def _models(role: str) -> dict[str, component_spec.ChannelParameter]:
 class ControlComparisonSpec(component_spec.ComponentSpec):
     """One pair of inputs for each seed: Kubeflow knows no union of channels."""
 
-    PARAMETERS = execution_inputs.EXAMPLES_PARAMETERS
+    PARAMETERS = component_specs.EXAMPLES_PARAMETERS
     INPUTS = {
-        **execution_inputs.EXAMPLES_INPUTS,
+        **component_specs.EXAMPLES_INPUTS,
         **_models(executor.STUDENT),
         **_models(executor.CONTROL),
     }
-    OUTPUTS = {
-        "comparison": component_spec.ChannelParameter(
-            type=artifact_types.ControlComparison
-        )
-    }
+    OUTPUTS = component_specs.channels(comparison=artifact_types.ControlComparison)
 
 
 class ControlComparison(base_component.BaseComponent):
@@ -56,8 +53,7 @@ class ControlComparison(base_component.BaseComponent):
         examples: types.BaseChannel,
         students: Sequence[types.BaseChannel],
         controls: Sequence[types.BaseChannel],
-        examples_config: ExamplesConfig | None = None,
-        schema: types.BaseChannel | None = None,
+        **arguments: Unpack[ExamplesArguments],
     ) -> None:
         """Makes the node.
 
@@ -65,9 +61,7 @@ class ControlComparison(base_component.BaseComponent):
             examples: Channel of Examples with the split `test`.
             students: Channels of Model, one for each seed.
             controls: As `students`, for the same seeds.
-            examples_config: Names of features and splits, where they are not
-                TfdsExampleGen's.
-            schema: Channel of Schema, the source of what `examples_config` leaves out.
+            **arguments: See `ExamplesArguments`.
         """
         models = {
             executor.input_key(role, number): channel
@@ -77,11 +71,10 @@ class ControlComparison(base_component.BaseComponent):
             )
             for number, channel in enumerate(channels)
         }
-        spec = ControlComparisonSpec(
+        spec = component_specs.build(
+            ControlComparisonSpec,
             examples=examples,
-            schema=schema,
-            examples_config=execution_inputs.optional_json(examples_config),
-            comparison=types.Channel(type=artifact_types.ControlComparison),
             **models,
+            **arguments,
         )
         super().__init__(spec=spec)

@@ -8,7 +8,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 
-from tfx_distill.components.execution_inputs import Artifacts, ExecutionInputs
+from tfx_distill.components.execution_inputs import ExecutionInputs
 from tfx_distill.trainer.config.training_config import MAX_SEEDS
 from tfx_distill.trainer.evaluation import comparison
 from tfx_distill.trainer.export import saved_model
@@ -25,12 +25,7 @@ def input_key(role: str, number: int) -> str:
 class Executor(base_executor.BaseExecutor):
     """Inputs `examples`, `student_1`, `control_1` …; output `comparison`."""
 
-    def Do(
-        self,
-        input_dict: Artifacts,
-        output_dict: Artifacts,
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict, output_dict, exec_properties) -> None:
         inputs = ExecutionInputs(input_dict, exec_properties)
         students, controls = (_correct(inputs, role) for role in (STUDENT, CONTROL))
         result = comparison.compare(students, controls)

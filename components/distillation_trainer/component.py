@@ -5,12 +5,13 @@ from __future__ import annotations
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
+from typing_extensions import Unpack
 
-from tfx_distill.components import artifact_types, execution_inputs
+from tfx_distill.components import artifact_types, component_specs
+from tfx_distill.components.component_specs import TeacherArguments
 from tfx_distill.components.distillation_trainer import executor
 from tfx_distill.trainer.config.data_config import ViewsConfig
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
-from tfx_distill.trainer.config.examples_config import ExamplesConfig, SignatureConfig
 from tfx_distill.trainer.config.training_config import AverageConfig, StudentConfig
 from tfx_distill.trainer.models import architectures
 
@@ -19,30 +20,25 @@ class DistillationTrainerSpec(component_spec.ComponentSpec):
     """Typed interface of `DistillationTrainer`."""
 
     PARAMETERS = {
-        **execution_inputs.EXAMPLES_PARAMETERS,
-        **execution_inputs.signature_parameters(execution_inputs.TEACHER_SIGNATURE),
-        "student": component_spec.ExecutionParameter(type=str),
-        "distillation": component_spec.ExecutionParameter(type=str),
-        "views": component_spec.ExecutionParameter(type=str),
-        "average": component_spec.ExecutionParameter(type=str),
-        "role": component_spec.ExecutionParameter(type=str),
+        **component_specs.TEACHER_PARAMETERS,
+        **component_specs.parameters(
+            "student", "distillation", "views", "average", "role"
+        ),
         # Read by TFX's cache alone: other code is another student.
-        "code": component_spec.ExecutionParameter(type=str),
+        **component_specs.parameters("code"),
     }
     INPUTS = {
-        **execution_inputs.EXAMPLES_INPUTS,
-        "teacher_model": component_spec.ChannelParameter(type=standard_artifacts.Model),
-        "teacher_logits": component_spec.ChannelParameter(
-            type=artifact_types.TeacherLogits, optional=True
-        ),
-        "hyperparameters": component_spec.ChannelParameter(
-            type=standard_artifacts.HyperParameters, optional=True
+        **component_specs.EXAMPLES_INPUTS,
+        **component_specs.channels(teacher_model=standard_artifacts.Model),
+        **component_specs.channels(
+            optional=True,
+            teacher_logits=artifact_types.TeacherLogits,
+            hyperparameters=standard_artifacts.HyperParameters,
         ),
     }
-    OUTPUTS = {
-        "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
-        "model_run": component_spec.ChannelParameter(type=standard_artifacts.ModelRun),
-    }
+    OUTPUTS = component_specs.channels(
+        model=standard_artifacts.Model, model_run=standard_artifacts.ModelRun
+    )
 
 
 class DistillationTrainer(base_component.BaseComponent):
@@ -69,9 +65,7 @@ class DistillationTrainer(base_component.BaseComponent):
         teacher_logits: types.BaseChannel | None = None,
         hyperparameters: types.BaseChannel | None = None,
         role: str = "student",
-        examples_config: ExamplesConfig | None = None,
-        schema: types.BaseChannel | None = None,
-        teacher_signature: SignatureConfig | None = None,
+        **arguments: Unpack[TeacherArguments],
     ) -> None:
         """Makes the node.
 
@@ -89,27 +83,20 @@ class DistillationTrainer(base_component.BaseComponent):
             hyperparameters: Channel of HyperParameters, as TFX's Tuner emits
                 them; their values replace those in `student` and `distillation`.
             role: What the model calls itself: `student`, `assistant`, `control`.
-            examples_config: Names of features and splits, where they are not
-                TfdsExampleGen's.
-            schema: Channel of Schema, the source of what `examples_config` leaves out.
-            teacher_signature: How a teacher of another origin is called, where its
-                signatures leave doubt.
+            **arguments: See `TeacherArguments`.
         """
-        spec = DistillationTrainerSpec(
+        spec = component_specs.build(
+            DistillationTrainerSpec,
             examples=examples,
-            schema=schema,
-            examples_config=execution_inputs.optional_json(examples_config),
-            teacher_signature=execution_inputs.optional_json(teacher_signature),
             teacher_model=teacher_model,
             teacher_logits=teacher_logits,
             hyperparameters=hyperparameters,
-            student=student.to_json(),
-            distillation=distillation.to_json(),
-            views=(views or ViewsConfig()).to_json(),
-            average=(average or AverageConfig()).to_json(),
+            student=student,
+            distillation=distillation,
+            views=views or ViewsConfig(),
+            average=average or AverageConfig(),
             role=role,
             code=architectures.source_digest(student.model),
-            model=types.Channel(type=standard_artifacts.Model),
-            model_run=types.Channel(type=standard_artifacts.ModelRun),
+            **arguments,
         )
         super().__init__(spec=spec)

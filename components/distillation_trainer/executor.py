@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras_tuner
@@ -12,9 +13,10 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
 from tfx_distill.components import property_names
-from tfx_distill.components.execution_inputs import Artifacts, ExecutionInputs
+from tfx_distill.components.execution_inputs import ExecutionInputs
 from tfx_distill.trainer.config.data_config import ViewsConfig
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
+from tfx_distill.trainer.config.section import Section
 from tfx_distill.trainer.config.training_config import StudentConfig
 from tfx_distill.trainer.data.batches import DistillationData
 from tfx_distill.trainer.data.data_spec import DataSpec
@@ -29,20 +31,11 @@ CONTROL = "control"
 class Executor(base_executor.BaseExecutor):
     """Inputs `examples`, `teacher_model` and optional ones; output `model`."""
 
-    def Do(
-        self,
-        input_dict: Artifacts,
-        output_dict: Artifacts,
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict, output_dict, exec_properties) -> None:
         inputs = ExecutionInputs(input_dict, exec_properties)
         student, distillation = _settings(inputs, exec_properties)
-        teachers, data = prepare(inputs, exec_properties, distillation)
-        widths = teachers.feature_widths
-        if exec_properties["role"] == CONTROL:
-            # Everything as the student's, but from labels alone.
-            distillation, widths = DistillationConfig(student_loss_weight=1.0), ()
-            data = {k: v.without_features(inputs.spec) for k, v in data.items()}
+        logs_dir = artifact_utils.get_single_uri(output_dict["model_run"])
+        data, distillation, widths = _material(inputs, exec_properties, distillation)
         trained = training.train_student(
             data["train"],
             data["eval"],
@@ -50,13 +43,26 @@ class Executor(base_executor.BaseExecutor):
             student,
             distillation,
             feature_widths=widths,
-            logs_dir=artifact_utils.get_single_uri(output_dict["model_run"]),
+            logs_dir=logs_dir,
             task=f"training the {exec_properties['role']}",
         )
-        model = artifact_utils.get_single_instance(output_dict["model"])
-        _write(
-            model, trained, exec_properties["role"], inputs.spec, student, distillation
-        )
+        settings = {"student": student, "distillation": distillation}
+        (model,) = output_dict["model"]
+        _write(model, trained, exec_properties["role"], inputs.spec, settings)
+
+
+def _material(
+    inputs: ExecutionInputs,
+    exec_properties: dict[str, Any],
+    distillation: DistillationConfig,
+) -> tuple[dict[str, DistillationData], DistillationConfig, Sequence[int]]:
+    """What a student is trained on and how, and the widths of teacher features."""
+    teachers, data = prepare(inputs, exec_properties, distillation)
+    if exec_properties["role"] != CONTROL:
+        return data, distillation, teachers.feature_widths
+    # Everything as the student's, but from labels alone.
+    plain = {k: v.without_features(inputs.spec) for k, v in data.items()}
+    return plain, DistillationConfig(student_loss_weight=1.0), ()
 
 
 def _write(
@@ -64,24 +70,21 @@ def _write(
     trained: training.Trained,
     role: str,
     spec: DataSpec,
-    student: StudentConfig,
-    distillation: DistillationConfig,
+    settings: Mapping[str, Section],
 ) -> None:
     saved_model.save(
         trained.model,
         path_utils.serving_model_dir(model.uri),
         role=role,
         spec=spec,
-        config={
-            "student": student.model_dump(),
-            "distillation": distillation.model_dump(),
-        },
+        config={name: section.model_dump() for name, section in settings.items()},
         history=trained.history,
         seconds=trained.seconds,
     )
-    model.set_string_custom_property(property_names.DATASET, spec.dataset)
-    model.set_string_custom_property("architecture", student.model)
     num_parameters = trained.model.count_params()
+    architecture = str(dict(settings["student"])["model"])
+    model.set_string_custom_property(property_names.DATASET, spec.dataset)
+    model.set_string_custom_property("architecture", architecture)
     model.set_int_custom_property(property_names.NUM_PARAMETERS, num_parameters)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
+from typing_extensions import Unpack
 
-from tfx_distill.components import artifact_types, execution_inputs
+from tfx_distill.components import artifact_types, component_specs
+from tfx_distill.components.component_specs import TeacherArguments
 from tfx_distill.components.distillation_tuner import executor
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
-from tfx_distill.trainer.config.examples_config import ExamplesConfig, SignatureConfig
 from tfx_distill.trainer.config.training_config import AverageConfig, StudentConfig
 from tfx_distill.trainer.config.tuning_config import TuningConfig
 from tfx_distill.trainer.models import architectures
@@ -21,31 +22,24 @@ class DistillationTunerSpec(component_spec.ComponentSpec):
     """Typed interface of `DistillationTuner`."""
 
     PARAMETERS = {
-        **execution_inputs.EXAMPLES_PARAMETERS,
-        **execution_inputs.signature_parameters(execution_inputs.TEACHER_SIGNATURE),
-        "student": component_spec.ExecutionParameter(type=str),
-        "distillation": component_spec.ExecutionParameter(type=str),
-        "average": component_spec.ExecutionParameter(type=str),
-        "tuning": component_spec.ExecutionParameter(type=str),
-        "directory": component_spec.ExecutionParameter(type=str),
+        **component_specs.TEACHER_PARAMETERS,
+        **component_specs.parameters(
+            "student", "distillation", "average", "tuning", "directory"
+        ),
         # Read by TFX's cache alone: other code is another student.
-        "code": component_spec.ExecutionParameter(type=str),
+        **component_specs.parameters("code"),
     }
     INPUTS = {
-        **execution_inputs.EXAMPLES_INPUTS,
-        "teacher_model": component_spec.ChannelParameter(type=standard_artifacts.Model),
-        "teacher_logits": component_spec.ChannelParameter(
-            type=artifact_types.TeacherLogits
+        **component_specs.EXAMPLES_INPUTS,
+        **component_specs.channels(
+            teacher_model=standard_artifacts.Model,
+            teacher_logits=artifact_types.TeacherLogits,
         ),
     }
-    OUTPUTS = {
-        "best_hyperparameters": component_spec.ChannelParameter(
-            type=standard_artifacts.HyperParameters
-        ),
-        "tuner_results": component_spec.ChannelParameter(
-            type=standard_artifacts.TunerResults
-        ),
-    }
+    OUTPUTS = component_specs.channels(
+        best_hyperparameters=standard_artifacts.HyperParameters,
+        tuner_results=standard_artifacts.TunerResults,
+    )
 
 
 class DistillationTuner(base_component.BaseComponent):
@@ -72,9 +66,7 @@ class DistillationTuner(base_component.BaseComponent):
         tuning: TuningConfig,
         directory: str,
         average: AverageConfig | None = None,
-        examples_config: ExamplesConfig | None = None,
-        schema: types.BaseChannel | None = None,
-        teacher_signature: SignatureConfig | None = None,
+        **arguments: Unpack[TeacherArguments],
     ) -> None:
         """Makes the node.
 
@@ -88,30 +80,23 @@ class DistillationTuner(base_component.BaseComponent):
             tuning: What is searched and how; its space written out.
             directory: Folder in which an unfinished search is kept.
             average: How the answers of several teachers become one.
-            examples_config: Names of features and splits, where they are not
-                TfdsExampleGen's.
-            schema: Channel of Schema, the source of what `examples_config` leaves out.
-            teacher_signature: How a teacher of another origin is called, where its
-                signatures leave doubt.
+            **arguments: See `TeacherArguments`.
         """
         for key in tuning.space:
             if key.startswith(_OPTIONS):
                 option = key[len(_OPTIONS) :].partition(".")[0]
                 architectures.require_option(student.model, option)
-        spec = DistillationTunerSpec(
+        spec = component_specs.build(
+            DistillationTunerSpec,
             examples=examples,
-            schema=schema,
-            examples_config=execution_inputs.optional_json(examples_config),
-            teacher_signature=execution_inputs.optional_json(teacher_signature),
             teacher_model=teacher_model,
             teacher_logits=teacher_logits,
-            student=student.to_json(),
-            distillation=distillation.to_json(),
-            average=(average or AverageConfig()).to_json(),
-            tuning=tuning.to_json(),
+            student=student,
+            distillation=distillation,
+            average=average or AverageConfig(),
+            tuning=tuning,
             directory=directory,
             code=architectures.source_digest(student.model),
-            best_hyperparameters=types.Channel(type=standard_artifacts.HyperParameters),
-            tuner_results=types.Channel(type=standard_artifacts.TunerResults),
+            **arguments,
         )
         super().__init__(spec=spec)

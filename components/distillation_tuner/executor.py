@@ -12,7 +12,7 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from tfx_distill.components.distillation_trainer.executor import prepare
-from tfx_distill.components.execution_inputs import Artifacts, ExecutionInputs
+from tfx_distill.components.execution_inputs import ExecutionInputs
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
 from tfx_distill.trainer.config.training_config import StudentConfig
 from tfx_distill.trainer.config.tuning_config import TuningConfig
@@ -29,12 +29,7 @@ class Executor(base_executor.BaseExecutor):
     Outputs `best_hyperparameters`, `tuner_results`.
     """
 
-    def Do(
-        self,
-        input_dict: Artifacts,
-        output_dict: Artifacts,
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict, output_dict, exec_properties) -> None:
         config = TuningConfig.from_json(exec_properties["tuning"])
         task = _task(ExecutionInputs(input_dict, exec_properties), exec_properties)
         found = hyperparameter_search.search(task, config, exec_properties["directory"])

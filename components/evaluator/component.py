@@ -8,11 +8,13 @@ from typing import Any
 from tfx import types
 from tfx.components.evaluator import component as tfx_component
 from tfx.dsl.components.base import executor_spec
-from tfx.types import component_spec, standard_artifacts, standard_component_specs
+from tfx.types import standard_component_specs
+from typing_extensions import Unpack
 
-from tfx_distill.components import execution_inputs, property_names
+from tfx_distill.components import component_specs, property_names
+from tfx_distill.components.component_specs import ModelsArguments
 from tfx_distill.components.evaluator import driver, eval_config, executor
-from tfx_distill.trainer.config.examples_config import ExamplesConfig, SignatureConfig
+from tfx_distill.trainer.config.examples_config import ExamplesConfig
 from tfx_distill.trainer.config.gate_config import GateConfig
 from tfx_distill.trainer.data.data_spec import LABEL_FEATURE
 
@@ -22,16 +24,12 @@ class EvaluatorSpec(standard_component_specs.EvaluatorSpec):
 
     INPUTS = {
         **standard_component_specs.EvaluatorSpec.INPUTS,
-        **execution_inputs.EXAMPLES_INPUTS,
+        **component_specs.EXAMPLES_INPUTS,
     }
     PARAMETERS = {
-        **execution_inputs.EXAMPLES_PARAMETERS,
-        **execution_inputs.signature_parameters(
-            execution_inputs.TEACHER_SIGNATURE, execution_inputs.STUDENT_SIGNATURE
-        ),
+        **component_specs.MODELS_PARAMETERS,
         **standard_component_specs.EvaluatorSpec.PARAMETERS,
-        "gate": component_spec.ExecutionParameter(type=str),
-        property_names.SERVED_MODEL: component_spec.ExecutionParameter(type=str),
+        **component_specs.parameters("gate", property_names.SERVED_MODEL),
     }
 
 
@@ -57,10 +55,7 @@ class Evaluator(tfx_component.Evaluator):
         teacher_model: types.BaseChannel,
         gate: GateConfig,
         served_model: Any = driver.LATEST,
-        examples_config: ExamplesConfig | None = None,
-        schema: types.BaseChannel | None = None,
-        teacher_signature: SignatureConfig | None = None,
-        student_signature: SignatureConfig | None = None,
+        **arguments: Unpack[ModelsArguments],
     ) -> None:
         """Makes the node.
 
@@ -72,31 +67,21 @@ class Evaluator(tfx_component.Evaluator):
             served_model: What serves now: `latest`, the model pushed last by ML
                 Metadata, or the uri of a SavedModel, which may be a RuntimeParameter
                 (Kubeflow runs no drivers to find it), or empty for none.
-            examples_config: Names of features and splits, where they are not
-                TfdsExampleGen's.
-            schema: Channel of Schema, the source of what `examples_config` leaves out.
-            teacher_signature: How a teacher of another origin is called, where its
-                signatures leave doubt.
-            student_signature: How a student of another origin is called, where its
-                signatures leave doubt.
+            **arguments: See `ModelsArguments`.
         """
-        config = examples_config or ExamplesConfig()
+        config = arguments.get("examples_config") or ExamplesConfig()
         label_feature = config.label_feature or LABEL_FEATURE
-        spec = EvaluatorSpec(
+        spec = component_specs.build(
+            EvaluatorSpec,
             examples=examples,
-            schema=schema,
-            examples_config=execution_inputs.optional_json(examples_config),
-            teacher_signature=execution_inputs.optional_json(teacher_signature),
-            student_signature=execution_inputs.optional_json(student_signature),
             model=student_model,
             baseline_model=teacher_model,
             eval_config=eval_config.eval_config(gate, label_feature),
             example_splits=json.dumps([config.test_split]),
             fairness_indicator_thresholds="null",
-            gate=gate.to_json(),
+            gate=gate,
             served_model=served_model,
-            evaluation=types.Channel(type=standard_artifacts.ModelEvaluation),
-            blessing=types.Channel(type=standard_artifacts.ModelBlessing),
+            **arguments,
         )
         # TFX's own constructor takes no further parameters.
         super(tfx_component.Evaluator, self).__init__(spec=spec)

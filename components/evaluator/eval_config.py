@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 from tensorflow_model_analysis.proto import config_pb2
 
@@ -32,34 +33,8 @@ def eval_config(
         label_feature: Name of the feature that holds the class index.
     """
     per_class = config_pb2.SlicingSpec(feature_keys=[label_feature])
-    accuracy = config_pb2.MetricConfig(
-        class_name="SparseCategoricalAccuracy",
-        # Not `threshold`: TFMA would hold every class to the overall bound.
-        per_slice_thresholds=[
-            *_point_bounds(_OVERALL, gate.min_accuracy, gate.max_accuracy_drop),
-            *_point_bounds(
-                per_class, gate.min_class_accuracy, gate.max_class_accuracy_drop
-            ),
-        ],
-    )
-    paired = _own(metrics.PairedNoninferiority)
-    paired.per_slice_thresholds.append(_value_bound(_OVERALL, lowest=-gate.margin))
-    paired.per_slice_thresholds.append(
-        _value_bound(per_class, lowest=-gate.class_margin)
-    )
-    agreement = _own(metrics.TeacherAgreement)
-    if gate.min_agreement is not None:
-        bound = _value_bound(_OVERALL, lowest=gate.min_agreement - TOLERANCE)
-        agreement.per_slice_thresholds.append(bound)
-    calibration = _own(metrics.ExpectedCalibrationError)
-    cross_entropy = config_pb2.MetricConfig(class_name="SparseCategoricalCrossentropy")
-    for metric, highest in (
-        (calibration, gate.max_calibration_error),
-        (cross_entropy, gate.max_cross_entropy),
-    ):
-        if highest is not None:
-            bound = _value_bound(_OVERALL, highest=highest + TOLERANCE)
-            metric.per_slice_thresholds.append(bound)
+    accuracy, paired = _compared(gate, per_class)
+    agreement, calibration, cross_entropy = _optional(gate)
     count = config_pb2.MetricConfig(class_name="ExampleCount")
     return config_pb2.EvalConfig(
         model_specs=[
@@ -73,6 +48,43 @@ def eval_config(
             )
         ],
     )
+
+
+def _compared(
+    gate: GateConfig, per_class: config_pb2.SlicingSpec
+) -> tuple[config_pb2.MetricConfig, config_pb2.MetricConfig]:
+    """Accuracy and paired difference, with bounds overall and per class."""
+    accuracy = config_pb2.MetricConfig(
+        class_name="SparseCategoricalAccuracy",
+        # Not `threshold`: TFMA would hold every class to the overall bound.
+        per_slice_thresholds=[
+            *_point_bounds(_OVERALL, gate.min_accuracy, gate.max_accuracy_drop),
+            *_point_bounds(
+                per_class, gate.min_class_accuracy, gate.max_class_accuracy_drop
+            ),
+        ],
+    )
+    paired = _own(metrics.PairedNoninferiority)
+    for place, margin in ((_OVERALL, gate.margin), (per_class, gate.class_margin)):
+        paired.per_slice_thresholds.append(_value_bound(place, lowest=-margin))
+    return accuracy, paired
+
+
+def _optional(gate: GateConfig) -> Iterator[config_pb2.MetricConfig]:
+    """Yields agreement, calibration error and cross-entropy, bounded if configured."""
+    cross_entropy = config_pb2.MetricConfig(class_name="SparseCategoricalCrossentropy")
+    for metric, lowest, highest in (
+        (_own(metrics.TeacherAgreement), gate.min_agreement, None),
+        (_own(metrics.ExpectedCalibrationError), None, gate.max_calibration_error),
+        (cross_entropy, None, gate.max_cross_entropy),
+    ):
+        if lowest is not None:
+            bound = _value_bound(_OVERALL, lowest=lowest - TOLERANCE)
+            metric.per_slice_thresholds.append(bound)
+        if highest is not None:
+            bound = _value_bound(_OVERALL, highest=highest + TOLERANCE)
+            metric.per_slice_thresholds.append(bound)
+        yield metric
 
 
 def _model(

@@ -17,6 +17,7 @@ from tfx.utils import io_utils, proto_utils
 
 from tfx_distill.components import property_names
 from tfx_distill.components.checks import OVERALL
+from tfx_distill.components.component_specs import SCHEMA
 from tfx_distill.components.evaluator import (
     eval_config,
     failure_causes,
@@ -28,13 +29,13 @@ from tfx_distill.components.evaluator import (
 )
 from tfx_distill.components.evaluator.predictions import Predictions
 from tfx_distill.components.execution_inputs import (
-    SCHEMA,
     Artifacts,
     ExecutionInputs,
     note_digest,
     servable,
 )
 from tfx_distill.trainer.config.gate_config import GateConfig
+from tfx_distill.trainer.data.example_reader import Split
 from tfx_distill.trainer.errors import DistillError
 from tfx_distill.trainer.export.saved_model import Predictor
 
@@ -57,12 +58,7 @@ class Executor(tfx_executor.Executor):
     make the evaluation fail; what the machine does fails the node.
     """
 
-    def Do(
-        self,
-        input_dict: Artifacts,
-        output_dict: Artifacts,
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict, output_dict, exec_properties) -> None:
         inputs = ExecutionInputs(input_dict, exec_properties)
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         try:
@@ -100,12 +96,9 @@ class Executor(tfx_executor.Executor):
         student, teacher = (
             inference.predict(models[key], role, split) for key, role in _ROLES.items()
         )
-        served = inference.served_of(exec_properties, gate.against_served)
-        served_predictions = None
-        if served is not None and not served.problem:
-            served, served_predictions = inference.against_served(
-                served, student, split, inputs
-            )
+        served, served_predictions = _compare_with_served(
+            gate, student, split, inputs, exec_properties
+        )
         predictions = Predictions(
             labels=split.labels.astype(np.int64),
             student=student,
@@ -154,6 +147,20 @@ class Executor(tfx_executor.Executor):
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         for key, name in _URI_PROPERTIES.items():
             blessing.set_string_custom_property(name, inputs.uri(key))
+
+
+def _compare_with_served(
+    gate: GateConfig,
+    student: np.ndarray,
+    split: Split,
+    inputs: ExecutionInputs,
+    exec_properties: dict[str, Any],
+) -> tuple[verdict.Served | None, np.ndarray | None]:
+    """As `inference.against_served`; None if no model is served."""
+    served = inference.served_of(exec_properties, gate.against_served)
+    if served is None or served.problem:
+        return served, None
+    return inference.against_served(served, student, split, inputs)
 
 
 def _bless(blessing: types.Artifact, outcome: verdict.Verdict) -> None:

@@ -63,8 +63,8 @@ def decide(
         gate: The bounds.
         spec: Says which classes there must be.
         split: Name of the evaluated split.
-        answers: What the models answered to the pixels, without TFMA.
-        served: The comparison with what serves now; None: nothing does.
+        answers: The models' predictions for pixels, without TFMA.
+        served: The comparison with the served model; None if there is none.
     """
     student = _read(evaluation_dir, STUDENT, spec, _METRICS, _DIGITS)
     teacher = _read(evaluation_dir, TEACHER, spec, _METRICS, _DIGITS)
@@ -76,8 +76,7 @@ def decide(
         *_served_checks(gate, served),
     ]
     reasons = [check.describe() for check in checks if not check.ok]
-    if served and served.problem and served.rule != REPORT:
-        reasons.append(f"gate.against_served: {served.problem}")
+    reasons += _problems(served)
     reasons += _foreign_counts(student, teacher, answers)
     if not tfma.load_validation_result(evaluation_dir).validation_ok and not reasons:
         reasons = ["TensorFlow Model Analysis refused the student; see its validation"]
@@ -94,6 +93,13 @@ def decide(
         paired=paired,
         served=served,
     )
+
+
+def _problems(served: Served | None) -> list[str]:
+    """Why the served model could not be compared, if that matters."""
+    if served is None or not served.problem or served.rule == REPORT:
+        return []
+    return [f"gate.against_served: {served.problem}"]
 
 
 def _overall_checks(

@@ -12,11 +12,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfx_distill.components import property_names
+from tfx_distill.components.component_specs import (
+    STUDENT_SIGNATURE,
+    TEACHER_SIGNATURE,
+)
 from tfx_distill.components.evaluator.failure_causes import caused_by_models, describe
 from tfx_distill.components.evaluator.verdict import Served
 from tfx_distill.components.execution_inputs import (
-    STUDENT_SIGNATURE,
-    TEACHER_SIGNATURE,
     ExecutionInputs,
 )
 from tfx_distill.trainer.data.data_spec import DataSpec

@@ -5,11 +5,12 @@ from __future__ import annotations
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
+from typing_extensions import Unpack
 
-from tfx_distill.components import execution_inputs
+from tfx_distill.components import component_specs
 from tfx_distill.components.artifact_types import LiteModels
+from tfx_distill.components.component_specs import ExamplesArguments
 from tfx_distill.components.lite_converter import executor
-from tfx_distill.trainer.config.examples_config import ExamplesConfig
 from tfx_distill.trainer.config.lite_config import LiteConfig
 
 
@@ -17,14 +18,14 @@ class LiteConverterSpec(component_spec.ComponentSpec):
     """Typed interface of `LiteConverter`."""
 
     PARAMETERS = {
-        **execution_inputs.EXAMPLES_PARAMETERS,
-        "lite": component_spec.ExecutionParameter(type=str),
+        **component_specs.EXAMPLES_PARAMETERS,
+        **component_specs.parameters("lite"),
     }
     INPUTS = {
-        "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
-        **execution_inputs.EXAMPLES_INPUTS,
+        **component_specs.channels(model=standard_artifacts.Model),
+        **component_specs.EXAMPLES_INPUTS,
     }
-    OUTPUTS = {"lite_models": component_spec.ChannelParameter(type=LiteModels)}
+    OUTPUTS = component_specs.channels(lite_models=LiteModels)
 
 
 class LiteConverter(base_component.BaseComponent):
@@ -44,8 +45,7 @@ class LiteConverter(base_component.BaseComponent):
         model: types.BaseChannel,
         examples: types.BaseChannel,
         lite: LiteConfig,
-        examples_config: ExamplesConfig | None = None,
-        schema: types.BaseChannel | None = None,
+        **arguments: Unpack[ExamplesArguments],
     ) -> None:
         """Makes the node.
 
@@ -54,16 +54,13 @@ class LiteConverter(base_component.BaseComponent):
             examples: Channel of Examples with the splits `train`, to calibrate
                 int8, and `test`.
             lite: Which flavours, and how they are made.
-            examples_config: Names of features and splits, where they are not
-                TfdsExampleGen's.
-            schema: Channel of Schema, the source of what `examples_config` leaves out.
+            **arguments: See `ExamplesArguments`.
         """
-        spec = LiteConverterSpec(
+        spec = component_specs.build(
+            LiteConverterSpec,
             model=model,
             examples=examples,
-            schema=schema,
-            examples_config=execution_inputs.optional_json(examples_config),
-            lite=lite.to_json(),
-            lite_models=types.Channel(type=LiteModels),
+            lite=lite,
+            **arguments,
         )
         super().__init__(spec=spec)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 
-from tfx_distill.components.execution_inputs import Artifacts, ExecutionInputs
+from tfx_distill.components.execution_inputs import ExecutionInputs
 from tfx_distill.trainer.config.lite_config import INT8, LiteConfig
 from tfx_distill.trainer.evaluation import lite_evaluation, lite_scores
 from tfx_distill.trainer.export import lite, saved_model
@@ -19,12 +17,7 @@ from tfx_distill.trainer.export import lite, saved_model
 class Executor(base_executor.BaseExecutor):
     """Inputs `model`, `examples` [, `schema`]; output `lite_models`."""
 
-    def Do(
-        self,
-        input_dict: Artifacts,
-        output_dict: Artifacts,
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict, output_dict, exec_properties) -> None:
         config = LiteConfig.from_json(exec_properties["lite"])
         inputs = ExecutionInputs(input_dict, exec_properties)
         # All before the scoring, which takes longer: what fails shall fail soon.

@@ -6,8 +6,9 @@ from tfx import types
 from tfx.components.pusher import component as tfx_component
 from tfx.dsl.components.base import executor_spec
 from tfx.proto import pusher_pb2
-from tfx.types import component_spec, standard_artifacts, standard_component_specs
+from tfx.types import component_spec, standard_component_specs
 
+from tfx_distill.components import component_specs
 from tfx_distill.components.artifact_types import LiteModels
 from tfx_distill.components.pusher import executor
 
@@ -53,14 +54,14 @@ class Pusher(tfx_component.Pusher):
                 `assets.extra/lite`.
         """
         filesystem = pusher_pb2.PushDestination.Filesystem(base_directory=serving_dir)
-        spec = PusherSpec(
+        spec = component_specs.build(
+            PusherSpec,
             model=model,
             model_blessing=model_blessing,
             infra_blessing=infra_blessing,
             lite_models=lite_models,
             push_destination=pusher_pb2.PushDestination(filesystem=filesystem),
             custom_config="null",
-            pushed_model=types.Channel(type=standard_artifacts.PushedModel),
         )
         # TFX's own constructor takes no further inputs.
         super(tfx_component.Pusher, self).__init__(spec=spec)

@@ -10,11 +10,19 @@ from tfx import types
 from tfx.components.pusher import executor as tfx_executor
 from tfx.dsl.io import fileio
 from tfx.proto import pusher_pb2
-from tfx.types import artifact_utils, standard_component_specs
+from tfx.types import artifact_utils
+from tfx.types.standard_component_specs import (
+    INFRA_BLESSING_KEY,
+    MODEL_BLESSING_KEY,
+    MODEL_KEY,
+    PUSH_DESTINATION_KEY,
+    PUSHED_MODEL_KEY,
+)
 from tfx.utils import io_utils, proto_utils
 
 from tfx_distill.components import property_names
 from tfx_distill.components.pusher import blessings, versions
+from tfx_distill.trainer import file_system
 from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.export import saved_model_files
 
@@ -40,35 +48,27 @@ class Executor(tfx_executor.Executor):
     Versions only grow. Why nothing was pushed is written on the artifact.
     """
 
-    def Do(
-        self,
-        input_dict: Artifacts,
-        output_dict: Artifacts,
-        exec_properties: dict[str, Any],
-    ) -> None:
-        pushed = artifact_utils.get_single_instance(
-            output_dict[standard_component_specs.PUSHED_MODEL_KEY]
-        )
-        model_dir = self.GetModelPath(input_dict)
-        digest = _digest(model_dir)
+    def Do(self, input_dict, output_dict, exec_properties) -> None:
+        pushed = artifact_utils.get_single_instance(output_dict[PUSHED_MODEL_KEY])
+        digest = _digest(self.GetModelPath(input_dict))
         reasons = blessings.refusals(
-            artifact_utils.get_single_instance(
-                input_dict[standard_component_specs.MODEL_KEY]
-            ),
+            artifact_utils.get_single_instance(input_dict[MODEL_KEY]),
             digest,
-            _optional(input_dict, standard_component_specs.MODEL_BLESSING_KEY),
-            _optional(input_dict, standard_component_specs.INFRA_BLESSING_KEY),
+            _optional(input_dict, MODEL_BLESSING_KEY),
+            _optional(input_dict, INFRA_BLESSING_KEY),
         )
         if reasons:
-            for reason in reasons:
-                logger.warning("Not pushed: %s", reason)
-            self._MarkNotPushed(pushed)
-            pushed.set_string_custom_property(
-                property_names.REASON, "; ".join(reasons)[:_MAX_REASON]
-            )
-            return
-        pushed.set_string_custom_property(property_names.MODEL_DIGEST, digest)
-        self._push(input_dict, output_dict, exec_properties, pushed, digest)
+            self._refuse(pushed, reasons)
+        else:
+            pushed.set_string_custom_property(property_names.MODEL_DIGEST, digest)
+            self._push(input_dict, output_dict, exec_properties, pushed, digest)
+
+    def _refuse(self, pushed: types.Artifact, reasons: list[str]) -> None:
+        for reason in reasons:
+            logger.warning("Not pushed: %s", reason)
+        self._MarkNotPushed(pushed)
+        text = "; ".join(reasons)[:_MAX_REASON]
+        pushed.set_string_custom_property(property_names.REASON, text)
 
     def _push(
         self,
@@ -78,11 +78,11 @@ class Executor(tfx_executor.Executor):
         pushed: types.Artifact,
         digest: str,
     ) -> None:
-        key = standard_component_specs.PUSH_DESTINATION_KEY
+        key = PUSH_DESTINATION_KEY
         destination = pusher_pb2.PushDestination()
         proto_utils.json_to_proto(exec_properties[key], destination)
         serving_dir = destination.filesystem.base_directory
-        if "://" in serving_dir:
+        if file_system.is_remote(serving_dir):
             # Object stores have no rename: TFX writes saved_model.pb last there.
             super().Do(input_dict, output_dict, exec_properties)
             folder = pushed.get_string_custom_property(
@@ -97,12 +97,7 @@ class Executor(tfx_executor.Executor):
             (name,) = os.listdir(staging_dir)
             staged_dir = os.path.join(staging_dir, name)
             # Of the copy: what was blessed is what gets served.
-            if saved_model_files.content_digest(staged_dir) != digest:
-                raise ModelError(
-                    f"The student in {self.GetModelPath(input_dict)} changed while it "
-                    "was copied; nothing was pushed. Let no other process write there, "
-                    "and run again."
-                )
+            self._require_digest(staged_dir, digest, input_dict)
             _add_lite_models(input_dict, staged_dir)
             version = versions.publish(staged_dir, serving_dir, int(name))
         self._MarkPushed(
@@ -111,9 +106,18 @@ class Executor(tfx_executor.Executor):
             pushed_version=str(version),
         )
 
+    def _require_digest(
+        self, staged_dir: str, digest: str, input_dict: Artifacts
+    ) -> None:
+        if saved_model_files.content_digest(staged_dir) != digest:
+            raise ModelError(
+                f"The student in {self.GetModelPath(input_dict)} changed while it was "
+                "copied; nothing was pushed. Let no other process write there, and run "
+                "again."
+            )
+
 
 def _digest(model_dir: str) -> str:
-    """Of a model that is there: TFX would take a folder that is gone for an empty one."""
     if not fileio.exists(model_dir):
         raise ModelError(
             f"The student in {model_dir} is gone. "

@@ -5,10 +5,11 @@ from __future__ import annotations
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
+from typing_extensions import Unpack
 
-from tfx_distill.components import execution_inputs
+from tfx_distill.components import component_specs
+from tfx_distill.components.component_specs import ModelsArguments
 from tfx_distill.components.servability_validator import executor
-from tfx_distill.trainer.config.examples_config import ExamplesConfig, SignatureConfig
 from tfx_distill.trainer.config.servability_config import ServabilityConfig
 
 
@@ -16,24 +17,18 @@ class ServabilityValidatorSpec(component_spec.ComponentSpec):
     """Typed interface of `ServabilityValidator`."""
 
     PARAMETERS = {
-        **execution_inputs.EXAMPLES_PARAMETERS,
-        **execution_inputs.signature_parameters(
-            execution_inputs.TEACHER_SIGNATURE, execution_inputs.STUDENT_SIGNATURE
-        ),
-        "servability": component_spec.ExecutionParameter(type=str),
+        **component_specs.MODELS_PARAMETERS,
+        **component_specs.parameters("servability"),
     }
     INPUTS = {
-        **execution_inputs.EXAMPLES_INPUTS,
-        "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
-        "teacher_model": component_spec.ChannelParameter(
-            type=standard_artifacts.Model, optional=True
+        **component_specs.EXAMPLES_INPUTS,
+        **component_specs.channels(model=standard_artifacts.Model),
+        **component_specs.channels(
+            optional=True,
+            teacher_model=standard_artifacts.Model,
         ),
     }
-    OUTPUTS = {
-        "blessing": component_spec.ChannelParameter(
-            type=standard_artifacts.InfraBlessing
-        )
-    }
+    OUTPUTS = component_specs.channels(blessing=standard_artifacts.InfraBlessing)
 
 
 class ServabilityValidator(base_component.BaseComponent):
@@ -56,10 +51,7 @@ class ServabilityValidator(base_component.BaseComponent):
         model: types.BaseChannel,
         teacher_model: types.BaseChannel,
         servability: ServabilityConfig,
-        examples_config: ExamplesConfig | None = None,
-        schema: types.BaseChannel | None = None,
-        teacher_signature: SignatureConfig | None = None,
-        student_signature: SignatureConfig | None = None,
+        **arguments: Unpack[ModelsArguments],
     ) -> None:
         """Makes the node.
 
@@ -68,23 +60,14 @@ class ServabilityValidator(base_component.BaseComponent):
             model: Channel of Model: the student.
             teacher_model: Channel of Model: what its speed is compared with.
             servability: The bounds.
-            examples_config: Names of features and splits, where they are not
-                TfdsExampleGen's.
-            schema: Channel of Schema, the source of what `examples_config` leaves out.
-            teacher_signature: How a teacher of another origin is called, where its
-                signatures leave doubt.
-            student_signature: How a student of another origin is called, where its
-                signatures leave doubt.
+            **arguments: See `ModelsArguments`.
         """
-        spec = ServabilityValidatorSpec(
+        spec = component_specs.build(
+            ServabilityValidatorSpec,
             examples=examples,
-            schema=schema,
-            examples_config=execution_inputs.optional_json(examples_config),
-            teacher_signature=execution_inputs.optional_json(teacher_signature),
-            student_signature=execution_inputs.optional_json(student_signature),
             model=model,
             teacher_model=teacher_model,
-            servability=servability.to_json(),
-            blessing=types.Channel(type=standard_artifacts.InfraBlessing),
+            servability=servability,
+            **arguments,
         )
         super().__init__(spec=spec)

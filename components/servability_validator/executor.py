@@ -7,7 +7,6 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import keras
 import numpy as np
@@ -19,11 +18,12 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
 from tfx_distill.components import property_names
-from tfx_distill.components.evaluator.failure_causes import caused_by_models
-from tfx_distill.components.execution_inputs import (
+from tfx_distill.components.component_specs import (
     STUDENT_SIGNATURE,
     TEACHER_SIGNATURE,
-    Artifacts,
+)
+from tfx_distill.components.evaluator.failure_causes import caused_by_models
+from tfx_distill.components.execution_inputs import (
     ExecutionInputs,
     note_digest,
     servable,
@@ -55,12 +55,7 @@ class Executor(base_executor.BaseExecutor):
     the node. Neither pushes anything.
     """
 
-    def Do(
-        self,
-        input_dict: Artifacts,
-        output_dict: Artifacts,
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict, output_dict, exec_properties) -> None:
         self._log_startup(input_dict, output_dict, exec_properties)
         config = ServabilityConfig.from_json(exec_properties["servability"])
         inputs = ExecutionInputs(input_dict, exec_properties)

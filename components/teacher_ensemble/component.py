@@ -8,6 +8,7 @@ from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
+from tfx_distill.components import component_specs
 from tfx_distill.components.teacher_ensemble import executor
 from tfx_distill.trainer.config.training_config import MAX_TEACHERS, AverageConfig
 
@@ -15,14 +16,14 @@ from tfx_distill.trainer.config.training_config import MAX_TEACHERS, AverageConf
 class TeacherEnsembleSpec(component_spec.ComponentSpec):
     """One input for each teacher: Kubeflow knows no union of channels."""
 
-    PARAMETERS = {"average": component_spec.ExecutionParameter(type=str)}
+    PARAMETERS = component_specs.parameters("average")
     INPUTS = {
         executor.input_key(number): component_spec.ChannelParameter(
             type=standard_artifacts.Model, optional=number > 0
         )
         for number in range(MAX_TEACHERS)
     }
-    OUTPUTS = {"model": component_spec.ChannelParameter(type=standard_artifacts.Model)}
+    OUTPUTS = component_specs.channels(model=standard_artifacts.Model)
 
 
 class TeacherEnsemble(base_component.BaseComponent):
@@ -45,9 +46,9 @@ class TeacherEnsemble(base_component.BaseComponent):
             teacher_models: Channels of Model, one for each teacher, at most 9.
             average: How their answers become one.
         """
-        spec = TeacherEnsembleSpec(
-            average=average.to_json(),
-            model=types.Channel(type=standard_artifacts.Model),
+        spec = component_specs.build(
+            TeacherEnsembleSpec,
+            average=average,
             **{
                 executor.input_key(number): channel
                 for number, channel in enumerate(teacher_models)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from tfx_distill.components.execution_inputs import Artifacts, ExecutionInputs
+from tfx_distill.components.execution_inputs import ExecutionInputs
 from tfx_distill.trainer.config.training_config import MAX_TEACHERS, AverageConfig
 from tfx_distill.trainer.models import ensemble
 
@@ -21,12 +19,7 @@ def input_key(number: int) -> str:
 class Executor(base_executor.BaseExecutor):
     """Inputs `teacher_1`, `teacher_2` …; output `model`."""
 
-    def Do(
-        self,
-        input_dict: Artifacts,
-        output_dict: Artifacts,
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict, output_dict, exec_properties) -> None:
         inputs = ExecutionInputs(input_dict, exec_properties)
         average = AverageConfig.from_json(exec_properties["average"])
         keys = [input_key(number) for number in range(MAX_TEACHERS)]

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
+from typing_extensions import Unpack
 
-from tfx_distill.components import artifact_types, execution_inputs
+from tfx_distill.components import artifact_types, component_specs
+from tfx_distill.components.component_specs import TeacherArguments
 from tfx_distill.components.teacher_logits import executor
 from tfx_distill.trainer.config.data_config import ViewsConfig
-from tfx_distill.trainer.config.examples_config import ExamplesConfig, SignatureConfig
 from tfx_distill.trainer.config.training_config import AverageConfig
 
 
@@ -20,21 +21,14 @@ class TeacherLogitsSpec(component_spec.ComponentSpec):
     """Typed interface of `TeacherLogits`."""
 
     PARAMETERS = {
-        **execution_inputs.EXAMPLES_PARAMETERS,
-        **execution_inputs.signature_parameters(execution_inputs.TEACHER_SIGNATURE),
-        "views": component_spec.ExecutionParameter(type=str),
-        "average": component_spec.ExecutionParameter(type=str),
-        "feature_layers": component_spec.ExecutionParameter(type=str),
+        **component_specs.TEACHER_PARAMETERS,
+        **component_specs.parameters("views", "average", "feature_layers"),
     }
     INPUTS = {
-        **execution_inputs.EXAMPLES_INPUTS,
-        "teacher_model": component_spec.ChannelParameter(type=standard_artifacts.Model),
+        **component_specs.EXAMPLES_INPUTS,
+        **component_specs.channels(teacher_model=standard_artifacts.Model),
     }
-    OUTPUTS = {
-        "teacher_logits": component_spec.ChannelParameter(
-            type=artifact_types.TeacherLogits
-        ),
-    }
+    OUTPUTS = component_specs.channels(teacher_logits=artifact_types.TeacherLogits)
 
 
 class TeacherLogits(base_component.BaseComponent):
@@ -59,9 +53,7 @@ class TeacherLogits(base_component.BaseComponent):
         views: ViewsConfig,
         average: AverageConfig | None = None,
         feature_layers: Sequence[str] = (),
-        examples_config: ExamplesConfig | None = None,
-        schema: types.BaseChannel | None = None,
-        teacher_signature: SignatureConfig | None = None,
+        **arguments: Unpack[TeacherArguments],
     ) -> None:
         """Makes the node.
 
@@ -71,21 +63,15 @@ class TeacherLogits(base_component.BaseComponent):
             views: Which copies of the training images are answered too.
             average: How the answers of several teachers become one.
             feature_layers: Layers of the teacher whose features are kept.
-            examples_config: Names of features and splits, where they are not
-                TfdsExampleGen's.
-            schema: Channel of Schema, the source of what `examples_config` leaves out.
-            teacher_signature: How a teacher of another origin is called, where its
-                signatures leave doubt.
+            **arguments: See `TeacherArguments`.
         """
-        spec = TeacherLogitsSpec(
+        spec = component_specs.build(
+            TeacherLogitsSpec,
             examples=examples,
-            schema=schema,
-            examples_config=execution_inputs.optional_json(examples_config),
-            teacher_signature=execution_inputs.optional_json(teacher_signature),
             teacher_model=teacher_model,
-            views=views.to_json(),
-            average=(average or AverageConfig()).to_json(),
+            views=views,
+            average=average or AverageConfig(),
             feature_layers=json.dumps(list(feature_layers)),
-            teacher_logits=types.Channel(type=artifact_types.TeacherLogits),
+            **arguments,
         )
         super().__init__(spec=spec)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
 from tfx_distill.components import property_names
-from tfx_distill.components.execution_inputs import Artifacts, ExecutionInputs
+from tfx_distill.components.execution_inputs import ExecutionInputs
 from tfx_distill.trainer.config.data_config import ViewsConfig
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.distillation import teacher_logits
@@ -20,12 +19,7 @@ from tfx_distill.trainer.models.teachers import Teachers
 class Executor(base_executor.BaseExecutor):
     """Inputs `examples`, `teacher_model` [, `schema`]; output `teacher_logits`."""
 
-    def Do(
-        self,
-        input_dict: Artifacts,
-        output_dict: Artifacts,
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict, output_dict, exec_properties) -> None:
         inputs = ExecutionInputs(input_dict, exec_properties)
         views = ViewsConfig.from_json(exec_properties["views"])
         teachers = inputs.teachers(json.loads(exec_properties["feature_layers"]))

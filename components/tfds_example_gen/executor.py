@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import apache_beam as beam
 import tensorflow as tf
@@ -17,6 +18,7 @@ from tfx_distill.components.tfds_example_gen import (
     dataset_contents,
     dataset_source,
     shards,
+    tfds_records,
 )
 from tfx_distill.trainer.config.data_config import DataConfig
 from tfx_distill.trainer.data.data_spec import DataSpec
@@ -46,10 +48,16 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
         )
         work = dataset_contents.shards(builder, data)
         artifact = artifact_utils.get_single_instance(output_dict[EXAMPLES_KEY])
-        artifact.split_names = artifact_utils.encode_split_names(
-            list(spec.num_examples)
-        )
-        for split in spec.num_examples:
+        splits = list(spec.num_examples)
+        artifact.split_names = artifact_utils.encode_split_names(splits)
+        self._write(work, artifact)
+        spec.save(artifact.uri)
+        _describe(artifact, spec)
+
+    def _write(
+        self, work: Sequence[tfds_records.Shard], artifact: types.Artifact
+    ) -> None:
+        for split in artifact_utils.decode_split_names(artifact.split_names):
             tf.io.gfile.makedirs(artifact_utils.get_split_uri([artifact], split))
         with self._make_beam_pipeline() as pipeline:
             _ = (
@@ -60,8 +68,6 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
                 | "Write" >> beam.ParDo(shards.WriteShard(artifact.uri))
             )
         shards.raise_first_error(artifact.uri, work)
-        spec.save(artifact.uri)
-        _describe(artifact, spec)
 
 
 def _describe(artifact: types.Artifact, spec: DataSpec) -> None:

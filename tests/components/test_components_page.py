@@ -4,6 +4,7 @@ import importlib
 import inspect
 import pathlib
 import re
+import typing
 
 import pytest
 
@@ -36,8 +37,13 @@ def test_every_component_has_a_section():
 @pytest.mark.parametrize("folder", MODULES)
 def test_arguments_are_those_of_the_constructor(folder):
     component = _component(folder)
-    arguments = list(inspect.signature(component.__init__).parameters)[1:]
-    assert set(_rows(SECTIONS[component.__name__], "Argument")) == set(arguments)
+    signature = inspect.signature(component.__init__).parameters
+    arguments = set(signature) - {"self", "arguments"}
+    if "arguments" in signature:
+        hints = typing.get_type_hints(component.__init__, include_extras=True)
+        (shared,) = typing.get_args(hints["arguments"])
+        arguments |= set(shared.__annotations__)
+    assert set(_rows(SECTIONS[component.__name__], "Argument")) == arguments
 
 
 @pytest.mark.parametrize("folder", MODULES)

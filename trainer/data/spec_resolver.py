@@ -43,26 +43,24 @@ def resolve(
     if file_system.exists(os.path.join(examples_dir, data_spec.FILE_NAME)):
         return _with_config(DataSpec.load(examples_dir), config)
     image_feature, label_feature = _features(config, schema)
-    base = DataSpec(
+    spec = DataSpec(
         dataset=dataset or examples_dir,
         version="",
-        image_shape=(0, 0, 0),
+        image_shape=(0, 0, 0),  # until the first record was read
         class_names=(),
-        num_examples={},
+        num_examples=_counts(examples_dir, config),
+        resize=config.image_shape is not None,
         fingerprint=fingerprint,
         image_feature=image_feature,
         label_feature=label_feature,
         split_names=_renamed(config),
     )
-    files = example_reader.split_files(examples_dir, "train", base)
-    shape, string_labels = _first_record(files, base)
+    shape, string_labels = _first_record(examples_dir, spec)
     return dataclasses.replace(
-        base,
+        spec,
         image_shape=config.image_shape or shape,  # type: ignore[arg-type]
-        resize=config.image_shape is not None,
         class_names=_class_names(config, schema, label_feature),
         string_labels=string_labels,
-        num_examples=_counts(examples_dir, config, base),
     )
 
 
@@ -126,10 +124,11 @@ def _only(what: str, found: list[str], schema: schema_pb2.Schema | None) -> str:
 
 
 def _first_record(
-    files: list[str], spec: DataSpec
+    examples_dir: str, spec: DataSpec
 ) -> tuple[tuple[int, int, int], bool]:
     """Shape of the first image, and whether its label is a string."""
     where = f"Data set {spec.dataset}, first record"
+    files = example_reader.split_files(examples_dir, "train", spec)
     record = next(example_reader.read_records(files[:1]).as_numpy_iterator(), b"")
     features = tf.train.Example.FromString(record).features.feature
     for name in (spec.image_feature, spec.label_feature):
@@ -182,9 +181,7 @@ def _class_names(
     )
 
 
-def _counts(
-    examples_dir: str, config: ExamplesConfig, spec: DataSpec
-) -> dict[str, int]:
+def _counts(examples_dir: str, config: ExamplesConfig) -> dict[str, int]:
     """Number of records of each split that there is."""
     there = file_system.names(examples_dir)
     counted: dict[str, int] = {}

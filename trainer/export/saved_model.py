@@ -148,10 +148,14 @@ class Predictor:
             images = self._predict.structured_input_signature[1]["images"]
             self.image_shape: tuple[int, ...] = tuple(images.shape[1:])
             self.num_classes: int = self._predict.structured_outputs["logits"].shape[-1]
-            return
-        if spec is None or sample is None or card is not None:
+        elif spec is None or sample is None or card is not None:
             raise _not_own(model_dir, self._loaded)
-        adapted = AdaptedModel(self._loaded, model_dir, spec, signature, sample())
+        else:
+            self._adapt(
+                AdaptedModel(self._loaded, model_dir, spec, signature, sample()), spec
+            )
+
+    def _adapt(self, adapted: AdaptedModel, spec: DataSpec) -> None:
         self._adapted = adapted
         self._predict = tf.function(adapted.predict)
         self.output_values = adapted.output_values

@@ -52,15 +52,7 @@ class Teachers:
         self._average = average or AverageConfig()
         self._members = [load(folder) for folder in model_dirs]
         first = self._members[0]
-        for folder, member in zip(model_dirs, self._members, strict=True):
-            mine = member.image_shape, member.num_classes
-            if mine != (first.image_shape, first.num_classes):
-                raise ModelError(
-                    f"Teacher in {folder} takes {member.image_shape} and gives "
-                    f"{member.num_classes} classes, the first teacher takes "
-                    f"{first.image_shape} and gives {first.num_classes}. Teachers of one "
-                    "ensemble must fit the same data."
-                )
+        self._require_alike(model_dirs)
         self._weights = self._average.normalized(len(self._members))
         self._features = self._feature_model(model_dirs, feature_layers)
         self.image_shape = first.image_shape
@@ -72,6 +64,18 @@ class Teachers:
         self.digest = _digest(
             model_dirs, calls, self._average, self._weights, feature_layers
         )
+
+    def _require_alike(self, model_dirs: Sequence[str]) -> None:
+        first = self._members[0]
+        for folder, member in zip(model_dirs, self._members, strict=True):
+            mine = member.image_shape, member.num_classes
+            if mine != (first.image_shape, first.num_classes):
+                raise ModelError(
+                    f"Teacher in {folder} takes {member.image_shape} and predicts "
+                    f"{member.num_classes} classes, the first teacher takes "
+                    f"{first.image_shape} and predicts {first.num_classes}. Teachers of "
+                    "one ensemble must fit the same data."
+                )
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Predicts logits and features of images.
