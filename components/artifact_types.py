@@ -1,4 +1,4 @@
-"""The artifact types that TFX does not have.
+"""Artifact types of this package.
 
 They are imported as `tfx_distill.TeacherLogits`, which is their name in ML Metadata as
 well: Kubeflow demands that both are one, and allows no more than `module.Class`. For the
@@ -12,7 +12,7 @@ from tfx.types import artifact
 
 
 class TeacherLogits(artifact.Artifact):
-    """A teacher's answers to examples and their views.
+    """A teacher's logits for examples and their views.
 
     Written and read by `tfx_distill.trainer.distillation.teacher_logits`.
     """
@@ -21,7 +21,7 @@ class TeacherLogits(artifact.Artifact):
 
 
 class ControlComparison(artifact.Artifact):
-    """`comparison.json`: what distillation gained.
+    """`comparison.json`: the gain from distillation.
 
     Written and read by `tfx_distill.trainer.evaluation.comparison`.
     """
@@ -30,7 +30,7 @@ class ControlComparison(artifact.Artifact):
 
 
 class LiteModels(artifact.Artifact):
-    """`FLAVOUR.tflite` for each flavour, and `scores.json`.
+    """`FLAVOUR.tflite` for each format, and `scores.json`.
 
     Written and read by `tfx_distill.trainer.evaluation.lite_scores`.
     """

@@ -1,4 +1,4 @@
-"""What runs before TFX decides on the cache, and may change what that depends on."""
+"""Base of drivers, which run before TFX looks into its cache and may extend the key."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tfx.dsl.components.base import base_driver
 from tfx.orchestration.portable import base_driver as ir_base_driver
 
 
-# The first base is what TFX's compiler demands, the second what its launcher runs.
+# TFX's compiler requires the first base, its launcher the second.
 class CacheDriver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
     """A driver whose `run` adds execution properties. Kubeflow runs no drivers."""
 

@@ -1,4 +1,4 @@
-"""The component that stops a pipeline whose data are not as they should be."""
+"""The component that stops a pipeline on anomalous data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tfx_distill.components.anomaly_gate import executor
 
 
 class AnomalyGateSpec(types.ComponentSpec):
-    """No output: what must wait for the gate names it as an upstream node."""
+    """No output: nodes that must wait for the gate name it as an upstream node."""
 
     PARAMETERS: dict[str, component_spec.ExecutionParameter] = {}
     INPUTS = {
@@ -24,8 +24,8 @@ class AnomalyGateSpec(types.ComponentSpec):
 class AnomalyGate(base_component.BaseComponent):
     """Fails if ExampleValidator found an anomaly in any split.
 
-    ExampleValidator writes what it finds and goes on, so that everything after
-    it would train on bad data. Call `add_upstream_node(gate)` on what must not.
+    ExampleValidator writes its findings and succeeds, so later nodes would train on bad
+    data. Call `add_upstream_node(gate)` on those that must wait.
     """
 
     SPEC_CLASS = AnomalyGateSpec

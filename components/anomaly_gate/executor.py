@@ -1,4 +1,4 @@
-"""Reads what ExampleValidator wrote, and fails if it is anything."""
+"""Reads ExampleValidator's findings, and fails if there are any."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _read(artifact: types.Artifact, split: str) -> anomalies_pb2.Anomalies:
             return anomalies_pb2.Anomalies.FromString(file.read())
     except (tf.errors.NotFoundError, message.DecodeError):
         raise DataError(
-            f"Split {split} has no anomalies file that can be read at {path}. "
+            f"Split {split} has no readable anomalies file at {path}. "
             "Run ExampleValidator again."
         ) from None
 

@@ -1,4 +1,4 @@
-"""The component that says what distillation gained."""
+"""The component that measures the gain from distillation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _models(role: str) -> dict[str, component_spec.ChannelParameter]:
 
 
 class ControlComparisonSpec(component_spec.ComponentSpec):
-    """One pair of inputs for each seed: Kubeflow knows no union of channels."""
+    """One pair of inputs for each seed: Kubeflow has no union of channels."""
 
     PARAMETERS = component_specs.EXAMPLES_PARAMETERS
     INPUTS = {

@@ -1,4 +1,4 @@
-"""The component that trains a student on the answers of a teacher artifact."""
+"""The component that trains a student on a teacher's logits."""
 
 from __future__ import annotations
 
@@ -71,18 +71,17 @@ class DistillationTrainer(base_component.BaseComponent):
 
         Args:
             examples: Channel of Examples, of any ExampleGen.
-            teacher_model: Channel of Model: one or several teachers, SavedModels with a
-                `predict_images` signature that returns logits.
-            student: Architecture and recipe of the student.
-            distillation: How it learns from the teacher.
-            views: Which copies of the images the teacher answers; the views of
-                `teacher_logits` where these are given.
-            average: How the answers of several teachers become one.
-            teacher_logits: Channel of TeacherLogits, this teacher's answers to
-                these examples; without it they are computed here.
+            teacher_model: Channel of Model: one teacher, or several.
+            student: Architecture and recipe.
+            distillation: The loss.
+            views: Augmented copies of the training images; with `teacher_logits`, theirs
+                are used.
+            average: How several teachers are averaged.
+            teacher_logits: Channel of TeacherLogits, this teacher's logits for these
+                examples; computed here if not given.
             hyperparameters: Channel of HyperParameters, as TFX's Tuner emits
                 them; their values replace those in `student` and `distillation`.
-            role: What the model calls itself: `student`, `assistant`, `control`.
+            role: `student`, `assistant`, or `control`, which learns from labels alone.
             **arguments: See `TeacherArguments`.
         """
         spec = component_specs.build(

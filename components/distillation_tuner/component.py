@@ -1,4 +1,4 @@
-"""The component that searches the student's hyperparameters on cached answers."""
+"""The component that searches the student's hyperparameters on cached teacher logits."""
 
 from __future__ import annotations
 
@@ -73,13 +73,13 @@ class DistillationTuner(base_component.BaseComponent):
         Args:
             examples: Channel of Examples, of any ExampleGen.
             teacher_model: Channel of Model: one teacher, or several.
-            teacher_logits: Channel of TeacherLogits, this teacher's answers to
+            teacher_logits: Channel of TeacherLogits, this teacher's logits for
                 these examples, which all trials share.
-            student: The student's recipe without the search.
-            distillation: How it learns without the search.
-            tuning: What is searched and how; its space written out.
-            directory: Folder in which an unfinished search is kept.
-            average: How the answers of several teachers become one.
+            student: The student's settings that are not searched.
+            distillation: The distillation's settings that are not searched.
+            tuning: Search space, algorithm and budget.
+            directory: Local folder of an unfinished search, which resumes there.
+            average: How several teachers are averaged.
             **arguments: See `TeacherArguments`.
         """
         for key in tuning.space:

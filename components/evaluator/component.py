@@ -34,7 +34,7 @@ class EvaluatorSpec(standard_component_specs.EvaluatorSpec):
 
 
 class Evaluator(tfx_component.Evaluator):
-    """Evaluates the student against its teacher on the test split, and blesses it or not.
+    """Evaluates the student against its teacher on the test split; may bless it.
 
     Component `outputs` contains:
      - `evaluation`: Channel of type `standard_artifacts.ModelEvaluation`, TFMA's
@@ -64,9 +64,9 @@ class Evaluator(tfx_component.Evaluator):
             student_model: Channel of Model: the candidate.
             teacher_model: Channel of Model: the baseline.
             gate: The bounds.
-            served_model: What serves now: `latest`, the model pushed last by ML
-                Metadata, or the uri of a SavedModel, which may be a RuntimeParameter
-                (Kubeflow runs no drivers to find it), or empty for none.
+            served_model: The model to compare with: `latest`, the newest pushed model in
+                ML Metadata; the URI of a SavedModel, which may be a RuntimeParameter
+                (Kubeflow runs no drivers to find it); or empty for none.
             **arguments: See `ModelsArguments`.
         """
         config = arguments.get("examples_config") or ExamplesConfig()

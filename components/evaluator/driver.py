@@ -1,8 +1,8 @@
 """Finds the model that serves now, before TFX decides on the cache.
 
-The answer becomes two execution properties. A student that is asked about a second
-time, because nothing else changed, is compared with the same model as the first time,
-and comes from the cache: its own push does not count.
+The result becomes two execution properties. A student that is evaluated again, because
+nothing else changed, is compared with the same model as before and comes from the cache:
+its own push does not count.
 """
 
 from __future__ import annotations

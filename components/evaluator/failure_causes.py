@@ -1,8 +1,8 @@
-"""Whose fault an exception is: the models', or the machine's.
+"""Whether an exception is the models' fault or the machine's.
 
 A student that cannot be evaluated is refused, and the refusal is an artifact. A full
-disk or a stopped run says nothing of the student: there the node must fail, so that
-the next run tries again and no cache keeps a refusal.
+disk or a stopped run says nothing about the student: then the node fails, so that the
+next run tries again and no refusal is cached.
 """
 
 from __future__ import annotations

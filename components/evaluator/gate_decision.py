@@ -1,9 +1,8 @@
 """Makes the verdict from the metrics that TFMA wrote.
 
-TFMA writes which bounds failed; a person also asks by how much, and what held.
-The verdict is computed with the bounds of the same EvalConfig, and a student is
-blessed only when TFMA and the verdict both say so. Whatever is missing or not
-finite counts as failed.
+TFMA writes which bounds failed; people also need the distances and what passed.
+The verdict is computed from the bounds of the same EvalConfig. A student is blessed only
+if TFMA and the verdict agree. A value that is missing or not finite fails.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ _PAIRED = {
 }
 _DIGITS = 6  # all that is exact in TFMA's float32
 # Predictions near the edge between two classes may differ between batches of other sizes.
-_MAX_STRAY_ANSWERS = 2
+_MAX_STRAY_PREDICTIONS = 2
 
 
 def decide(
@@ -53,7 +52,7 @@ def decide(
     gate: GateConfig,
     spec: DataSpec,
     split: str,
-    answers: Predictions,
+    predictions: Predictions,
     served: Served | None,
 ) -> Verdict:
     """Reads TFMA's metrics and checks every bound.
@@ -63,7 +62,7 @@ def decide(
         gate: The bounds.
         spec: Says which classes there must be.
         split: Name of the evaluated split.
-        answers: The models' predictions for pixels, without TFMA.
+        predictions: The models' predictions for pixels, without TFMA.
         served: The comparison with the served model; None if there is none.
     """
     student = _read(evaluation_dir, STUDENT, spec, _METRICS, _DIGITS)
@@ -77,7 +76,7 @@ def decide(
     ]
     reasons = [check.describe() for check in checks if not check.ok]
     reasons += _problems(served)
-    reasons += _foreign_counts(student, teacher, answers)
+    reasons += _foreign_counts(student, teacher, predictions)
     if not tfma.load_validation_result(evaluation_dir).validation_ok and not reasons:
         reasons = ["TensorFlow Model Analysis refused the student; see its validation"]
     overall = student.get(OVERALL, {})
@@ -204,21 +203,21 @@ def _check(
 
 
 def _foreign_counts(
-    student: SliceMetrics, teacher: SliceMetrics, answers: Predictions
+    student: SliceMetrics, teacher: SliceMetrics, predictions: Predictions
 ) -> list[str]:
-    """Where TFMA, which asks `serving_default`, counts other right answers."""
+    """Models that TFMA, by `serving_default`, finds correct on other numbers of images."""
     reasons = []
     for role, slices, probabilities in (
-        (STUDENT, student, answers.student),
-        (TEACHER, teacher, answers.teacher),
+        (STUDENT, student, predictions.student),
+        (TEACHER, teacher, predictions.teacher),
     ):
         values = slices.get(OVERALL, {})
-        right = int(np.sum(probabilities.argmax(axis=1) == answers.labels))
-        size, count = len(answers.labels), values.get("num_examples", 0)
+        right = int(np.sum(probabilities.argmax(axis=1) == predictions.labels))
+        size, count = len(predictions.labels), values.get("num_examples", 0)
         told = values.get("accuracy", math.nan) * count
-        if count != size or not abs(told - right) < _MAX_STRAY_ANSWERS + 0.5:
+        if count != size or not abs(told - right) < _MAX_STRAY_PREDICTIONS + 0.5:
             reasons.append(
-                f"the {role} answers {right:,} of {size:,} images rightly as pixels "
+                f"the {role} classifies {right:,} of {size:,} images correctly as pixels "
                 f"(predict_images), {told:,.0f} of {count:,.0f} as examples "
                 "(serving_default): its signatures do not agree"
             )

@@ -72,7 +72,8 @@ def predict(predictor: Predictor, role: str, split: Split) -> np.ndarray:
     broken = int(np.sum(~np.isfinite(probabilities).all(axis=1)))
     if broken:
         raise ModelError(
-            f"the {role}'s answers to {broken:,} of {len(split):,} images are not finite"
+            f"the {role}'s predictions for {broken:,} of {len(split):,} images are not "
+            "finite"
         )
     return probabilities
 
@@ -85,13 +86,13 @@ def _as_model_error(role: str) -> Iterator[None]:
     except ModelError:
         raise
     except (tf.errors.OpError, ValueError, TypeError, KeyError, RuntimeError) as error:
-        raise ModelError(f"the {role} cannot answer: {describe(error)}") from error
+        raise ModelError(f"the {role} fails: {describe(error)}") from error
 
 
 def _require_fit(predictor: Predictor, role: str, spec: DataSpec) -> None:
     for what, received, expected in (
         ("takes images of shape", predictor.image_shape, tuple(spec.image_shape)),
-        ("tells so many classes apart:", predictor.num_classes, spec.num_classes),
+        ("has the number of classes", predictor.num_classes, spec.num_classes),
         ("has the classes", predictor.class_names, spec.class_names),
     ):
         # A model without a card has no names.

@@ -1,4 +1,4 @@
-"""What is refused before anything is evaluated: margins that the test cannot resolve."""
+"""Rejects margins that are too narrow for the test split, before the evaluation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tfx_distill.trainer.evaluation import noninferiority
 def require_resolvable(
     gate: GateConfig, num_examples: int, class_sizes: Mapping[str, int] | None = None
 ) -> None:
-    """Refuses margins that not even a student that always agrees could keep.
+    """Rejects margins that fail even a student that always agrees with its teacher.
 
     An empty split, and a class below `gate.min_class_size`, are left to the verdict.
 
@@ -40,7 +40,7 @@ def require_resolvable(
 
 
 def _smallest(size: int) -> str:
-    """The narrowest margin, in thousandths, that so many images resolve."""
+    """The narrowest margin, in thousandths, for this number of images."""
     for thousandths in range(1, 1000):
         if noninferiority.images_needed(thousandths / 1000) <= size:
             return f"{thousandths / 1000:g}"

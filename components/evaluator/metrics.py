@@ -41,8 +41,8 @@ class PairedNoninferiority(metric_types.Metric):
     """Lower one-sided 95 % bound of (student − teacher) accuracy, in [-1, 1).
 
     The bound is `noninferiority`'s. Beside it: the difference itself, and
-    the numbers of images that only one of the two answered rightly. NaN when an
-    answer of the teacher is not finite; such an answer of the student is wrong.
+    the numbers of images that only one of the two classified correctly. NaN if a
+    prediction of the teacher is not finite; such a prediction of the student is wrong.
     """
 
     def __init__(self, name: str = PAIRED_LOW_NAME, baseline: str = "teacher") -> None:
@@ -54,7 +54,7 @@ class ExpectedCalibrationError(metric_types.Metric):
     """Mean distance of confidence and accuracy, in [0, 1], from `calibration`."""
 
     def __init__(self, name: str = CALIBRATION_NAME, baseline: str = "teacher") -> None:
-        """As `TeacherAgreement`; `baseline` is not asked."""
+        """As `TeacherAgreement`; `baseline` is not used."""
         super().__init__(
             _computations(_CalibrationCombiner), name=name, baseline=baseline
         )
@@ -125,12 +125,12 @@ class _Combiner(beam.CombineFn):
 
 
 class _AgreementCombiner(_Combiner):
-    """Counts equal answers and images."""
+    """Counts equal predictions and images."""
 
     size = 2
 
     def add_input(self, accumulator: np.ndarray, element: Any) -> np.ndarray:
-        mine, teachers = map(_answer, self._probabilities(element))
+        mine, teachers = map(_class, self._probabilities(element))
         return accumulator + (mine == teachers, 1)
 
     def extract_output(self, accumulator: np.ndarray) -> dict[Any, float]:
@@ -139,13 +139,13 @@ class _AgreementCombiner(_Combiner):
 
 
 class _PairedCombiner(_Combiner):
-    """Counts images that only one answered rightly, all, and the teacher's blanks."""
+    """Counts images that only one classified correctly, all, and broken teacher outputs."""
 
     names = tuple(PAIRED_NAMES.values())
     size = 4
 
     def add_input(self, accumulator: np.ndarray, element: Any) -> np.ndarray:
-        mine, teachers = map(_answer, self._probabilities(element))
+        mine, teachers = map(_class, self._probabilities(element))
         label = self._label(element)
         right, teacher_right = mine == label, teachers == label
         return accumulator + (
@@ -166,7 +166,7 @@ class _PairedCombiner(_Combiner):
 
 
 class _CalibrationCombiner(_Combiner):
-    """Sums confidences and counts right answers in each bin, and all answers."""
+    """Sums confidences and counts correct predictions in each bin, and all."""
 
     size = 2 * calibration.NUM_BINS + 1
 
@@ -176,7 +176,7 @@ class _CalibrationCombiner(_Combiner):
         result = accumulator.copy()
         place = int(calibration.bins(np.nan_to_num(confidence)))
         result[place] += confidence
-        right = _answer(probabilities) == self._label(element)
+        right = _class(probabilities) == self._label(element)
         result[calibration.NUM_BINS + place] += right
         result[-1] += 1
         return result
@@ -195,6 +195,6 @@ def _of(predictions: Any, model_name: str) -> np.ndarray:
     return np.asarray(prediction, np.float64).reshape(-1)
 
 
-def _answer(probabilities: np.ndarray) -> int:
-    """The class of one image; -1 when an answer is not finite."""
+def _class(probabilities: np.ndarray) -> int:
+    """The class of one image; -1 if a probability is not finite."""
     return int(np.argmax(probabilities)) if np.isfinite(probabilities).all() else -1

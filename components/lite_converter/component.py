@@ -1,4 +1,4 @@
-"""The component that converts the student to LiteRT, and scores what came out."""
+"""The component that converts the student to LiteRT and scores the files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class LiteConverter(base_component.BaseComponent):
     """Converts a student to LiteRT (TensorFlow Lite) and scores it on the test split.
 
     Component `outputs` contains:
-     - `lite_models`: Channel of type `LiteModels`: a file for each flavour, and its
+     - `lite_models`: Channel of type `LiteModels`: a file for each format, and its
        accuracy, size and speed.
     """
 
@@ -53,7 +53,7 @@ class LiteConverter(base_component.BaseComponent):
             model: Channel of Model: the student.
             examples: Channel of Examples with the splits `train`, to calibrate
                 int8, and `test`.
-            lite: Which flavours, and how they are made.
+            lite: Formats, and how they are made.
             **arguments: See `ExamplesArguments`.
         """
         spec = component_specs.build(

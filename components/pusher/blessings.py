@@ -1,4 +1,4 @@
-"""Why a student may not be pushed, read from the gates' blessings."""
+"""Reads from the gates' blessings why a student may not be pushed."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def refusals(
 
 
 def _stated(gate: str, reasons: Any) -> list[str]:
-    """What a gate said, or the beginning of it: its verdict has the rest."""
+    """A gate's reasons, or the first of them: its verdict has the rest."""
     if not isinstance(reasons, list) or not reasons:
         return [f"the {gate} gave no reason"]
     more = len(reasons) - _MAX_STATED

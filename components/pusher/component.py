@@ -1,4 +1,4 @@
-"""TFX's Pusher with the student's LiteRT files beside the student."""
+"""TFX's Pusher, which also pushes the student's LiteRT files."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class Pusher(tfx_component.Pusher):
 
         Args:
             model: Channel of Model: the student.
-            model_blessing: Channel of ModelBlessing, the Evaluator's answer.
-            infra_blessing: Channel of InfraBlessing, the ServabilityValidator's.
+            model_blessing: Channel of ModelBlessing, from Evaluator.
+            infra_blessing: Channel of InfraBlessing, from ServabilityValidator.
             serving_dir: Folder that gets a numbered folder for each push.
             lite_models: Channel of LiteModels; they go into each version's
                 `assets.extra/lite`.

@@ -37,15 +37,15 @@ Artifacts = dict[str, list[types.Artifact]]
 
 
 class Executor(tfx_executor.Executor):
-    """Pushes the blessed student and, where there are some, its LiteRT files.
+    """Pushes the blessed student and its LiteRT files, if any.
 
     Inputs `model`, `model_blessing`, `infra_blessing`, `lite_models`; output
     `pushed_model`.
 
-    TFX's own executor asks whether some model was blessed, and copies file by file
+    TFX's own executor checks that some model was blessed, and copies file by file
     into the folder that a server watches. Here the blessings must be this model's;
     the copy is made in a hidden folder, which becomes the new version by one rename.
-    Versions only grow. Why nothing was pushed is written on the artifact.
+    Versions only grow. The artifact says why nothing was pushed.
     """
 
     def Do(self, input_dict, output_dict, exec_properties) -> None:
@@ -121,7 +121,7 @@ def _digest(model_dir: str) -> str:
     if not fileio.exists(model_dir):
         raise ModelError(
             f"The student in {model_dir} is gone. "
-            "Run again with --set pipeline.cache=false to train it once more."
+            "Run again with --set pipeline.cache=false to train it again."
         )
     return saved_model_files.content_digest(model_dir)
 
@@ -137,7 +137,7 @@ def _add_lite_models(input_dict: Artifacts, version_dir: str) -> None:
         if not fileio.exists(source):  # TFX would take it for an empty folder
             raise ModelError(
                 f"The LiteRT files in {source} are gone. "
-                "Run again with --set pipeline.cache=false to make them once more."
+                "Run again with --set pipeline.cache=false to convert it again."
             )
         for name in fileio.listdir(source):
             target = os.path.join(version_dir, _LITE_DIR, name)

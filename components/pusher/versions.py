@@ -1,9 +1,8 @@
-"""The folder that a model server watches: numbered versions, each whole or absent.
+"""The folder that a model server watches: numbered versions, each complete or absent.
 
-Needs no TensorFlow. A version is made in a hidden folder beside the others, written
-out to the disk, and gets its number by one rename, which happens or does not. One
-process at a time works in a serving folder, so what is hidden there when its turn
-comes was left by one that was killed.
+Needs no TensorFlow. A version is made in a hidden folder beside the others, flushed to
+disk, and gets its number by one atomic rename. One process at a time works in a serving
+folder, so a hidden folder found there was left by a process that was killed.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _STAGING = ".staging-"
 
 
 def numbers(serving_dir: str) -> list[int]:
-    """All versions that are there, ascending."""
+    """All versions, ascending."""
     if not os.path.isdir(serving_dir):
         return []
     return sorted(int(name) for name in os.listdir(serving_dir) if name.isdecimal())
@@ -34,17 +33,17 @@ def folder(serving_dir: str, version: int) -> str:
 
 
 def newest(serving_dir: str) -> str:
-    """The folder that a server takes: the highest number; empty without a version."""
+    """The folder that a server loads: the highest number; empty without a version."""
     there = numbers(serving_dir)
     return folder(serving_dir, there[-1]) if there else ""
 
 
 @contextlib.contextmanager
 def staging(serving_dir: str) -> Iterator[str]:
-    """A hidden folder to make a version in; gone afterwards, as are older ones.
+    """A hidden folder to make a version in; deleted afterwards, with older ones.
 
-    Waits until no other process works in the serving folder. The system lets go of
-    the lock when a process ends, however it ends.
+    Waits until no other process works in the serving folder. The system releases the
+    lock when a process ends, even by a crash.
     """
     os.makedirs(serving_dir, exist_ok=True)
     with open(os.path.join(serving_dir, _LOCK), "a", encoding="utf-8") as lock:
@@ -66,7 +65,7 @@ def have_same_content(first: str, second: str) -> bool:
 
 
 def publish(staged: str, serving_dir: str, proposed: int) -> int:
-    """Makes a finished folder the newest version, unless the newest is just like it.
+    """Makes a finished folder the newest version, unless the newest equals it.
 
     A run that was killed between the rename and its record finds its version again.
 
@@ -89,7 +88,7 @@ def publish(staged: str, serving_dir: str, proposed: int) -> int:
 
 
 def _write_out(top: str) -> None:
-    """Has the system write a folder to the disk: a crash of the machine keeps it."""
+    """Flushes a folder to disk, so that it survives a crash of the machine."""
     for directory, _, names in os.walk(top, topdown=False):
         for name in names:
             _sync(os.path.join(directory, name))

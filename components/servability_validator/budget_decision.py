@@ -1,6 +1,6 @@
-"""Holds what the exported student answered and costs against its bounds.
+"""Checks outputs and costs of the exported student against its bounds.
 
-Needs no TensorFlow. Whatever is missing or not finite counts as failed.
+Needs no TensorFlow. A value that is missing or not finite fails.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _KERAS = "the trained Keras model"
 def decide(
     config: ServabilityConfig,
     *,
-    answers: Mapping[str, np.ndarray],
+    outputs: Mapping[str, np.ndarray],
     reference: np.ndarray,
     student: Measurement,
     teacher: Measurement,
     split: str,
 ) -> Servability:
-    """Checks every answer and every bound.
+    """Checks every output and every bound.
 
     Args:
         config: The bounds.
-        answers: Of the exported student, by `SIGNATURE/OUTPUT`.
+        outputs: Of the exported student, by `SIGNATURE/OUTPUT`.
         reference: Logits of the trained Keras model for the same images, float32
             `(num_images, num_classes)`.
         student: What the student costs.
@@ -46,7 +46,7 @@ def decide(
         number = _count(~np.isfinite(reference))
         text = f"{_KERAS} gives values that are not finite for {number} images"
         return refused(text, student=student, teacher=teacher)
-    checks, reasons = _compared(config, answers, reference)
+    checks, reasons = _compared(config, outputs, reference)
     budget = list(_budget_checks(config, student, teacher))
     reasons += [check.describe() for check in budget if not check.ok]
     return Servability(
@@ -66,21 +66,21 @@ def refused(
     student: Measurement = Measurement(),  # noqa: B008  frozen
     teacher: Measurement = Measurement(),  # noqa: B008
 ) -> Servability:
-    """The verdict on a student that could not be asked."""
+    """The verdict on a student that could not be run."""
     return Servability(
         blessed=False, reasons=(reason,), student=student, teacher=teacher
     )
 
 
 def _compared(
-    config: ServabilityConfig, answers: Mapping[str, np.ndarray], reference: np.ndarray
+    config: ServabilityConfig, outputs: Mapping[str, np.ndarray], reference: np.ndarray
 ) -> tuple[list[Check], list[str]]:
     """Each signature against the trained model, then against the other one."""
     checks: list[Check] = []
     reasons: list[str] = []
-    logits = {name: answers[f"{name}/logits"] for name in SIGNATURES}
+    logits = {name: outputs[f"{name}/logits"] for name in SIGNATURES}
     for name in SIGNATURES:
-        fault = _malformed(name, answers, reference)
+        fault = _malformed(name, outputs, reference)
         if fault is not None:
             reasons.append(fault)
             continue
@@ -88,7 +88,7 @@ def _compared(
         checks.append(check)
         if not check.ok:
             reasons.append(_skew_reason(name, _KERAS, check, logits[name], reference))
-        reasons += _inconsistencies(config, name, answers)
+        reasons += _inconsistencies(config, name, outputs)
     if not reasons:
         first, second = SIGNATURES
         check = _skew(config, "signatures", logits[first], logits[second])
@@ -101,12 +101,12 @@ def _compared(
 
 
 def _malformed(
-    name: str, answers: Mapping[str, np.ndarray], reference: np.ndarray
+    name: str, outputs: Mapping[str, np.ndarray], reference: np.ndarray
 ) -> str | None:
-    """What makes the answers of a signature impossible to compare."""
+    """Why the outputs of a signature cannot be compared."""
     num_images = len(reference)
     for output in ("logits", "probabilities"):
-        values = answers[f"{name}/{output}"]
+        values = outputs[f"{name}/{output}"]
         if values.shape != reference.shape or values.dtype.kind != "f":
             return (
                 f"{name} gives {output} of shape {values.shape} and type {values.dtype}, "
@@ -117,7 +117,7 @@ def _malformed(
                 f"{name} gives {output} that are not finite for "
                 f"{_count(~np.isfinite(values))} of {num_images} images"
             )
-    classes = answers[f"{name}/class"]
+    classes = outputs[f"{name}/class"]
     if classes.shape != (num_images,) or classes.dtype.kind != "i":
         return (
             f"{name} gives a class of shape {classes.shape} and type {classes.dtype}, "
@@ -148,18 +148,18 @@ def _skew_reason(
 ) -> str:
     different = int(np.sum(values.argmax(axis=1) != reference.argmax(axis=1)))
     return (
-        f"{name} answers otherwise than {other}: logits differ by {check.value:.4g} of "
+        f"{name} differs from {other}: logits by {check.value:.4g} of "
         f"the largest, must be at most {check.bound:g} ({_SKEW}), and the class of "
         f"{different} of {len(values)} images"
     )
 
 
 def _inconsistencies(
-    config: ServabilityConfig, name: str, answers: Mapping[str, np.ndarray]
+    config: ServabilityConfig, name: str, outputs: Mapping[str, np.ndarray]
 ) -> Iterator[str]:
     """Where class or probabilities of a signature are not those of its logits."""
-    logits = answers[f"{name}/logits"].astype(np.float64)
-    classes = answers[f"{name}/class"]
+    logits = outputs[f"{name}/logits"].astype(np.float64)
+    classes = outputs[f"{name}/class"]
     allowed = 2 * config.skew_tolerance * _scale(logits)
     outside = (classes < 0) | (classes >= logits.shape[1])
     own = logits[np.arange(len(logits)), np.where(outside, 0, classes)]
@@ -168,7 +168,7 @@ def _inconsistencies(
         yield f"{name} gives a class that is not its largest logit for {wrong} images"
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
     softmax = shifted / shifted.sum(axis=1, keepdims=True)
-    far = np.abs(answers[f"{name}/probabilities"] - softmax) > config.skew_tolerance
+    far = np.abs(outputs[f"{name}/probabilities"] - softmax) > config.skew_tolerance
     if far.any():
         yield (
             f"{name} gives probabilities that are not the softmax of its logits for "

@@ -1,4 +1,4 @@
-"""The component that asks the exported student before anybody else does."""
+"""The component that runs the exported student before any user does."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class ServabilityValidatorSpec(component_spec.ComponentSpec):
 
 
 class ServabilityValidator(base_component.BaseComponent):
-    """Asks the exported student in a process of its own, and measures what it costs.
+    """Runs the exported student in a process of its own and measures its cost.
 
-    In the place of TFX's InfraValidator, which needs Docker or Kubernetes.
+    Replaces TFX's InfraValidator, which needs Docker or Kubernetes.
 
     Component `outputs` contains:
      - `blessing`: Channel of type `standard_artifacts.InfraBlessing`, with
@@ -58,7 +58,7 @@ class ServabilityValidator(base_component.BaseComponent):
         Args:
             examples: Channel of Examples with the split `test`.
             model: Channel of Model: the student.
-            teacher_model: Channel of Model: what its speed is compared with.
+            teacher_model: Channel of Model: its speed is the reference.
             servability: The bounds.
             **arguments: See `ModelsArguments`.
         """

@@ -1,4 +1,4 @@
-"""Unpacks artifacts, has the exported student asked, writes the blessing."""
+"""Runs the exported student, checks it against its bounds, writes the blessing."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ _MAX_REASON = 1000
 
 
 class Executor(base_executor.BaseExecutor):
-    """Validates. Inputs `examples`, `model`, `teacher_model`; output `blessing`.
+    """Inputs `examples`, `model`, `teacher_model` [, `schema`]; output `blessing`.
 
-    A fault of a model is a refusal with its reason; a fault of the machine fails
-    the node. Neither pushes anything.
+    A model's fault is a refusal with its reason; the machine's fault fails the node.
+    Neither pushes anything.
     """
 
     def Do(self, input_dict, output_dict, exec_properties) -> None:
@@ -86,18 +86,18 @@ def _validate(inputs: ExecutionInputs, config: ServabilityConfig) -> Servability
             raise
         return budget_decision.refused(str(error), student=cost)
     with student.servable() as student_dir, teacher.servable() as teacher_dir:
-        answered = probe_process.ask(
+        probed = probe_process.run(
             student_dir, teacher_dir, records, images, config.timeout_s
         )
     costs = {
-        "student": student.cost(answered.latency.get("student", {})),
-        "teacher": teacher.cost(answered.latency.get("teacher", {})),
+        "student": student.cost(probed.latency.get("student", {})),
+        "teacher": teacher.cost(probed.latency.get("teacher", {})),
     }
-    if answered.fault is not None:
-        return budget_decision.refused(answered.fault, **costs)
+    if probed.fault is not None:
+        return budget_decision.refused(probed.fault, **costs)
     return budget_decision.decide(
         config,
-        answers=answered.answers,
+        outputs=probed.outputs,
         reference=reference,
         split=spec.split_name(SPLIT),
         **costs,
@@ -149,7 +149,7 @@ def _logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
     except (ValueError, TypeError, tf.errors.OpError) as error:
         reason = str(error).strip().split("\n")[0]
         raise ModelError(
-            f"the trained Keras model cannot be asked: {type(error).__name__}: {reason}"
+            f"the trained Keras model fails: {type(error).__name__}: {reason}"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Asks the exported student in a process of its own, which may die of it."""
+"""Runs the exported student in a process of its own, which may crash."""
 
 from __future__ import annotations
 
@@ -26,40 +26,40 @@ Latency = Mapping[str, Mapping[str, Mapping[str, float]]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Answered:
-    """What came back.
+class Probed:
+    """What the process returned.
 
     Attributes:
         fault: What is wrong with a model; None when all went well.
-        answers: By `SIGNATURE/OUTPUT`, one row for each image; empty when the
-            student did not answer.
+        outputs: By `SIGNATURE/OUTPUT`, one row for each image; empty if the student
+            gave none.
         latency: By model, batch size, and `median_ms` or `p95_ms`.
     """
 
     fault: str | None
-    answers: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    outputs: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     latency: Latency = dataclasses.field(default_factory=dict)
 
 
-def ask(
+def run(
     student_dir: str,
     teacher_dir: str,
     records: list[bytes],
     images: np.ndarray,
     timeout_s: float,
-) -> Answered:
-    """Asks a student through each signature, and times it beside its teacher.
+) -> Probed:
+    """Calls every signature of a student, and times it beside its teacher.
 
     Args:
         student_dir: SavedModel.
         teacher_dir: SavedModel.
         records: Serialized examples, at least one.
         images: The same decoded, uint8 `(len(records), height, width, channels)`.
-        timeout_s: After so long the process is killed, which is a fault.
+        timeout_s: The process is killed after this time, which is a fault.
 
     Raises:
-        DistillError: If the process cannot even start TensorFlow, is ended from
-            outside, or finds no memory or disk: that is no model's fault.
+        DistillError: If the process cannot start TensorFlow, is ended from outside, or
+            runs out of memory or disk: none of these is a model's fault.
     """
     request = {
         "student_dir": student_dir,
@@ -76,15 +76,15 @@ def ask(
             stage = _stage(folder)
             if stage == serving_probe.STARTING:
                 raise _environment(ended, stage)
-            return Answered(fault=f"the process that serves it {ended} while {stage}")
+            return Probed(fault=f"the process that serves it {ended} while {stage}")
         result = json.loads(_read(folder, serving_probe.RESULT))
-        return Answered(
-            fault=result["fault"], latency=result["latency"], answers=_answers(folder)
+        return Probed(
+            fault=result["fault"], latency=result["latency"], outputs=_outputs(folder)
         )
 
 
 class _Stopped(Exception):
-    """What ended the process was no model: a person, or a system without memory."""
+    """The process was not ended by a model, but by a person or for lack of memory."""
 
 
 def _environment(ended: str, stage: str) -> DistillError:
@@ -100,7 +100,7 @@ def _stage(folder: str) -> str:
 
 
 def _run(folder: str, timeout_s: float) -> str | None:
-    """How the process ended, if not well."""
+    """How the process failed; None if it did not."""
     path = os.pathsep.join([str(_IMPORT_DIR), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, "-m", serving_probe.__name__, folder]
     try:
@@ -121,7 +121,7 @@ def _run(folder: str, timeout_s: float) -> str | None:
         name = signal.Signals(-process.returncode).name
         if -process.returncode in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
             raise _Stopped(f"was ended by {name}")
-        return f"died of {name}"
+        return f"crashed with {name}"
     return f"ended with status {process.returncode}"
 
 
@@ -133,7 +133,7 @@ def _read(folder: str, name: str) -> str:
         return file.read()
 
 
-def _answers(folder: str) -> dict[str, np.ndarray]:
+def _outputs(folder: str) -> dict[str, np.ndarray]:
     path = os.path.join(folder, serving_probe.PREDICTIONS)
     if not os.path.exists(path):
         return {}

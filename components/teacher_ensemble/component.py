@@ -1,4 +1,4 @@
-"""The component that makes one teacher of several."""
+"""The component that joins several teachers into one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tfx_distill.trainer.config.training_config import MAX_TEACHERS, AverageConf
 
 
 class TeacherEnsembleSpec(component_spec.ComponentSpec):
-    """One input for each teacher: Kubeflow knows no union of channels."""
+    """One input for each teacher: Kubeflow has no union of channels."""
 
     PARAMETERS = component_specs.parameters("average")
     INPUTS = {
@@ -27,7 +27,7 @@ class TeacherEnsembleSpec(component_spec.ComponentSpec):
 
 
 class TeacherEnsemble(base_component.BaseComponent):
-    """Joins several teachers into one model that answers with their average.
+    """Joins several teachers into one model that predicts their average.
 
     Component `outputs` contains:
      - `model`: Channel of type `standard_artifacts.Model`, with the signatures of
@@ -44,7 +44,7 @@ class TeacherEnsemble(base_component.BaseComponent):
 
         Args:
             teacher_models: Channels of Model, one for each teacher, at most 9.
-            average: How their answers become one.
+            average: How they are averaged.
         """
         spec = component_specs.build(
             TeacherEnsembleSpec,

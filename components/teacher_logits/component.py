@@ -1,4 +1,4 @@
-"""The component that asks the teacher once, for everybody after it."""
+"""The component that runs the teacher once for all later ones."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class TeacherLogitsSpec(component_spec.ComponentSpec):
 
 
 class TeacherLogits(base_component.BaseComponent):
-    """Computes the teacher's answers to the training examples and their views.
+    """Computes the teacher's logits for the training examples and their views.
 
     Component `outputs` contains:
-     - `teacher_logits`: Channel of type `TeacherLogits`, the answers to every view
-       of the split `train` and to the originals of `eval`.
+     - `teacher_logits`: Channel of type `TeacherLogits`, for every view of the
+       split `train` and the originals of `eval`.
 
-    Nothing that the student or the search decides is a parameter here: changing
-    temperature, weights or student never runs the teacher again.
+    Settings of the student or the search are no parameters here: changing temperature,
+    weights or student never runs the teacher again.
     """
 
     SPEC_CLASS = TeacherLogitsSpec
@@ -60,9 +60,9 @@ class TeacherLogits(base_component.BaseComponent):
         Args:
             examples: Channel of Examples, of any ExampleGen.
             teacher_model: Channel of Model: one teacher, or several.
-            views: Which copies of the training images are answered too.
-            average: How the answers of several teachers become one.
-            feature_layers: Layers of the teacher whose features are kept.
+            views: Augmented copies of the training images.
+            average: How several teachers are averaged.
+            feature_layers: Layers of the teacher whose features are stored, too.
             **arguments: See `TeacherArguments`.
         """
         spec = component_specs.build(

@@ -68,7 +68,7 @@ SABOTAGES = {
     ),
     "NaN weights": (
         lambda w: {"student": w.last_layer(lambda weights: weights * np.nan)},
-        "the student's answers to 360 of 360 images are not finite",
+        "the student's predictions for 360 of 360 images are not finite",
     ),
     "half of one class": (
         lambda w: {
@@ -98,7 +98,7 @@ SABOTAGES = {
                 serve=of_logits(lambda logits: tf.gather(logits, SWAP, axis=1))
             )
         },
-        "serving_default answers otherwise than the trained Keras model",
+        "serving_default differs from the trained Keras model",
     ),
     "swapped classes in predict_images": (
         lambda w: {
@@ -106,19 +106,19 @@ SABOTAGES = {
                 predict=of_logits(lambda logits: tf.gather(logits, SWAP, axis=1))
             )
         },
-        "predict_images answers otherwise than the trained Keras model",
+        "predict_images differs from the trained Keras model",
     ),
     "missing preprocessing": (
         lambda w: {"student": _both(w, of_pixels(lambda pixels: pixels))},
-        "serving_default answers otherwise than the trained Keras model",
+        "serving_default differs from the trained Keras model",
     ),
     "wrong image scale": (
         lambda w: {"student": _both(w, of_pixels(lambda pixels: pixels / 128))},
-        "serving_default answers otherwise than the trained Keras model",
+        "serving_default differs from the trained Keras model",
     ),
     "inverted images": (
         lambda w: {"student": _both(w, of_pixels(lambda p: (255 - p) / 255))},
-        "serving_default answers otherwise than the trained Keras model",
+        "serving_default differs from the trained Keras model",
     ),
     "rows for columns in serving_default": (
         lambda w: {
@@ -126,7 +126,7 @@ SABOTAGES = {
                 serve=of_pixels(lambda p: tf.transpose(p / 255, (0, 2, 1, 3)))
             )
         },
-        "serving_default answers otherwise than the trained Keras model",
+        "serving_default differs from the trained Keras model",
     ),
     "infinite logits in serving_default": (
         lambda w: {
@@ -148,7 +148,7 @@ SABOTAGES = {
     ),
     "the Keras file of another student": (
         lambda w: {"student": sabotage.other_keras_file(w)},
-        "predict_images answers otherwise than the trained Keras model",
+        "predict_images differs from the trained Keras model",
     ),
     "no Keras file": (
         lambda w: {
@@ -230,7 +230,7 @@ SABOTAGES = {
     ),
     "a teacher of NaN": (
         lambda w: {"teachers": [w.last_layer(lambda weights: weights * np.nan)]},
-        "the teacher's answers to 360 of 360 images are not finite",
+        "the teacher's predictions for 360 of 360 images are not finite",
     ),
     "an empty test split": (
         lambda w: {"examples": sabotage.without_test_images(w)},

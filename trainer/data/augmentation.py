@@ -1,4 +1,4 @@
-"""Moved and turned copies of images: random ones, and fixed views of each."""
+"""Shifted and rotated copies of images: random ones, and fixed views."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MIX_2 = np.uint64(0x94D049BB133111EB)
 
 
 def shift(images: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """Moves each image by its own offset; what comes in from outside is 0.
+    """Shifts each image by its own offset; uncovered pixels are 0.
 
     Args:
         images: uint8 `(batch, height, width, channels)`.
@@ -38,7 +38,7 @@ def shift(images: np.ndarray, offsets: np.ndarray) -> np.ndarray:
 
 
 def rotate(images: np.ndarray, degrees: np.ndarray) -> np.ndarray:
-    """Turns each image about its centre, bilinearly; what comes in is 0.
+    """Rotates each image about its centre, bilinearly; uncovered pixels are 0.
 
     Args:
         images: uint8 `(batch, height, width, channels)`.
@@ -77,7 +77,7 @@ def rotate(images: np.ndarray, degrees: np.ndarray) -> np.ndarray:
 
 
 def digests(images: np.ndarray) -> np.ndarray:
-    """Names each image by its content, whatever its place in a file.
+    """Hashes each image by its content, independent of its place in a file.
 
     Args:
         images: uint8 `(num_examples, height, width, channels)`.
@@ -85,14 +85,14 @@ def digests(images: np.ndarray) -> np.ndarray:
     Returns:
         uint64 `(num_examples,)`: equal for equal pixels.
     """
-    names = b"".join(
+    joined = b"".join(
         hashlib.blake2b(image.tobytes(), digest_size=8).digest() for image in images
     )
-    return np.frombuffer(names, np.uint64)
+    return np.frombuffer(joined, np.uint64)
 
 
 def make_views(
-    images: np.ndarray, names: np.ndarray, view: np.ndarray, config: ViewsConfig
+    images: np.ndarray, image_digests: np.ndarray, view: np.ndarray, config: ViewsConfig
 ) -> np.ndarray:
     """Makes one view of each image; view 0 is the image itself.
 
@@ -101,37 +101,34 @@ def make_views(
 
     Args:
         images: uint8 `(batch, height, width, channels)`.
-        names: uint64 `(batch,)`, the images' `digests`.
+        image_digests: uint64 `(batch,)`, the images' `digests`.
         view: Integers `(batch,)`, >= 0.
-        config: How far views are moved and turned.
+        config: Range of shifts and rotations.
 
     Returns:
         uint8, as `images`.
     """
     original = view == 0
     reach = 2 * config.max_shift + 1
-    offsets = np.stack(
-        [
-            (_random_bits(names, view, config.seed, axis) % np.uint64(reach)).astype(
-                int
-            )
-            - config.max_shift
-            for axis in (0, 1)
-        ],
-        axis=1,
+    drawn = [
+        _random_bits(image_digests, view, config.seed, axis) % np.uint64(reach)
+        for axis in (0, 1)
+    ]
+    offsets = np.stack(drawn, axis=1).astype(int) - config.max_shift
+    share = (
+        _random_bits(image_digests, view, config.seed, 2).astype(np.float64) / 2.0**64
     )
-    share = _random_bits(names, view, config.seed, 2).astype(np.float64) / 2.0**64
     degrees = (2 * share - 1) * config.max_rotation
     offsets[original], degrees[original] = 0, 0.0
     return shift(rotate(images, degrees.astype(np.float32)), offsets)
 
 
 def _random_bits(
-    names: np.ndarray, view: np.ndarray, seed: int, purpose: int
+    image_digests: np.ndarray, view: np.ndarray, seed: int, purpose: int
 ) -> np.ndarray:
-    """splitmix64 (Steele et al. 2014) of name, view, seed and purpose; uint64."""
+    """splitmix64 (Steele et al. 2014) of digest, view, seed and purpose; uint64."""
     counter = np.uint64(seed) * np.uint64(1024) + np.uint64(purpose)
-    state = names + (view.astype(np.uint64) * np.uint64(8) + counter) * _GOLDEN
+    state = image_digests + (view.astype(np.uint64) * np.uint64(8) + counter) * _GOLDEN
     state = (state ^ (state >> np.uint64(30))) * _MIX_1
     state = (state ^ (state >> np.uint64(27))) * _MIX_2
     return state ^ (state >> np.uint64(31))

@@ -1,4 +1,4 @@
-"""Batches for Keras: shuffled, shifted, the same again for the same seed."""
+"""Batches for Keras: shuffled and augmented, reproducible by their seed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tfx_distill.trainer.data.example_reader import Split
 
 
 class TeacherBatches(keras.utils.PyDataset):
-    """Shuffled batches of images, moved and turned at random, with their labels."""
+    """Shuffled batches of randomly shifted and rotated images, with their labels."""
 
     def __init__(self, split: Split, config: TeacherConfig) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Examples as arrays: reading, decoding, and naming the record that is broken."""
+"""Reads and decodes examples as arrays; errors name the broken record."""
 
 from __future__ import annotations
 
@@ -229,7 +229,7 @@ def _allocate(shape: tuple[int, ...]) -> np.ndarray:
 def _locate(
     files: Sequence[str], split: str, spec: DataSpec, error: Exception
 ) -> DataError:
-    """Reads the records one by one to say which of them cannot be used."""
+    """Reads the records one by one to find the one that is broken."""
     where = f"Data set {spec.dataset}, split {spec.split_name(split)}"
     advice = "Repair or remove it in the data set, then run again."
     record = -1

@@ -1,4 +1,4 @@
-"""The student as LiteRT (TensorFlow Lite) files: conversion, and the answers.
+"""The student as LiteRT (TensorFlow Lite) files: conversion and prediction.
 
 Every file takes one image at a time, raw uint8 pixels in 0–255 of shape
 `(1, height, width, channels)`, so that nobody can scale them wrongly, and gives
@@ -39,7 +39,7 @@ def convert(model_dir: str, flavour: str, images: np.ndarray | None = None) -> b
         model_dir: Folder that `export.save` wrote.
         flavour: `float32` or `int8`.
         images: uint8 `(num_images, height, width, channels)`, typical ones; `int8`
-            takes the ranges of its activations from the answers to them.
+            takes the ranges of its activations from them.
 
     Returns:
         The content of a `.tflite` file.

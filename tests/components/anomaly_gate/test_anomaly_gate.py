@@ -53,9 +53,9 @@ def test_anomaly_names_split_feature_and_what_is_wrong(tmp_path):
     with pytest.raises(DataError) as caught:
         _pass(_validated(tmp_path, train=GOOD, test=bad))
     assert str(caught.value) == (
-        "The examples are not as their schema says: split test, feature label: "
+        "The examples do not match their schema: split test, feature label: "
         "Unexpected data type (Expected data of type: INT but got FLOAT). Nothing was "
-        "trained. Repair the data, or mend the schema if the data are right."
+        "trained. Repair the data, or correct the schema if the data are right."
     )
 
 

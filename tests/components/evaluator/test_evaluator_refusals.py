@@ -68,7 +68,7 @@ def test_weights_that_are_not_finite(refusal, student_model, examples, tmp_path,
     broken = digit_models.with_last_layer(student_model, lambda w: w * np.nan)
     model = _as_model(broken, examples, tmp_path / "broken")
     reason = refusal(**({role: model} if role == "student" else {"teachers": [model]}))
-    assert f"the {role}'s answers to 360 of 360 images are not finite" in reason
+    assert f"the {role}'s predictions for 360 of 360 images are not finite" in reason
 
 
 def test_a_teacher_of_other_classes(refusal, student_model, examples, tmp_path):

@@ -56,7 +56,7 @@ def _decide(answers=None, config=None, student=None, teacher=None):
     measured = Measurement(parameters=100, bytes=1000, latency=LATENCY)
     return budget_decision.decide(
         config or ServabilityConfig(),
-        answers=_answers() if answers is None else answers,
+        outputs=_answers() if answers is None else answers,
         reference=LOGITS,
         student=student or measured,
         teacher=teacher or measured,
@@ -79,7 +79,7 @@ def test_another_answer_than_the_trained_models_is_refused():
     swapped.update({k: v for k, v in other.items() if k.startswith("serving")})
     (reason,) = _decide(swapped).reasons
     assert reason == (
-        "serving_default answers otherwise than the trained Keras model: logits differ "
+        "serving_default differs from the trained Keras model: logits "
         "by 1 of the largest, must be at most 0.001 (servability.skew_tolerance), and "
         "the class of 2 of 2 images"
     )
@@ -115,7 +115,7 @@ def test_an_output_that_is_wrong_is_refused(changed, reason):
 def test_a_trained_model_that_is_not_finite_is_refused():
     verdict = budget_decision.decide(
         ServabilityConfig(),
-        answers=_answers(),
+        outputs=_answers(),
         reference=LOGITS * np.nan,
         student=Measurement(),
         teacher=Measurement(),
@@ -249,7 +249,7 @@ def test_a_process_that_cannot_start_is_not_the_models_fault(monkeypatch):
     )
     images = np.zeros((1, 28, 28, 1), np.uint8)
     with pytest.raises(DistillError, match="while starting TensorFlow"):
-        probe_process.ask("/student", "/teacher", [b"x"], images, 60.0)
+        probe_process.run("/student", "/teacher", [b"x"], images, 60.0)
 
 
 def test_a_process_without_memory_is_not_the_models_fault(tmp_path, monkeypatch):
@@ -259,7 +259,7 @@ def test_a_process_without_memory_is_not_the_models_fault(tmp_path, monkeypatch)
     monkeypatch.setattr(sys, "executable", str(script))
     images = np.zeros((1, 28, 28, 1), np.uint8)
     with pytest.raises(DistillError, match="found no memory or disk left"):
-        probe_process.ask("/student", "/teacher", [b"x"], images, 60.0)
+        probe_process.run("/student", "/teacher", [b"x"], images, 60.0)
 
 
 @pytest.mark.parametrize(
@@ -308,14 +308,16 @@ def _ask(validated, teacher):
     student, _ = validated
     images = np.zeros((1, 28, 28, 1), np.uint8)
     folders = map(digit_models.serving_path, (student, teacher))
-    return probe_process.ask(*folders, [b"x"], images, 600.0)
+    return probe_process.run(*folders, [b"x"], images, 600.0)
 
 
 @pytest.mark.slow
 def test_a_model_that_crashes_its_process_is_refused(validated, teacher, killer):
     killer(signal.SIGSEGV).start()
     fault = _ask(validated, teacher).fault
-    assert fault.startswith("the process that serves it died of SIGSEGV while loading")
+    assert fault.startswith(
+        "the process that serves it crashed with SIGSEGV while loading"
+    )
 
 
 @pytest.mark.slow
