@@ -12,6 +12,7 @@ from tfx.types import component_spec, standard_artifacts
 
 from tfx_distill.trainer.config.examples_config import ExamplesConfig, SignatureConfig
 from tfx_distill.trainer.config.section import Section
+from tfx_distill.trainer.config.training_config import AverageConfig
 
 S = TypeVar("S", bound=component_spec.ComponentSpec)
 
@@ -33,23 +34,27 @@ class ExamplesArguments(TypedDict, total=False):
 
 
 class TeacherArguments(ExamplesArguments, total=False):
-    """Optional arguments of components that run a teacher.
+    """Optional arguments of components that run one teacher or several.
 
     Attributes:
         teacher_signature: How to call a teacher of another origin, if its signatures
             are ambiguous.
+        average: How several teachers are averaged.
     """
 
     teacher_signature: SignatureConfig | None
+    average: AverageConfig
 
 
-class ModelsArguments(TeacherArguments, total=False):
+class ModelsArguments(ExamplesArguments, total=False):
     """Optional arguments of components that run a teacher and a student.
 
     Attributes:
-        student_signature: As `teacher_signature`.
+        teacher_signature: As for `TeacherArguments`.
+        student_signature: The same for the student.
     """
 
+    teacher_signature: SignatureConfig | None
     student_signature: SignatureConfig | None
 
 

@@ -31,9 +31,7 @@ class Executor(base_executor.BaseExecutor):
         artifact = artifact_utils.get_single_instance(input_dict[ANOMALIES_KEY])
         splits = artifact_utils.decode_split_names(artifact.split_names)
         if not splits:
-            raise DataError(
-                f"Anomalies in {artifact.uri} name no split. Validate at least one."
-            )
+            raise DataError(f"Anomalies in {artifact.uri} name no split. Validate one.")
         found = [
             f"split {split}, {text}"
             for split in splits

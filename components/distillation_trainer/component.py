@@ -61,7 +61,6 @@ class DistillationTrainer(base_component.BaseComponent):
         student: StudentConfig,
         distillation: DistillationConfig,
         views: ViewsConfig | None = None,
-        average: AverageConfig | None = None,
         teacher_logits: types.BaseChannel | None = None,
         hyperparameters: types.BaseChannel | None = None,
         role: str = "student",
@@ -74,13 +73,9 @@ class DistillationTrainer(base_component.BaseComponent):
             teacher_model: Channel of Model: one teacher, or several.
             student: Architecture and recipe.
             distillation: The loss.
-            views: Augmented copies of the training images; with `teacher_logits`, theirs
-                are used.
-            average: How several teachers are averaged.
-            teacher_logits: Channel of TeacherLogits, this teacher's logits for these
-                examples; computed here if not given.
-            hyperparameters: Channel of HyperParameters, as TFX's Tuner emits
-                them; their values replace those in `student` and `distillation`.
+            views: Augmented copies of the images; those of `teacher_logits` if given.
+            teacher_logits: Channel of TeacherLogits; computed here if not given.
+            hyperparameters: Channel of HyperParameters; they replace settings above.
             role: `student`, `assistant`, or `control`, which learns from labels alone.
             **arguments: See `TeacherArguments`.
         """
@@ -93,9 +88,8 @@ class DistillationTrainer(base_component.BaseComponent):
             student=student,
             distillation=distillation,
             views=views or ViewsConfig(),
-            average=average or AverageConfig(),
             role=role,
             code=architectures.source_digest(student.model),
-            **arguments,
+            **{"average": AverageConfig(), **arguments},
         )
         super().__init__(spec=spec)

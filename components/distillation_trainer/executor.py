@@ -35,34 +35,39 @@ class Executor(base_executor.BaseExecutor):
         inputs = ExecutionInputs(input_dict, exec_properties)
         student, distillation = _settings(inputs, exec_properties)
         logs_dir = artifact_utils.get_single_uri(output_dict["model_run"])
-        data, distillation, widths = _material(inputs, exec_properties, distillation)
-        trained = training.train_student(
-            data["train"],
-            data["eval"],
-            inputs.spec,
-            student,
-            distillation,
-            feature_widths=widths,
-            logs_dir=logs_dir,
-            task=f"training the {exec_properties['role']}",
+        trained, distillation = _train(
+            inputs, exec_properties, student, distillation, logs_dir
         )
         settings = {"student": student, "distillation": distillation}
         (model,) = output_dict["model"]
         _write(model, trained, exec_properties["role"], inputs.spec, settings)
 
 
-def _material(
+def _train(
     inputs: ExecutionInputs,
     exec_properties: dict[str, Any],
+    student: StudentConfig,
     distillation: DistillationConfig,
-) -> tuple[dict[str, DistillationData], DistillationConfig, Sequence[int]]:
-    """What a student is trained on and how, and the widths of teacher features."""
+    logs_dir: str,
+) -> tuple[training.Trained, DistillationConfig]:
+    """Trains the student, or the control; returns what it was trained with, too."""
     teachers, data = prepare(inputs, exec_properties, distillation)
-    if exec_properties["role"] != CONTROL:
-        return data, distillation, teachers.feature_widths
-    # Everything as the student's, but from labels alone.
-    plain = {k: v.without_features(inputs.spec) for k, v in data.items()}
-    return plain, DistillationConfig(student_loss_weight=1.0), ()
+    widths: Sequence[int] = teachers.feature_widths
+    if exec_properties["role"] == CONTROL:
+        # Everything as the student's, but from labels alone.
+        distillation, widths = DistillationConfig(student_loss_weight=1.0), ()
+        data = {k: v.without_features(inputs.spec) for k, v in data.items()}
+    trained = training.train_student(
+        data["train"],
+        data["eval"],
+        inputs.spec,
+        student,
+        distillation,
+        feature_widths=widths,
+        logs_dir=logs_dir,
+        task=f"training the {exec_properties['role']}",
+    )
+    return trained, distillation
 
 
 def _write(

@@ -65,7 +65,6 @@ class DistillationTuner(base_component.BaseComponent):
         distillation: DistillationConfig,
         tuning: TuningConfig,
         directory: str,
-        average: AverageConfig | None = None,
         **arguments: Unpack[TeacherArguments],
     ) -> None:
         """Makes the node.
@@ -79,13 +78,9 @@ class DistillationTuner(base_component.BaseComponent):
             distillation: The distillation's settings that are not searched.
             tuning: Search space, algorithm and budget.
             directory: Local folder of an unfinished search, which resumes there.
-            average: How several teachers are averaged.
             **arguments: See `TeacherArguments`.
         """
-        for key in tuning.space:
-            if key.startswith(_OPTIONS):
-                option = key[len(_OPTIONS) :].partition(".")[0]
-                architectures.require_option(student.model, option)
+        _require_options(student, tuning)
         spec = component_specs.build(
             DistillationTunerSpec,
             examples=examples,
@@ -93,10 +88,17 @@ class DistillationTuner(base_component.BaseComponent):
             teacher_logits=teacher_logits,
             student=student,
             distillation=distillation,
-            average=average or AverageConfig(),
             tuning=tuning,
             directory=directory,
             code=architectures.source_digest(student.model),
-            **arguments,
+            **{"average": AverageConfig(), **arguments},
         )
         super().__init__(spec=spec)
+
+
+def _require_options(student: StudentConfig, tuning: TuningConfig) -> None:
+    """Raises a `ConfigError` for a searched option that the architecture lacks."""
+    for key in tuning.space:
+        if key.startswith(_OPTIONS):
+            option = key[len(_OPTIONS) :].partition(".")[0]
+            architectures.require_option(student.model, option)

@@ -8,6 +8,7 @@ if TFMA and the verdict agree. A value that is missing or not finite fails.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow_model_analysis as tfma
@@ -74,12 +75,25 @@ def decide(
         *_class_checks(gate, student, teacher, paired, spec),
         *_served_checks(gate, served),
     ]
-    reasons = [check.describe() for check in checks if not check.ok]
-    reasons += _problems(served)
-    reasons += _foreign_counts(student, teacher, predictions)
+    reasons = [
+        *(check.describe() for check in checks if not check.ok),
+        *_problems(served),
+        *_foreign_counts(student, teacher, predictions),
+    ]
     if not tfma.load_validation_result(evaluation_dir).validation_ok and not reasons:
         reasons = ["TensorFlow Model Analysis refused the student; see its validation"]
-    overall = student.get(OVERALL, {})
+    metrics = {"student": student, "teacher": teacher, "paired": paired}
+    return _verdict(checks, reasons, split, metrics, served)
+
+
+def _verdict(
+    checks: list[Check],
+    reasons: list[str],
+    split: str,
+    metrics: Mapping[str, SliceMetrics],
+    served: Served | None,
+) -> Verdict:
+    overall = metrics["student"].get(OVERALL, {})
     return Verdict(
         blessed=not reasons,
         reasons=tuple(reasons),
@@ -87,10 +101,8 @@ def decide(
         split=split,
         num_examples=int(overall.get("num_examples", 0)),
         agreement=overall.get("agreement"),
-        student=student,
-        teacher=teacher,
-        paired=paired,
         served=served,
+        **metrics,
     )
 
 

@@ -51,7 +51,6 @@ class TeacherLogits(base_component.BaseComponent):
         examples: types.BaseChannel,
         teacher_model: types.BaseChannel,
         views: ViewsConfig,
-        average: AverageConfig | None = None,
         feature_layers: Sequence[str] = (),
         **arguments: Unpack[TeacherArguments],
     ) -> None:
@@ -61,7 +60,6 @@ class TeacherLogits(base_component.BaseComponent):
             examples: Channel of Examples, of any ExampleGen.
             teacher_model: Channel of Model: one teacher, or several.
             views: Augmented copies of the training images.
-            average: How several teachers are averaged.
             feature_layers: Layers of the teacher whose features are stored, too.
             **arguments: See `TeacherArguments`.
         """
@@ -70,8 +68,7 @@ class TeacherLogits(base_component.BaseComponent):
             examples=examples,
             teacher_model=teacher_model,
             views=views,
-            average=average or AverageConfig(),
             feature_layers=json.dumps(list(feature_layers)),
-            **arguments,
+            **{"average": AverageConfig(), **arguments},
         )
         super().__init__(spec=spec)

@@ -42,9 +42,20 @@ def resolve(
     """
     if file_system.exists(os.path.join(examples_dir, data_spec.FILE_NAME)):
         return _with_config(DataSpec.load(examples_dir), config)
+    return _found(examples_dir, config, schema, dataset or examples_dir, fingerprint)
+
+
+def _found(
+    examples_dir: str,
+    config: ExamplesConfig,
+    schema: schema_pb2.Schema | None,
+    dataset: str,
+    fingerprint: str,
+) -> DataSpec:
+    """The specification from parameters, schema and the first record."""
     image_feature, label_feature = _features(config, schema)
     spec = DataSpec(
-        dataset=dataset or examples_dir,
+        dataset=dataset,
         version="",
         image_shape=(0, 0, 0),  # until the first record was read
         class_names=(),
