@@ -81,7 +81,7 @@ def test_anomalies_that_cannot_be_read_do_not_pass(tmp_path, content):
     path = tmp_path / "ExampleAnomalies" / "Split-train" / "SchemaDiff.pb"
     path.unlink() if content is None else path.write_bytes(content)
     with pytest.raises(
-        DataError, match=r"Split train has no anomalies file.*SchemaDiff"
+        DataError, match=r"Split train has no readable anomalies file.*SchemaDiff"
     ):
         _pass(anomalies)
 
