@@ -175,7 +175,7 @@ SABOTAGES = {
     ),
     "renamed output": (
         lambda w: {"student": w.exported(outputs={"probabilities": "scores"})},
-        "gives class, logits, scores, expected also probabilities",
+        "returns class, logits, scores, expected also probabilities",
     ),
     "code that only its trainer has": (
         lambda w: {"student": w.exported(serve=sabotage.python_code)},
