@@ -7,15 +7,12 @@ own reason.
 import pathlib
 
 import digit_models
-import example_data
 import numpy as np
 import pytest
 import sabotage
 import tensorflow as tf
 from evaluations import GATE, PAIRED
 from sabotage import (
-    SERVABILITY,
-    World,
     bias,
     cut,
     damaged,
@@ -23,25 +20,14 @@ from sabotage import (
     of_logits,
     of_pixels,
 )
+from sabotage_world import SERVABILITY, refusal
+from test_forgeries import FORGERIES
 
 from tfx_distill.trainer.config.gate_config import MUST_BE_BETTER
-from tfx_distill.trainer.distillation import training
-from tfx_distill.trainer.errors import ConfigError
 
 pytestmark = pytest.mark.e2e
 
 SWAP = [1, 0, *range(2, 10)]
-
-
-@pytest.fixture(scope="module")
-def world(digits, tmp_path_factory):
-    examples = example_data.generate(digits, tmp_path_factory.mktemp("examples"))
-    spec, train, evaluation = digit_models.splits(examples)
-    trained = training.train_teacher(train, evaluation, spec, digit_models.TEACHER)
-    folder = tmp_path_factory.mktemp("teacher")
-    teacher = digit_models.artifact(trained.model, spec, "teacher", folder)
-    student = digit_models.train_student(examples, teacher)
-    return World(examples, teacher, student, tmp_path_factory.mktemp("world"))
 
 
 def gate(**changed):
@@ -247,11 +233,6 @@ def _both(world, change):
     return world.exported(predict=change, serve=change)
 
 
-def _refused(pushed, versions):
-    assert (pushed.get_int_custom_property("pushed"), versions) == (0, [])
-    return pushed.get_string_custom_property("reason")
-
-
 def test_there_are_enough_of_them():
     assert len(SABOTAGES) + len(FORGERIES) >= 25
 
@@ -267,79 +248,4 @@ def test_sabotage(world, name):
     make, reason = SABOTAGES[name]
     attempt = world.attempt(**make(world))
     pushed, versions = world.push(attempt.student, world.judged(attempt))
-    assert reason in _refused(pushed, versions)
-
-
-def _of_another(blessing, student):
-    blessing.set_string_custom_property("current_model", "/another/model")
-
-
-def _edited(blessing, student):
-    pathlib.Path(blessing.uri, "verdict.json").write_text('{"blessed": false}')
-
-
-def _removed(blessing, student):
-    pathlib.Path(blessing.uri, "verdict.json").unlink()
-
-
-def _changed_student(blessing, student):
-    path = pathlib.Path(digit_models.serving_path(student), "saved_model.pb")
-    path.write_bytes(path.read_bytes() + b" ")
-
-
-GATES = {"model_blessing": "Evaluator", "infra_blessing": "ServabilityValidator"}
-# Both gates blessed the student; then somebody does this.
-FORGERIES = {
-    "a blessing of another model": (
-        _of_another,
-        "blessed another model, /another/model",
-    ),
-    "an edited verdict": (_edited, "is not its blessing's"),
-    "a removed verdict": (_removed, "cannot be read"),
-}
-
-
-@pytest.mark.parametrize("key", GATES)
-@pytest.mark.parametrize("name", FORGERIES)
-def test_forgery(world, name, key):
-    forge, reason = FORGERIES[name]
-    blessings = world.blessings()
-    forge(blessings[key], world.student)
-    told = _refused(*world.push(world.student, blessings))
-    assert f"the {GATES[key]}" in told
-    assert reason in told
-
-
-def test_a_student_that_was_changed_after_its_blessing(world):
-    student = world.copied(world.student)
-    blessings = world.blessings()
-    for blessing in blessings.values():
-        blessing.set_string_custom_property("current_model", student.uri)
-    _changed_student(None, student)
-    told = _refused(*world.push(student, blessings))
-    assert "was changed after the Evaluator blessed it" in told
-
-
-def test_a_metric_that_was_renamed(world, monkeypatch):
-    monkeypatch.setattr(
-        "tfx_distill.components.evaluator.gate_decision._METRICS",
-        {"renamed": "accuracy"},
-    )
-    blessings = world.judged(world.attempt())
-    told = _refused(*world.push(world.student, blessings))
-    assert "gate.min_accuracy: no value overall" in told
-
-
-def test_an_evaluation_that_crashes(world, monkeypatch):
-    def crash(*_):
-        raise RuntimeError("out of order")
-
-    monkeypatch.setattr("tfx.components.evaluator.executor.Executor.Do", crash)
-    blessings = world.judged(world.attempt())
-    told = _refused(*world.push(world.student, blessings))
-    assert "the evaluation failed: RuntimeError: out of order" in told
-
-
-def test_a_margin_that_the_split_cannot_resolve_fails_the_node(world):
-    with pytest.raises(ConfigError, match="gate.margin is 0.005, .* 360 images"):
-        world.judged(world.attempt(gate=gate(margin=0.005)))
+    assert reason in refusal(pushed, versions)
