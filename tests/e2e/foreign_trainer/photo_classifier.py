@@ -8,17 +8,9 @@ import tensorflow as tf
 
 SIDE = 24
 CLASSES = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-]
+    "zero", "one", "two", "three", "four",
+    "five", "six", "seven", "eight", "nine",
+]  # fmt: skip
 
 
 def _images(serialized):
