@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 import sys
 
-DISTILL = [sys.executable, "-c", "from tfx_distill.pipeline.cli import main; main()"]
+DISTILL = [str(pathlib.Path(sys.executable).with_name("distill"))]
 
 
 class Place:
@@ -15,6 +15,7 @@ class Place:
         self.folder = folder
         self.serving_dir = folder / "smoke-digits" / "serving"
         self.environment = dict(os.environ)
+        self.working_dir = os.getcwd()
 
     def command(self, *sets: str, name: str = "run") -> list[str]:
         root = f"pipeline.root={self.folder}", f"data.data_dir={self.folder / 'tfds'}"
@@ -27,6 +28,7 @@ class Place:
             capture_output=True,
             text=True,
             env=self.environment,
+            cwd=self.working_dir,
         )
 
     def versions(self) -> list[str]:

@@ -1,7 +1,6 @@
 """Whole runs by the command, as a person starts them, on `digits`."""
 
 import json
-import os
 import pathlib
 import signal
 import subprocess
@@ -197,7 +196,7 @@ def test_an_architecture_of_ones_own_is_used(place, first, tmp_path):
         "        keras.layers.Dense(num_classes)])\n"
     )
     own = Place(place.folder)
-    own.environment["PYTHONPATH"] = f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"
+    own.working_dir = tmp_path
     result = json.loads(own.run("student.model=my_models.tiny").stdout)
     assert result["student"]["parameters"] == 14 * 14 * 10 + 10
 

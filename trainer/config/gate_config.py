@@ -20,7 +20,7 @@ class GateConfig(Section):
 
     margin: _Margin = Field(
         0.005,
-        description="The 95% lower bound of student - teacher must exceed -margin",
+        description="The 95 % lower bound of student - teacher must exceed -margin",
     )
     class_margin: _Margin = Field(0.03, description="As margin, for each class")
     min_class_size: PositiveInt = Field(
