@@ -90,8 +90,8 @@ class BulkQueries:
         def by_execution() -> list[Message]:
             if len(ids) > _CHUNK:
                 return list(self._store.get_contexts())
-            ask = self._store.get_contexts_by_execution
-            return list({c.id: c for id_ in sorted(ids) for c in ask(id_)}.values())
+            found = {c.id: c for id_ in sorted(ids) for c in self._contexts(id_)}
+            return list(found.values())
 
         options = ListOptions(filter_query=query)
         for context in self._filtered(
@@ -99,6 +99,12 @@ class BulkQueries:
         ):
             if context.type in kinds:
                 yield context, kinds[context.type]
+
+    def _contexts(self, execution_id: int) -> list[Message]:
+        try:
+            return self._store.get_contexts_by_execution(execution_id)
+        except errors.NotFoundError:  # so ML Metadata 1.21 says that it has none
+            return []
 
     def ids_in_context(self, context: Message, ids: Collection[int]) -> set[int]:
         """Those of some executions that belong to a context."""
