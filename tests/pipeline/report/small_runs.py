@@ -14,6 +14,8 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from tfx_distill.components.evaluator.predictions import Predictions
 from tfx_distill.pipeline.config.loader import load_config
+from tfx_distill.pipeline.mlmd import read_only_store
+from tfx_distill.pipeline.report.collect import report_collector
 
 RUN = "20260101-000000-000000"
 LABELS = np.array([0, 0, 0, 1, 1, 1, 2, 2])
@@ -238,3 +240,11 @@ def _set(value, content):
         value.int_value = content
     else:
         value.string_value = content
+
+
+def collected(small):
+    """What a report gathers of the run."""
+    store = read_only_store.open_store(small.config)
+    run = store.run(small.name)
+    graph = store.graph_of_runs([run])
+    return report_collector.collect(graph, run, "small", small.run_dir)

@@ -1,20 +1,16 @@
-"""The search finds what is good, loses no trial, and reads no other search's."""
+"""The search finds what is good, within its budget, and tells what failed."""
 
 import dataclasses
-import os
-import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import small_data
+from small_searches import MANY_RATES, RATE, STUDENT, UNITS, config
 
 from tfx_distill.trainer.config.data_config import ViewsConfig
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
 from tfx_distill.trainer.config.training_config import StudentConfig
 from tfx_distill.trainer.config.tuning_config import TuningConfig
-from tfx_distill.trainer.data.batches import DistillationData
 from tfx_distill.trainer.distillation import training
 from tfx_distill.trainer.errors import DistillError, Interrupted
 from tfx_distill.trainer.models import architectures
@@ -22,74 +18,10 @@ from tfx_distill.trainer.tuning import (
     hyperparameter_search,
     oracles,
     trial_training,
-    trial_workers,
     trials,
 )
 
-STUDENT = StudentConfig(model="small_data.dense", batch_size=16)
-RATE = "student.learning_rate"
-UNITS = "student.options.units"
 LEARNING = ("bayesian", "hyperband")
-TWO_RATES = {RATE: {"choices": [1e-5, 2e-2]}}
-MANY_RATES = {RATE: {"min": 1e-3, "max": 1e-2, "sampling": "log"}}
-
-
-def make_task(spec, train, evaluation, student=STUDENT):
-    """A task whose teacher is right and sure."""
-    data = {
-        name: DistillationData(
-            split=split,
-            predictions=4 * np.eye(3, dtype=np.float32)[split.labels][None],
-            views=ViewsConfig(count=1),
-            digests=np.arange(len(split), dtype=np.uint64),
-        )
-        for name, split in (("train", train), ("eval", evaluation))
-    }
-    return trial_training.Task(
-        data=data, spec=spec, student=student, distillation=DistillationConfig()
-    )
-
-
-@pytest.fixture
-def task(spec, train, evaluation):
-    return make_task(spec, train, evaluation)
-
-
-@pytest.fixture
-def trainings(monkeypatch):
-    """The learning rates of the trials so far, which cost nothing here.
-
-    What a search remembers does not depend on how an objective came about.
-    """
-    rates = []
-
-    def train(task, values, epochs):
-        rates.append(values[RATE])
-        return 1 - abs(values[RATE] - 4e-3)
-
-    monkeypatch.setattr(trial_training, "train", train)
-    return rates
-
-
-def config(space=TWO_RATES, **values):
-    defaults = {"algorithm": "random", "max_trials": 2, "epochs": 8, "parallel": 1}
-    return TuningConfig(space=space, **{**defaults, **values})
-
-
-def _interrupted(task, settings, folder, monkeypatch, after=1):
-    """A search that was stopped while a trial ran."""
-    original, count = trial_training.train, []
-
-    def train(*arguments):
-        count.append(1)
-        if len(count) > after:
-            raise Interrupted("Stopped by SIGTERM.")
-        return original(*arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(trial_training, "train", train)
-        with pytest.raises(Interrupted):
-            hyperparameter_search.search(task, settings, folder)
 
 
 def broken(image_shape, num_classes, units=4):
@@ -170,118 +102,6 @@ def test_a_budget_below_every_student_is_told(task, tmp_path):
     settings = config({UNITS: {"choices": [4, 8]}}, max_parameters=100)
     with pytest.raises(DistillError, match="smallest one drawn has 275"):
         hyperparameter_search.search(task, settings, str(tmp_path))
-
-
-@pytest.mark.parametrize("parallel", [1, 2])
-@pytest.mark.parametrize("algorithm", ["random", "bayesian", "hyperband"])
-def test_an_interrupted_search_goes_on_as_if_it_had_not_been(
-    task, tmp_path, trainings, monkeypatch, algorithm, parallel
-):
-    # Two are proposed at a time all the same.
-    monkeypatch.setattr(trial_workers.loky, "cpu_count", lambda: 1)
-    settings = config(
-        MANY_RATES, algorithm=algorithm, max_trials=6, epochs=3, parallel=parallel
-    )
-    whole = hyperparameter_search.search(task, settings, str(tmp_path / "whole"))
-    rates = list(trainings)
-    trainings.clear()
-    _interrupted(task, settings, str(tmp_path / "parts"), monkeypatch, after=4)
-    parts = hyperparameter_search.search(task, settings, str(tmp_path / "parts"))
-    assert trainings == rates
-
-    def untimed(found):
-        return [dataclasses.replace(trial, seconds=0) for trial in found.trials]
-
-    assert untimed(parts) == untimed(whole)
-
-
-@pytest.mark.slow
-def test_a_trial_that_ran_when_the_process_was_killed_runs_again(
-    task, tmp_path, trainings
-):
-    killed = subprocess.run(
-        [sys.executable, "-c", _KILLED, str(tmp_path)],
-        cwd=os.path.dirname(__file__),
-        capture_output=True,
-        text=True,
-    )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
-    settings = config(MANY_RATES, max_trials=5, epochs=1)
-    found = hyperparameter_search.search(task, settings, str(tmp_path))
-    assert len(trainings) == 3
-    assert [trial.id for trial in found.trials] == ["1", "2", "3", "4", "5"]
-
-
-_KILLED = """
-import os, signal, sys
-
-sys.path += [os.getcwd(), os.path.dirname(os.getcwd())]
-import small_data
-import test_hyperparameter_search as searches
-from tfx_distill.trainer.data.data_spec import DataSpec
-from tfx_distill.trainer.distillation import training
-from tfx_distill.trainer.tuning import hyperparameter_search
-
-spec = DataSpec(dataset="squares", version="1.0.0", image_shape=(8, 8, 1),
-    class_names=("left", "right", "both"),
-    num_examples={"train": 96, "eval": 24, "test": 24})
-splits = small_data.squares(96, 1), small_data.squares(24, 2)
-task = searches.make_task(spec, *splits)
-original, count = training.train_student, []
-
-def train(*arguments, **options):
-    count.append(1)
-    if len(count) == 3:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return original(*arguments, **options)
-
-training.train_student = train
-settings = searches.config(searches.MANY_RATES, max_trials=5, epochs=1)
-hyperparameter_search.search(task, settings, sys.argv[1])
-"""
-
-
-def test_a_line_cut_by_the_kill_is_a_trial_that_runs_again(
-    task, tmp_path, trainings, monkeypatch
-):
-    settings = config(MANY_RATES, max_trials=3, epochs=1)
-    _interrupted(task, settings, str(tmp_path), monkeypatch)
-    (journal,) = tmp_path.glob("*/trials.jsonl")
-    journal.write_text(journal.read_text()[:-20])
-    trainings.clear()
-    hyperparameter_search.search(task, settings, str(tmp_path))
-    assert len(trainings) == 3
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda task: {"spec": dataclasses.replace(task.spec, fingerprint="other")},
-        lambda task: {"distillation": DistillationConfig(temperature=2.0)},
-        lambda task: {"student": STUDENT.replace(seed=1)},
-    ],
-)
-def test_another_search_does_not_go_on_with_this_one(
-    task, tmp_path, trainings, monkeypatch, change
-):
-    settings = config(MANY_RATES, max_trials=2, epochs=1)
-    _interrupted(task, settings, str(tmp_path), monkeypatch)
-    trainings.clear()
-    hyperparameter_search.search(
-        dataclasses.replace(task, **change(task)), settings, str(tmp_path)
-    )
-    assert len(trainings) == 2
-
-
-def test_a_finished_search_leaves_nothing_that_a_second_one_could_read(
-    task, tmp_path, trainings
-):
-    settings = config(MANY_RATES, max_trials=2, epochs=1)
-    for _ in range(2):
-        hyperparameter_search.search(task, settings, str(tmp_path))
-        hyperparameter_search.forget(task, settings, str(tmp_path))
-    assert len(trainings) == 4
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_hyperband_trains_as_long_as_it_says(task, tmp_path, trainings):

@@ -9,14 +9,7 @@ import time
 import psutil
 import pytest
 import small_data
-from test_hyperparameter_search import (
-    MANY_RATES,
-    RATE,
-    STUDENT,
-    UNITS,
-    config,
-    make_task,
-)
+from small_searches import MANY_RATES, RATE, STUDENT, UNITS, config
 
 from tfx_distill.trainer.errors import Interrupted
 from tfx_distill.trainer.tuning import (
@@ -37,11 +30,6 @@ def fatal(image_shape, num_classes, units=4):
     if units != 4 and multiprocessing.parent_process() is not None:
         os.kill(os.getpid(), signal.SIGKILL)
     return small_data.dense(image_shape, num_classes, units)
-
-
-@pytest.fixture
-def task(spec, train, evaluation):
-    return make_task(spec, train, evaluation)
 
 
 def _processes():

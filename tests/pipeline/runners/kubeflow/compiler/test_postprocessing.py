@@ -20,6 +20,11 @@ def _constant(value):
     return {"runtimeValue": {"constant": value}}
 
 
+def _blessing():
+    source = {"producerTask": "Evaluator", "outputArtifactKey": "blessing"}
+    return {"taskOutputArtifact": source}
+
+
 def _spec(task=None, **inputs):
     """One task `Use` that reads `blessing` of `Evaluator` under the name it likes."""
     values = {name: _constant(value) for name, value in inputs.items()}
@@ -48,14 +53,7 @@ def _spec(task=None, **inputs):
                         "componentRef": {"name": "Use"},
                         "inputs": {
                             "parameters": values,
-                            "artifacts": {
-                                "model_blessing": {
-                                    "taskOutputArtifact": {
-                                        "producerTask": "Evaluator",
-                                        "outputArtifactKey": "blessing",
-                                    }
-                                }
-                            },
+                            "artifacts": {"model_blessing": _blessing()},
                         },
                         **(task or {}),
                     }

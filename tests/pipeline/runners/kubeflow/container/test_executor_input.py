@@ -21,6 +21,32 @@ SPEC = {
 SCHEMES = [("minio://", "minio"), ("s3://", "s3"), ("gs://", "gcs")]
 
 
+def _outputs(scheme):
+    return {
+        "artifacts": {
+            "result": {
+                "artifacts": [
+                    {"name": "result", "uri": f"{scheme}bucket/run/Use/result",
+                     "type": MODEL}
+                ]
+            },
+            "number": {
+                "artifacts": [
+                    {"name": "number", "uri": f"{scheme}bucket/run/Use/number",
+                     "type": {"instanceSchema": "title: tfx.Float\n"}}
+                ]
+            },
+            "executor-logs": {
+                "artifacts": [
+                    {"name": "executor-logs", "uri": f"{scheme}bucket/run/Use/logs",
+                     "type": {"schemaTitle": "system.Artifact"}}
+                ]
+            },
+        },
+        "outputFile": "/tmp/kfp_outputs/output_metadata.json",
+    }  # fmt: skip
+
+
 def _given(scheme="minio://"):
     """As the driver writes it, and Go's encoder: an input with an empty type."""
     return {
@@ -49,30 +75,8 @@ def _given(scheme="minio://"):
                 "data": '{"data_dir": "/data/tfds", "other": "/database"}',
             },
         },
-        "outputs": {
-            "artifacts": {
-                "result": {
-                    "artifacts": [
-                        {"name": "result", "uri": f"{scheme}bucket/run/Use/result",
-                         "type": MODEL}
-                    ]
-                },
-                "number": {
-                    "artifacts": [
-                        {"name": "number", "uri": f"{scheme}bucket/run/Use/number",
-                         "type": {"instanceSchema": "title: tfx.Float\n"}}
-                    ]
-                },
-                "executor-logs": {
-                    "artifacts": [
-                        {"name": "executor-logs", "uri": f"{scheme}bucket/run/Use/logs",
-                         "type": {"schemaTitle": "system.Artifact"}}
-                    ]
-                },
-            },
-            "outputFile": "/tmp/kfp_outputs/output_metadata.json",
-        },
-    }  # fmt: skip
+        "outputs": _outputs(scheme),
+    }
 
 
 def _task(given=None, root="/", volumes=()):

@@ -42,19 +42,23 @@ os.makedirs(path("outputs", "model"))
 SOURCE = {"taskOutputArtifact": {"producerTask": "Make", "outputArtifactKey": "model"}}
 
 
-def _package(make=MAKE, use=USE, cache=True, condition=None):
-    codes = {"Make": make, "Use": use}
+def _tasks(cache, condition):
     tasks = {
         name: {
             "componentRef": {"name": name},
             "inputs": {"parameters": {"epochs": {"componentInputParameter": "epochs"}}},
             **({"cachingOptions": {"enableCache": True}} if cache else {}),
         }
-        for name in codes
+        for name in ("Make", "Use")
     }
     tasks["Use"]["inputs"]["artifacts"] = {"model": SOURCE}
     if condition:
         tasks["Use"]["triggerPolicy"] = {"condition": condition}
+    return tasks
+
+
+def _package(make=MAKE, use=USE, cache=True, condition=None):
+    codes = {"Make": make, "Use": use}
     container = {"image": IMAGE, "command": ["python"]}
     return Package(
         {
@@ -81,7 +85,7 @@ def _package(make=MAKE, use=USE, cache=True, condition=None):
                         "epochs": {"parameterType": "NUMBER_INTEGER", "defaultValue": 3}
                     }
                 },
-                "dag": {"tasks": tasks},
+                "dag": {"tasks": _tasks(cache, condition)},
             },
         }
     )

@@ -1,0 +1,172 @@
+"""What a configuration is refused for before anything starts."""
+
+import pytest
+
+from tfx_distill.pipeline.config.loader import load_config, load_places
+from tfx_distill.trainer.config.training_config import StudentConfig
+from tfx_distill.trainer.errors import ConfigError
+
+BATCH = "tuning.space.student.batch_size="
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("distilation.temperature=2", r"key distilation\. Did you mean distillation\?"),
+        ("distillation.temprature=2", "Did you mean distillation.temperature"),
+        (
+            "distillation.temperature=0",
+            r"a finite number > 0 \(1 leaves targets unsoftened\), received 0",
+        ),
+        (
+            "distillation.temperature=hot",
+            r"must be a finite number > 0 .*, received 'hot'",
+        ),
+        (
+            "distillation.temperature=.inf",
+            r"must be a finite number > 0 .*, received inf",
+        ),
+        ("student.epochs=1.5", "student.epochs must be an integer >= 1, received 1.5"),
+        (
+            "student.epochs=true",
+            "student.epochs must be an integer >= 1, received True",
+        ),
+        ("student.epochs=0", "student.epochs must be an integer >= 1, received 0"),
+        ("teacher.model=teacher", "teacher.model must be the dotted path"),
+        ("student.schedule=linear", "student.schedule must be cosine or constant"),
+        (
+            "gate.min_accuracy=99",
+            r"gate.min_accuracy must be a number in \[0, 1\], or null, received 99",
+        ),
+        ("data.image_shape=[28, 28]", r"must be \[height, width, channels\]"),
+        ("lite.flavours=[int4]", "must be a list of float32 and int8, each at most"),
+        ("lite.flavours=[int8, int8]", "each at most once, received"),
+        ("lite.calibration_examples=0", "calibration_examples must be an integer >= 1"),
+        ("student.quantization_aware_epochs=15", r"in \[0, 14\], the number of epochs"),
+        ("assistant={views: 9}", "assistant.views must be at most views.count, 4"),
+        ("pusher.directory=gs://bucket/x", "pusher.directory must be a folder, not a"),
+        ("data=mnist", "data must be a mapping of keys, received 'mnist'"),
+        (
+            "beam.args=--x",
+            "beam.args must be a list, each an option that begins with --, received",
+        ),
+        ("pipeline.name=My_Pipeline", "pipeline.name must be 1 to 128 lower-case"),
+        ("temperature", "--set must be key=value, received 'temperature'"),
+        ("student.views=5", "student.views must be at most views.count, 4, received 5"),
+        (
+            "student.views=0",
+            "student.views must be an integer >= 1, or null, received 0",
+        ),
+        (
+            "hyperparameters=true",
+            "hyperparameters must be null, a file, or an artifact",
+        ),
+        (
+            "tuning.algorithm=grid",
+            "tuning.algorithm must be bayesian, hyperband or ran",
+        ),
+        (
+            "tuning.max_trials=0",
+            "tuning.max_trials must be an integer >= 1, received 0",
+        ),
+        (
+            "tuning={directory: null, seed: -1}",
+            r"tuning.seed must be an integer in \[0, ",
+        ),
+        ("tuning.space=[a]", "tuning.space must be a mapping"),
+        ("tuning.space.student.batch_size=64", r"must be \{min: ..., max: ...\} or"),
+        ("tuning.space={a.b: {choices: [1, 2]}}", "Unknown hyperparameter a.b"),
+        (
+            "tuning.space={student.widht: {choices: [1, 2]}}",
+            "Unknown hyperparameter st",
+        ),
+        ("tuning.space={student.epochs: {choices: [1, 2]}}", "tuning.epochs decides"),
+        (
+            "tuning.space={student.views: {min: 1, max: 9}}",
+            "at most views.count, recei",
+        ),
+        (f"{BATCH}{{choices: [64]}}", "choices must be several different"),
+        (f"{BATCH}{{choices: [64, 64]}}", "choices must be several different"),
+        (f"{BATCH}{{choices: [64, small]}}", "choices must be several different"),
+        (f"{BATCH}{{choices: [64, 32], min: 1}}", "must be choices, or min and max"),
+        (
+            f"{BATCH}{{min: 64}}",
+            "batch_size.max must be a finite number, received None",
+        ),
+        (
+            f"{BATCH}{{min: 64, max: 32}}",
+            "batch_size.min must be < max, 32, received 64",
+        ),
+        (
+            f"{BATCH}{{min: 0, max: 32}}",
+            "student.batch_size must be an integer >= 1, received 0",
+        ),
+        (f"{BATCH}{{min: 1, max: 2.5}}", "must be an integer >= 1, received 2.5"),
+        (f"{BATCH}{{min: 1, max: 9, step: 0}}", "step must be null or > 0, received 0"),
+        (f"{BATCH}{{min: 1, max: 9, step: 0.5}}", "step must be an integer"),
+        (f"{BATCH}{{min: 1, max: 9, sampling: ln}}", "sampling must be linear or log"),
+        (
+            f"{BATCH}{{min: 1, max: 9, sampling: log, step: 1}}",
+            "step must be null or > 1",
+        ),
+        (f"{BATCH}{{min: 0, max: 9, sampling: log}}", "min must be > 0 with log"),
+        (
+            f"{BATCH}{{min: 1, mx: 9}}",
+            "Did you mean tuning.space.student.batch_size.max",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_line(override, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_config(None, [override])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("a: [", "is not YAML"), ("- a", "must be a mapping of sections, received list")],
+)
+def test_a_file_that_is_no_configuration_is_refused(own_file, text, message):
+    with pytest.raises(ConfigError, match=message):
+        load_config(own_file(text))
+
+
+def test_a_missing_file_is_refused_with_the_shipped_names():
+    with pytest.raises(
+        ConfigError, match=r"nowhere.yaml cannot be read.*article, best, default"
+    ):
+        load_config("nowhere.yaml")
+
+
+def test_searching_and_fixed_hyperparameters_exclude_each_other():
+    with pytest.raises(ConfigError, match="hyperparameters must be null while tuning"):
+        load_config("tuned", ["hyperparameters=3"])
+
+
+def test_every_error_is_reported_in_a_line_of_its_own():
+    with pytest.raises(ConfigError) as caught:
+        load_config(None, ["student.epoch=3", "seeds=0", "gate.margin=2"])
+    assert str(caught.value).splitlines() == [
+        "Unknown configuration key student.epoch. Did you mean student.epochs?",
+        "seeds must be an integer in [1, 9], received 0.",
+        "gate.margin must be a number > 0 and < 1, received 2.",
+    ]
+
+
+@pytest.mark.parametrize("override", ["data.substitute=1", "data.dataset=5"])
+def test_no_value_is_converted_to_another_type(override):
+    with pytest.raises(ConfigError, match=override.split("=")[0]):
+        load_config(None, [override])
+
+
+def test_a_section_made_in_python_is_refused_as_one_from_a_file():
+    with pytest.raises(ConfigError, match=r"student.epochs must be an integer >= 1"):
+        StudentConfig(epochs=0)
+    with pytest.raises(ConfigError, match="Did you mean student.epochs"):
+        StudentConfig().replace(epoch=3)
+
+
+def test_given_places_are_checked():
+    assert load_places(None, ["pipeline.name=x"]).pipeline_name == "x"
+    with pytest.raises(ConfigError, match=r"Did you mean pipeline\.name"):
+        load_places(None, ["pipeline.nam=x"])

@@ -1,0 +1,77 @@
+"""Chromium, as a test of a page needs it."""
+
+import json
+
+
+class Browser:
+    """Opens a page, and tells what the page did."""
+
+    def __init__(self, driver):
+        self.driver = driver
+
+    def open(self, path, width=1280, scheme="light"):
+        self._set("setDeviceMetricsOverride", width=width, height=900,
+                  deviceScaleFactor=1, mobile=False)  # fmt: skip
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        self._set("setEmulatedMedia", features=[feature])
+        for kind in ("browser", "performance"):
+            self.driver.get_log(kind)  # forgets what was before
+        self.driver.get(path.as_uri())
+        return self
+
+    def _set(self, command, **values):
+        self.driver.execute_cdp_cmd(f"Emulation.{command}", values)
+
+    def run(self, script, *arguments):
+        return self.driver.execute_script(script, *arguments)
+
+    def all(self, selector):
+        return self.driver.find_elements("css selector", selector)
+
+    def click(self, element):
+        # Not under the bar at the top of the page, and not while it still scrolls.
+        where = "{block: 'center', behavior: 'instant'}"
+        self.run(f"arguments[0].scrollIntoView({where})", element)
+        element.click()
+
+    def complaints(self):
+        return self.driver.get_log("browser")
+
+    def requests(self):
+        """What left the page or its machine: all but the file itself and data URLs."""
+        messages = [
+            json.loads(entry["message"])["message"]
+            for entry in self.driver.get_log("performance")
+        ]
+        urls = [
+            message["params"]["request"]["url"]
+            for message in messages
+            if message["method"] == "Network.requestWillBeSent"
+        ]
+        return [url for url in urls if not url.startswith("data:")]
+
+    def contrast(self, selector):
+        """The contrast of a text with its ground (WCAG 2.2, 1.4.3)."""
+        element = self.all(selector)[0]
+        colours = self.run(
+            """const [element] = arguments;
+            const all = [getComputedStyle(element).color];
+            for (let at = element; at; at = at.parentElement) {
+              const ground = getComputedStyle(at).backgroundColor;
+              if (ground !== "rgba(0, 0, 0, 0)") return [...all, ground];
+            }""",
+            element,
+        )
+        light, dark = sorted(map(_luminance, colours), reverse=True)
+        return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour):
+    parts = [float(part) / 255 for part in colour.strip("rgba()").split(",")[:3]]
+    linear = [
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+        for part in parts
+    ]
+    return sum(
+        w * part for w, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True)
+    )
