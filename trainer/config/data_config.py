@@ -65,4 +65,5 @@ class ViewsConfig(Section):
     )
     max_shift: NonNegativeInt = Field(2, description="Shift in pixels, each way")
     max_rotation: Degrees = Field(0.0, description="Rotation in degrees, each way")
-    seed: Seed = Field(0, description="Seed of shifts and rotations")
+    flip: bool = Field(False, description="Mirror half of the views left to right")
+    seed: Seed = Field(0, description="Seed of shifts, rotations and flips")

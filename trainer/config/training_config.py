@@ -77,6 +77,7 @@ class TeacherConfig(TrainingConfig):
     max_rotation: Degrees = Field(
         0.0, description="Random rotation in degrees, each way"
     )
+    flip: bool = Field(False, description="Mirror half of the images left to right")
 
 
 class StudentConfig(TrainingConfig):

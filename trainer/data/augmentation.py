@@ -1,4 +1,4 @@
-"""Shifted and rotated copies of images: random ones, and fixed views."""
+"""Shifted, rotated and mirrored copies of images: random ones, and fixed views."""
 
 from __future__ import annotations
 
@@ -12,6 +12,21 @@ from tfx_distill.trainer.config.data_config import ViewsConfig
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
+
+
+def mirror(images: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
+    """Mirrors some of the images left to right.
+
+    Args:
+        images: uint8 `(batch, height, width, channels)`.
+        mirrored: bool `(batch,)`, which ones.
+
+    Returns:
+        uint8, as `images`.
+    """
+    if not np.any(mirrored):
+        return images
+    return np.where(mirrored[:, None, None, None], images[:, :, ::-1], images)
 
 
 def shift(images: np.ndarray, offsets: np.ndarray) -> np.ndarray:
@@ -103,7 +118,7 @@ def make_views(
         images: uint8 `(batch, height, width, channels)`.
         image_digests: uint64 `(batch,)`, the images' `digests`.
         view: Integers `(batch,)`, >= 0.
-        config: Range of shifts and rotations.
+        config: Range of shifts and rotations, and whether to mirror.
 
     Returns:
         uint8, as `images`.
@@ -115,12 +130,15 @@ def make_views(
         for axis in (0, 1)
     ]
     offsets = np.stack(drawn, axis=1).astype(int) - config.max_shift
-    share = (
-        _random_bits(image_digests, view, config.seed, 2).astype(np.float64) / 2.0**64
+    turn, side = (
+        _random_bits(image_digests, view, config.seed, purpose) / 2.0**64
+        for purpose in (2, 3)
     )
-    degrees = (2 * share - 1) * config.max_rotation
-    offsets[original], degrees[original] = 0, 0.0
-    return shift(rotate(images, degrees.astype(np.float32)), offsets)
+    degrees = (2 * turn - 1) * config.max_rotation
+    mirrored = side < config.flip / 2
+    offsets[original], degrees[original], mirrored[original] = 0, 0.0, False
+    images = rotate(mirror(images, mirrored), degrees.astype(np.float32))
+    return shift(images, offsets)
 
 
 def _random_bits(

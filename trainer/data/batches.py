@@ -22,7 +22,7 @@ from tfx_distill.trainer.data.example_reader import Split
 
 
 class TeacherBatches(keras.utils.PyDataset):
-    """Shuffled batches of randomly shifted and rotated images, with their labels."""
+    """Shuffled batches of randomly changed images, with their labels."""
 
     def __init__(self, split: Split, config: TeacherConfig) -> None:
         super().__init__()
@@ -42,7 +42,8 @@ class TeacherBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         batch = _batch(self._order, index, self._config.batch_size)
-        images = augmentation.rotate(self._split.images[batch], self._degrees[batch])
+        images = augmentation.mirror(self._split.images[batch], self._mirrored[batch])
+        images = augmentation.rotate(images, self._degrees[batch])
         images = augmentation.shift(images, self._offsets[batch])
         return images, self._split.labels[batch]
 
@@ -54,6 +55,7 @@ class TeacherBatches(keras.utils.PyDataset):
         self._offsets = rng.integers(-reach, reach + 1, (len(self._split), 2))
         turn = self._config.max_rotation
         self._degrees = rng.uniform(-turn, turn, len(self._split))
+        self._mirrored = rng.random(len(self._split)) < self._config.flip / 2
 
 
 @dataclasses.dataclass(frozen=True)

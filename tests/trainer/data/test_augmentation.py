@@ -65,3 +65,19 @@ def test_seeds_and_views_differ():
     other = VIEWS.replace(seed=2)
     assert not np.array_equal(_views(images, 1), _views(images, 2))
     assert not np.array_equal(_views(images, 1), _views(images, 1, other))
+
+
+def test_only_the_chosen_images_are_mirrored():
+    mirrored = augmentation.mirror(IMAGES, np.array([False, True]))
+    np.testing.assert_array_equal(mirrored[0], IMAGES[0])
+    assert mirrored[1, ..., 0].tolist() == [[12, 11, 10], [15, 14, 13], [18, 17, 16]]
+
+
+def test_half_of_the_views_are_mirrored_and_never_the_original():
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (2000, 3, 3, 1)).astype(np.uint8)
+    config = ViewsConfig(max_shift=0, flip=True)
+    flipped = images[:, :, ::-1]
+    same = (_views(images, 1, config) == flipped).all(axis=(1, 2, 3))
+    assert 0.45 < same.mean() < 0.55
+    np.testing.assert_array_equal(_views(images, 0, config), images)

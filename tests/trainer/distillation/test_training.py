@@ -107,6 +107,15 @@ def test_without_shuffling_examples_come_in_file_order(train):
     np.testing.assert_array_equal(batches[0][0], train.images[:16])
 
 
+def test_an_epoch_mirrors_some_of_the_images(train):
+    batches = TeacherBatches(train, TEACHER.replace(flip=True, shuffle=False))
+    images = np.concatenate([batches[i][0] for i in range(len(batches))])
+    mirrored = (images == train.images[:, :, ::-1]).all(axis=(1, 2, 3))
+    kept = (images == train.images).all(axis=(1, 2, 3))
+    assert (mirrored | kept).all()
+    assert 0.3 < mirrored.mean() < 0.7
+
+
 def test_options_reach_the_architecture(data, spec):
     student = STUDENT.replace(epochs=1, options={"units": 5})
     assert _train(data, spec, student).model.count_params() == 65 * 5 + 6 * 3
