@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
@@ -21,12 +20,7 @@ class Executor(base_executor.BaseExecutor):
         config = LiteConfig.from_json(exec_properties["lite"])
         inputs = ExecutionInputs(input_dict, exec_properties)
         # All before the scoring, which takes longer: what fails shall fail soon.
-        contents = {
-            name: lite.convert(
-                inputs.model_dir("model"), name, _calibration(name, inputs, config)
-            )
-            for name in config.flavours
-        }
+        contents = {name: _convert(name, inputs, config) for name in config.flavours}
         artifact = artifact_utils.get_single_instance(output_dict["lite_models"])
         _write(artifact, contents, inputs)
 
@@ -48,8 +42,9 @@ def _write(
     lite_scores.save(scores, artifact.uri)
 
 
-def _calibration(
-    name: str, inputs: ExecutionInputs, config: LiteConfig
-) -> np.ndarray | None:
-    """Training images for a format that needs some."""
-    return inputs.sample("train", config.calibration_examples) if name == INT8 else None
+def _convert(name: str, inputs: ExecutionInputs, config: LiteConfig) -> bytes:
+    images = None
+    if name == INT8:
+        images = inputs.sample("train", config.calibration_examples)
+    names = inputs.spec.class_names
+    return lite.convert(inputs.model_dir("model"), name, images, names)

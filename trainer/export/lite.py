@@ -9,6 +9,8 @@ logits `(1, num_classes)`:
   class as it is. Weights, activations, input and output are integers, so that it
   runs where there is no floating-point unit. The input has the scale 1 and the
   zero point 0: the number in it is the pixel.
+
+The names of the classes are inside, see `lite_metadata`.
 """
 
 from __future__ import annotations
@@ -17,22 +19,32 @@ import re
 import statistics
 import time
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from tfx_distill.trainer.config.lite_config import INT8, LITE_FLAVOURS
 from tfx_distill.trainer.errors import Interrupted, ModelError
 from tfx_distill.trainer.evaluation.lite_scores import TensorInfo
-from tfx_distill.trainer.export import lite_runtime, saved_model, signatures
+from tfx_distill.trainer.export import (
+    frozen_graph,
+    lite_metadata,
+    lite_runtime,
+    signatures,
+)
 
 _LOGITS = "logits"
 _WARM_UP, _TIMED = 20, 200  # images
 
 
-def convert(model_dir: str, flavour: str, images: np.ndarray | None = None) -> bytes:
+def convert(
+    model_dir: str,
+    flavour: str,
+    images: np.ndarray | None = None,
+    class_names: Sequence[str] = (),
+) -> bytes:
     """Converts an exported model.
 
     Args:
@@ -40,6 +52,7 @@ def convert(model_dir: str, flavour: str, images: np.ndarray | None = None) -> b
         flavour: `float32` or `int8`.
         images: uint8 `(num_images, height, width, channels)`, typical ones; `int8`
             takes the ranges of its activations from them.
+        class_names: One for each logit; the file holds them.
 
     Returns:
         The content of a `.tflite` file.
@@ -48,16 +61,7 @@ def convert(model_dir: str, flavour: str, images: np.ndarray | None = None) -> b
         ModelError: If LiteRT cannot express the model.
     """
     try:
-        if flavour == INT8:
-            if images is None:
-                raise ValueError("int8 needs images for its calibration")
-            converter = _int8_converter(model_dir, images)
-        else:
-            converter = _float_converter(model_dir)
-        with warnings.catch_warnings():
-            # About its own older options.
-            warnings.simplefilter("ignore")
-            return converter.convert()
+        content = _content(model_dir, flavour, images)
     except Interrupted:
         raise
     # The converter raises whatever its many parts do.
@@ -68,21 +72,39 @@ def convert(model_dir: str, flavour: str, images: np.ndarray | None = None) -> b
             f"({_reason(error)}). Set lite.flavours to what works, as "
             f"[{', '.join(others)}], or to [] for none."
         ) from error
+    if not class_names:
+        return content
+    return lite_metadata.with_class_names(content, class_names)
 
 
-def _float_converter(model_dir: str) -> tf.lite.TFLiteConverter:
+def _content(model_dir: str, flavour: str, images: np.ndarray | None) -> bytes:
+    if flavour == INT8:
+        if images is None:
+            raise ValueError("int8 needs images for its calibration")
+        converter = _int8_converter(model_dir, images)
+    else:
+        converter = _converter(model_dir)
+    with warnings.catch_warnings():
+        # About its own older options.
+        warnings.simplefilter("ignore")
+        return converter.convert()
+
+
+def _converter(model_dir: str, *, float_input: bool = False) -> tf.lite.TFLiteConverter:
     """Of what a server runs, from uint8 pixels to logits, for one image."""
     loaded = tf.saved_model.load(model_dir)
     predict = loaded.signatures[signatures.PREDICT_IMAGES]
     shape = predict.structured_input_signature[1]["images"].shape[1:]
     images = tf.TensorSpec((1, *shape), tf.uint8, name="images")
     answer = tf.function(lambda images: predict(images=images)[_LOGITS])
-    return lite_runtime.converter(answer.get_concrete_function(images))
+    frozen = frozen_graph.freeze(
+        answer.get_concrete_function(images), float_input=float_input
+    )
+    return tf.lite.TFLiteConverter.from_concrete_functions([frozen])
 
 
 def _int8_converter(model_dir: str, images: np.ndarray) -> tf.lite.TFLiteConverter:
-    model = saved_model.load_keras(model_dir)
-    converter = lite_runtime.converter(_quantizable_function(model))
+    converter = _converter(model_dir, float_input=True)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.uint8
@@ -92,20 +114,6 @@ def _int8_converter(model_dir: str, images: np.ndarray) -> tf.lite.TFLiteConvert
         [image[np.newaxis].astype(np.float32)] for image in spanning
     )
     return converter
-
-
-def _quantizable_function(model: keras.Model) -> Any:
-    """The model from pixels as float32, which is all that can be calibrated."""
-    shape = model.input_shape[1:]
-
-    @tf.function(input_signature=[tf.TensorSpec((1, *shape), tf.float32, "images")])
-    def answer(images: tf.Tensor) -> tf.Tensor:
-        value = images
-        for layer in model.layers[1:]:
-            value = layer(value, training=False)
-        return value
-
-    return answer.get_concrete_function()
 
 
 def _spanning(images: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""LiteRT's converter and interpreter, which differ between TensorFlow releases.
+"""LiteRT's interpreter, whose place differs between TensorFlow releases.
 
 `tf.lite.Interpreter` is moving from TensorFlow to the package `ai_edge_litert`: the
 same interpreter, for the same files.
@@ -12,22 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-# TensorFlow has no public name for it and offers no alternative.
-from tensorflow.python.framework.convert_to_constants import (
-    convert_variables_to_constants_v2,
-)
-
 from tfx_distill.trainer.errors import ModelError
-
-
-def converter(function: Any) -> tf.lite.TFLiteConverter:
-    """A converter for a concrete function, with its variables frozen to constants.
-
-    Left to freeze a Keras 3 model itself, TensorFlow 2.16 aborts the whole process.
-    """
-    return tf.lite.TFLiteConverter.from_concrete_functions(
-        [convert_variables_to_constants_v2(function)]
-    )
 
 
 def interpreter(content: bytes, *, num_threads: int) -> Any:

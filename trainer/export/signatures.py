@@ -11,12 +11,13 @@ from tfx_distill.trainer.data.data_spec import DataSpec
 
 PREDICT_IMAGES = "predict_images"
 SERVING_DEFAULT = "serving_default"
+CLASS_NAME = "class_name"
 
 Outputs = dict[str, tf.Tensor]
 
 
 def outputs(logits: tf.Tensor) -> Outputs:
-    """What both signatures return.
+    """What both signatures return, without the names that `save` adds.
 
     Args:
         logits: `(batch, num_classes)`.
@@ -44,12 +45,13 @@ def save(
 
     `serving_default` takes serialized examples (string `(batch,)`), `predict_images`
     takes pixels (uint8 `(batch, height, width, channels)` in 0–255; another dtype is
-    an error).
+    an error). Both return `class_name` as well, string `(batch,)` in UTF-8: clients
+    need no list of the classes.
 
     Args:
         module: Holds all variables that the functions use; gets the functions.
         model_dir: Folder to write, created when missing.
-        spec: The examples.
+        spec: The examples, and the names of the classes.
         predict: From pixels to `outputs`.
         serve: From serialized examples to `outputs`; None: decodes, then `predict`.
     """
@@ -59,12 +61,16 @@ def save(
     def decode_and_predict(examples: tf.Tensor) -> Outputs:
         return predict(example_reader.decode_examples(examples, spec))
 
+    def named(answer: Outputs) -> Outputs:
+        names = tf.constant(list(spec.class_names))
+        return {**answer, CLASS_NAME: tf.gather(names, answer["class"])}
+
     answer = serve or decode_and_predict
     module.predict_images = tf.function(
-        lambda images: predict(images), input_signature=[pixels]
+        lambda images: named(predict(images)), input_signature=[pixels]
     )
     module.serving_default = tf.function(
-        lambda examples: answer(examples), input_signature=[records]
+        lambda examples: named(answer(examples)), input_signature=[records]
     )
     names = (PREDICT_IMAGES, SERVING_DEFAULT)
     signatures = {name: getattr(module, name) for name in names}

@@ -12,7 +12,7 @@ from tfx_distill.trainer.config.lite_config import LiteConfig
 from tfx_distill.trainer.data import example_reader
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.evaluation import lite_scores
-from tfx_distill.trainer.export import lite, saved_model
+from tfx_distill.trainer.export import lite, lite_metadata, saved_model
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +45,13 @@ def test_split(examples):
 def test_a_file_has_the_accuracy_that_its_score_says(flavour, converted, test_split):
     path = lite_scores.file_path(converted.uri, flavour)
     with open(path, "rb") as file:
-        classes = lite.LitePredictor(file.read()).predict(test_split.images)["class"]
+        content = file.read()
+    classes = lite.LitePredictor(content).predict(test_split.images)["class"]
     score = lite_scores.load(converted.uri)[flavour]
     assert score.accuracy == np.mean(classes == test_split.labels)
     assert score.bytes == os.path.getsize(path)
     assert score.latency_ms > 0
+    assert lite_metadata.class_names(content) == tuple("0123456789")
     accuracy = converted.get_float_custom_property(f"{flavour}_accuracy")
     assert accuracy == score.accuracy
 
@@ -58,6 +60,7 @@ def test_the_files_agree_with_the_saved_model(converted, teacher, test_split):
     scores = lite_scores.load(converted.uri)
     assert (scores["float32"].agreement, scores["int8"].input.dtype) == (1.0, "uint8")
     assert scores["int8"].agreement > 0.98
+    assert scores["int8"].bytes < 0.3 * scores["float32"].bytes
     predictor = saved_model.Predictor(digit_models.serving_path(teacher))
     classes = predictor.predict(test_split.images)["class"]
     assert scores["float32"].accuracy == np.mean(classes == test_split.labels)

@@ -184,7 +184,7 @@ def test_images_of_another_shape_are_refused(load):
 
 
 def test_the_adapted_model_has_both_signatures(
-    load, model, evaluation, logits, tmp_path
+    load, model, spec, evaluation, logits, tmp_path
 ):
     serve = lambda records: _softmax_of(model)(_decoded(records))  # noqa: E731
     predictor = load(serving_default=(RECORDS, serve))
@@ -193,6 +193,8 @@ def test_the_adapted_model_has_both_signatures(
     again = Predictor(str(tmp_path / "adapted"))
     assert not again.is_adapted
     _same_classes(again, evaluation.images, logits)
+    names = [spec.class_names[number].encode() for number in logits.argmax(1)]
+    assert again.predict(evaluation.images)["class_name"].tolist() == names
     records = [example(**{"photo/encoded": png(image)}) for image in evaluation.images]
     adapted = tf.saved_model.load(str(tmp_path / "adapted"))
     outputs = adapted.signatures["serving_default"](examples=tf.constant(records))

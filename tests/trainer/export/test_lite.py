@@ -1,18 +1,21 @@
 """LiteRT files answer as the Keras model does, from the same raw pixels."""
 
 import re
+import zipfile
 
 import keras
 import numpy as np
 import pytest
 import small_data
 import tensorflow as tf
+from flatbuffers.table import Table
 from small_data import example, png
+from tensorflow.lite.python import schema_py_generated as schema
 
 from tfx_distill.trainer.data import example_reader
 from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.evaluation import lite_evaluation, lite_scores
-from tfx_distill.trainer.export import lite, lite_runtime, saved_model
+from tfx_distill.trainer.export import lite, lite_metadata, lite_runtime, saved_model
 from tfx_distill.trainer.models import architectures
 
 
@@ -77,13 +80,61 @@ def test_int8_computes_with_integers_alone(contents):
     interpreter = lite_runtime.interpreter(contents["int8"], num_threads=1)
     dtypes = {np.dtype(d["dtype"]).kind for d in interpreter.get_tensor_details()}
     assert dtypes <= {"i", "u"}
-    assert len(contents["int8"]) < len(contents["float32"])
 
 
 def test_float32_takes_pixels_as_they_are_and_answers_in_float32(contents):
     predictor = lite.LitePredictor(contents["float32"])
     assert predictor.input == lite_scores.TensorInfo("uint8", (1, 8, 8, 1), None, None)
     assert predictor.output == lite_scores.TensorInfo("float32", (1, 3), None, None)
+
+
+@pytest.mark.parametrize("flavour", lite.LITE_FLAVOURS)
+def test_the_names_of_the_classes_are_in_the_file(flavour, contents, tmp_path):
+    named = lite_metadata.with_class_names(contents[flavour], ("größe", "猫", "both"))
+    assert lite_metadata.class_names(named) == ("größe", "猫", "both")
+    (tmp_path / "named.tflite").write_bytes(named)
+    with zipfile.ZipFile(tmp_path / "named.tflite") as archive:
+        assert archive.read("labels.txt").decode().split("\n")[1] == "猫"
+    assert len(named) < len(contents[flavour]) + 600
+
+
+def test_a_file_with_names_answers_as_without(contents, evaluation):
+    named = lite_metadata.with_class_names(contents["int8"], ("a", "b", "c"))
+    one, other = (
+        lite.LitePredictor(content).predict(evaluation.images)["logits"]
+        for content in (contents["int8"], named)
+    )
+    np.testing.assert_array_equal(one, other)
+
+
+def test_the_metadata_says_which_output_the_names_belong_to(contents):
+    """Read as FlatBuffers are, along the fields of `metadata_schema.fbs`."""
+    named = lite_metadata.with_class_names(contents["int8"], ("a", "b", "c"))
+    model = schema.Model.GetRootAsModel(named, 0)
+    entries = [model.Metadata(i) for i in range(model.MetadataLength())]
+    (entry,) = [e for e in entries if e.Name() == b"TFLITE_METADATA"]
+    metadata = model.Buffers(entry.Buffer()).DataAsNumpy().tobytes()
+    assert metadata[4:8] == b"M001"
+    graph = _first(_root(metadata), 3)  # subgraph_metadata
+    logits = _first(graph, 3)  # output_tensor_metadata
+    labels = _first(logits, 6)  # associated_files
+    assert (_string(logits, 0), _string(labels, 0)) == (b"logits", b"labels.txt")
+    kind = labels.Pos + labels.Offset(4 + 2 * 2)
+    assert labels.Bytes[kind] == 2  # TENSOR_AXIS_LABELS
+
+
+def _root(content):
+    return Table(content, int.from_bytes(content[:4], "little"))
+
+
+def _first(table, field):
+    """The first table in a vector of tables."""
+    start = table.Vector(table.Offset(4 + 2 * field))
+    return Table(table.Bytes, table.Indirect(start))
+
+
+def _string(table, field):
+    return table.String(table.Pos + table.Offset(4 + 2 * field))
 
 
 def test_scaled_images_are_refused(contents, evaluation):
@@ -147,5 +198,5 @@ def test_an_operation_that_is_lacking_is_named(flavour, spec, train, tmp_path):
 def test_a_folder_without_a_model_is_refused_in_one_line(tmp_path, train):
     with pytest.raises(ModelError, match="flavour float32 .*SavedModel"):
         lite.convert(str(tmp_path), "float32")
-    with pytest.raises(ModelError, match="flavour int8 .*No Keras model"):
+    with pytest.raises(ModelError, match="flavour int8 .*SavedModel"):
         lite.convert(str(tmp_path), "int8", train.images[:4])

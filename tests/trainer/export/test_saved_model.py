@@ -1,5 +1,6 @@
 """The SavedModel answers as the Keras model does, and refuses scaled images."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -30,6 +31,23 @@ def test_probabilities_are_the_softmax_of_the_logits(exported, evaluation):
     exponentials = np.exp(answer["logits"])
     expected = exponentials / exponentials.sum(1, keepdims=True)
     np.testing.assert_allclose(answer["probabilities"], expected, rtol=1e-5)
+
+
+def test_both_signatures_name_the_class(exported, spec, evaluation, tmp_path):
+    names = ("größe", "猫", "both")
+    spec = dataclasses.replace(spec, class_names=names)
+    saved_model.save(
+        exported[0], str(tmp_path), role="teacher", spec=spec, config={},
+        history={}, seconds=0,
+    )  # fmt: skip
+    signatures = tf.saved_model.load(str(tmp_path)).signatures
+    examples = [example(image=png(image)) for image in evaluation.images]
+    for answer in (
+        signatures["predict_images"](images=tf.constant(evaluation.images)),
+        signatures["serving_default"](examples=tf.constant(examples)),
+    ):
+        expected = [names[number].encode() for number in answer["class"].numpy()]
+        assert answer["class_name"].numpy().tolist() == expected
 
 
 def test_scaled_images_are_refused(exported, evaluation):
