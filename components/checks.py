@@ -7,7 +7,9 @@ TensorFlow.
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
+from collections.abc import Sequence
 from typing import TypeVar
 
 from tfx_distill.trainer import json_files
@@ -38,6 +40,13 @@ class Check:
     ok: bool
     at_most: bool = False
 
+    @property
+    def headroom(self) -> int | float | None:
+        """How far the value is within the bound, < 0 outside; None without a value."""
+        if self.value is None:
+            return None
+        return self.bound - self.value if self.at_most else self.value - self.bound
+
     def describe(self) -> str:
         """The bound in one line, and by how much the value misses it."""
         place = self.slice if self.slice == OVERALL else f"class {self.slice}"
@@ -49,6 +58,63 @@ class Check:
             return text
         side = "over" if self.at_most else "short"
         return f"{text}: {_text(abs(self.bound - self.value))} {side}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Bound:
+    """One bound on all images, or the same bound on every class.
+
+    Attributes:
+        worst: The failed check with the least headroom, or the check with the least.
+        num_checks: On how many slices it was checked.
+        num_failed: On how many of them it failed.
+    """
+
+    worst: Check
+    num_checks: int
+    num_failed: int
+
+    @property
+    def ok(self) -> bool:
+        return not self.num_failed
+
+    def describe(self) -> str:
+        """As `Check.describe` of the worst, and how many classes failed as well."""
+        text = self.worst.describe()
+        if self.num_failed < 2:
+            return text
+        return f"{text}; the worst of {self.num_failed:,} classes that failed"
+
+
+def bounds(checks: Sequence[Check]) -> list[Bound]:
+    """Checks of the same bound together; failed bounds first, then those on all images."""
+    groups: dict[tuple[bool, str], list[Check]] = {}
+    for check in checks:
+        groups.setdefault((check.slice != OVERALL, check.name), []).append(check)
+    found = [
+        Bound(
+            worst=min(group, key=_least),
+            num_checks=len(group),
+            num_failed=sum(not check.ok for check in group),
+        )
+        for group in groups.values()
+    ]
+    return sorted(found, key=lambda one: (one.ok, one.worst.slice != OVERALL))
+
+
+def refusals(checks: Sequence[Check]) -> list[str]:
+    """A line for each bound that failed, on however many classes."""
+    return [bound.describe() for bound in bounds(checks) if not bound.ok]
+
+
+def by_headroom(checks: Sequence[Check]) -> list[Check]:
+    """Failed checks first, and the nearest to its bound first among them."""
+    return sorted(checks, key=_least)
+
+
+def _least(check: Check) -> tuple[bool, float]:
+    headroom = -math.inf if check.headroom is None else check.headroom
+    return check.ok, headroom
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

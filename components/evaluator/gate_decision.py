@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow_model_analysis as tfma
 
-from tfx_distill.components.checks import OVERALL, Check
+from tfx_distill.components.checks import OVERALL, Check, refusals
 from tfx_distill.components.evaluator.eval_config import (
     ACCURACY,
     CROSS_ENTROPY,
@@ -76,7 +76,7 @@ def decide(
         *_served_checks(gate, served),
     ]
     reasons = [
-        *(check.describe() for check in checks if not check.ok),
+        *refusals(checks),
         *_problems(served),
         *_foreign_counts(student, teacher, predictions),
     ]

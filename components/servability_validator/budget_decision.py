@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from tfx_distill.components.checks import OVERALL, Check
+from tfx_distill.components.checks import OVERALL, Check, refusals
 from tfx_distill.components.servability_validator.servability import (
     Measurement,
     Servability,
@@ -48,7 +48,7 @@ def decide(
         return refused(text, student=student, teacher=teacher)
     checks, reasons = _compared(config, outputs, reference)
     budget = list(_budget_checks(config, student, teacher))
-    reasons += [check.describe() for check in budget if not check.ok]
+    reasons += refusals(budget)
     return Servability(
         blessed=not reasons,
         reasons=tuple(reasons),

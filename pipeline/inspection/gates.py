@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
 
+from tfx_distill.components import checks as gate_checks
 from tfx_distill.components import property_names
-from tfx_distill.components.checks import OVERALL, VERDICT_FILE, Check, Decision
+from tfx_distill.components.checks import (
+    OVERALL,
+    VERDICT_FILE,
+    Bound,
+    Check,
+    Decision,
+)
 from tfx_distill.components.evaluator.verdict import Served, Verdict
 from tfx_distill.components.servability_validator.servability import Servability
 from tfx_distill.pipeline.inspection import artifact_files
@@ -30,6 +36,7 @@ class Gate:
         artifact: Id of its blessing.
         blessed: Whether the student passed; None when unknown.
         reasons: Why it did not, one line each.
+        untold: Those of the reasons that no bound tells.
         checks: Its bounds, failed ones first, then those on all images.
         served: The comparison with the model that served before, if any.
         problem: Why its verdict could not be read; empty otherwise.
@@ -40,6 +47,7 @@ class Gate:
     artifact: int
     blessed: bool | None
     reasons: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
     served: Served | None = None
     problem: str = ""
@@ -48,6 +56,11 @@ class Gate:
     def has_blessed(self) -> bool:
         """Whether the student passed, and the verdict proves it: a gate fails closed."""
         return bool(self.blessed) and not self.problem
+
+    @property
+    def bounds(self) -> list[Bound]:
+        """Its checks, those of the same bound on several classes together."""
+        return gate_checks.bounds(self.checks)
 
 
 def of_run(graph: Graph, run: str) -> tuple[Gate, ...]:
@@ -67,12 +80,17 @@ def _gate(artifact: ArtifactRecord, kind: str) -> Gate:
     except (OSError, ValueError) as error:
         problem, blessed = str(error), None
     recorded = artifact.properties.get(property_names.BLESSED)
+    refusals = gate_checks.refusals(decision.checks)
+    # Earlier versions gave a reason for each class.
+    told = {*refusals, *(check.describe() for check in decision.checks)}
+    untold = tuple(reason for reason in decision.reasons if reason not in told)
     return Gate(
         name=_NAMES[kind],
         node=artifact.node,
         artifact=artifact.id,
         blessed=blessed if recorded is None else bool(recorded),
-        reasons=decision.reasons,
+        reasons=(*refusals, *untold),
+        untold=untold,
         checks=tuple(
             sorted(
                 decision.checks, key=lambda check: (check.ok, check.slice != OVERALL)
@@ -83,17 +101,13 @@ def _gate(artifact: ArtifactRecord, kind: str) -> Gate:
     )
 
 
-def bounds(checks: Sequence[Check]) -> list[tuple[Check, str, str]]:
-    """Bounds with their result and limit as text, failed ones first, then overall ones."""
-    ordered = sorted(checks, key=lambda check: (check.ok, check.slice != OVERALL))
-    return [
-        (
-            check,
-            "passed" if check.ok else "FAILED",
-            ("≤ " if check.at_most else "≥ ") + short(check.bound),
-        )
-        for check in ordered
-    ]
+def result(check: Check | Bound) -> str:
+    return "passed" if check.ok else "FAILED"
+
+
+def limit(check: Check) -> str:
+    """A bound with its direction."""
+    return ("≤ " if check.at_most else "≥ ") + short(check.bound)
 
 
 def verdict(blessing: ArtifactRecord) -> Decision:

@@ -11,7 +11,7 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
 
-from tfx_distill.components.checks import VERDICT_FILE, Decision
+from tfx_distill.components.checks import VERDICT_FILE, Decision, by_headroom
 from tfx_distill.pipeline.config import dotted_keys
 from tfx_distill.pipeline.inspection import artifact_files, data_payloads, gates
 from tfx_distill.pipeline.inspection.payload_values import (
@@ -83,15 +83,15 @@ def _verdict(folder: pathlib.Path) -> Payload | None:
 
 
 def _bounds(verdict: Mapping[str, Any]) -> Table:
-    """Every bound of a verdict, failed ones first; none if one is damaged."""
+    """Every bound of a verdict, the worst first; none if one is damaged."""
     fields = {"blessed": False, "reasons": [], "checks": verdict.get("checks", [])}
     try:
         decision = json_files.parse(Decision, json.dumps(fields))
     except ValueError:
         decision = Decision(blessed=False, reasons=())
     rows = tuple(
-        (word, check.name, check.slice, check.value, bound)
-        for check, word, bound in gates.bounds(decision.checks)
+        (gates.result(check), check.name, check.slice, check.value, gates.limit(check))
+        for check in by_headroom(decision.checks)
     )
     columns = ("verdict", "bound of", "on", "value", "bound")
     return Table(title="Bounds", columns=columns, rows=rows)
@@ -106,10 +106,16 @@ def _accuracies(student: Mapping[str, Any], teacher: Mapping[str, Any]) -> Table
     rows = tuple(
         (name, _metric(teacher, name), _metric(student, name)) for name in student
     )
-    ordered = sorted(rows, key=lambda row: (row[0] != "overall", row[0]))
+    ordered = sorted(rows, key=_worst_first)
     return Table(
         title="Accuracy", columns=("on", "teacher", "student"), rows=tuple(ordered)
     )
+
+
+def _worst_first(row: tuple[str, Any, Any]) -> tuple[bool, float]:
+    """Sorts classes by the student's accuracy, after that on all images."""
+    name, _, student = row
+    return name != "overall", student if isinstance(student, int | float) else -1.0
 
 
 def _metric(slices: Mapping[str, Any], name: str) -> Any:

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tfx_distill.pipeline.inspection import trees
-from tfx_distill.pipeline.inspection.payload_values import Payload, short
+from tfx_distill.pipeline.inspection.payload_values import MAX_ROWS, Payload, short
 from tfx_distill.pipeline.inspection.summaries import RunSummary
 from tfx_distill.pipeline.mlmd.records import ArtifactRecord, ExecutionRecord, Graph
 from tfx_distill.pipeline.report.number_text import share
@@ -126,9 +126,11 @@ def contents(payload: Payload) -> list[RenderableType]:
         for place, column in enumerate(drawn.columns):
             if all(isinstance(row[place], int | float | None) for row in table.rows):
                 column.justify = "right"
-        for row in table.rows:
+        for row in table.rows[:MAX_ROWS]:
             drawn.add_row(*(Text(cut(short(value))) for value in row))
         parts += [Text(f"\n{table.title}", style="bold"), drawn]
+        if len(table.rows) > MAX_ROWS:
+            parts.append(Text(f"… and {len(table.rows) - MAX_ROWS:,} more: --json"))
     return parts
 
 

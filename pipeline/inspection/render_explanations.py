@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from tfx_distill.components.checks import Bound
 from tfx_distill.components.evaluator.verdict import Served
 from tfx_distill.pipeline.inspection import gates, render
 from tfx_distill.pipeline.inspection.diff import Difference
@@ -15,9 +16,10 @@ from tfx_distill.pipeline.inspection.explanation import Explanation, ModelOrigin
 from tfx_distill.pipeline.inspection.gates import Gate
 from tfx_distill.pipeline.inspection.gc import Garbage
 from tfx_distill.pipeline.inspection.payload_values import short
+from tfx_distill.pipeline.short_text import shortened
 
-_MAX_FAILED = 12
-_MAX_REASONS = 5  # each bound is also in its gate's table
+_MAX_REASONS = 5
+_MAX_NAME = 30
 _FINGERPRINT = 16
 _MAX_PATHS = 20
 
@@ -27,10 +29,7 @@ def explanation(found: Explanation) -> Group:
     summary = found.run
     style = render.GOOD if summary.pushed_version else render.BAD
     parts: list[RenderableType] = [Text(found.conclusion, style=style)]
-    reasons = found.reasons[:_MAX_REASONS]
-    parts += [render.indented(reason) for reason in reasons]
-    if len(found.reasons) > len(reasons):
-        parts.append(render.indented(f"… and {len(found.reasons) - len(reasons)} more"))
+    parts += [render.indented(reason) for reason in _untold(found)]
     for rollback in found.rollbacks:
         what = (
             f"Rolled back from {rollback['rolled_back_from']} to "
@@ -55,39 +54,51 @@ def explanation(found: Explanation) -> Group:
     return Group(*parts, Text(), render.facts(chain))
 
 
+def _untold(found: Explanation) -> list[str]:
+    """The reasons that are not in the table of a gate's bounds."""
+    told = {reason for gate in found.gates for reason in gate.reasons}
+    told -= {reason for gate in found.gates for reason in gate.untold}
+    reasons = [reason for reason in found.reasons if reason not in told]
+    hidden = len(reasons) - _MAX_REASONS
+    rest = [f"… and {hidden} more"] if hidden > 0 else []
+    return reasons[:_MAX_REASONS] + rest
+
+
 def _gate(gate: Gate) -> list[RenderableType]:
     answer, style = (
         ("blessed", render.GOOD) if gate.blessed else ("NOT blessed", render.BAD)
     )
-    failed = [check for check in gate.checks if not check.ok]
-    passed = [check for check in gate.checks if check.ok]
-    overall = [check for check in passed if check.slice == "overall"]
+    bounds = gate.bounds
     heading = Text(f"\n{gate.node} {gate.artifact}: ", style="bold").append(
         answer, style
     )
-    heading.append(
-        f", {len(passed)} of {len(gate.checks)} bounds passed", style="not bold"
-    )
+    passed = sum(bound.ok for bound in bounds)
+    heading.append(f", {passed} of {len(bounds)} bounds passed", style="not bold")
     parts: list[RenderableType] = [heading]
-    shown = failed[:_MAX_FAILED] + overall
-    if shown:
+    if bounds:
         table = render.plain_table("", "bound of", "on", "value", "bound")
-        for check, word, bound in gates.bounds(shown):
-            style = "" if check.ok else render.BAD
-            value = short(check.value) or "missing"
-            cells = (check.name, check.slice, value, bound)
-            table.add_row(Text(word, style=style), *map(Text, cells))
+        for bound in bounds:
+            worst, style = bound.worst, "" if bound.ok else render.BAD
+            value = short(worst.value) or "missing"
+            cells = (worst.name, _place(bound), value, gates.limit(worst))
+            table.add_row(Text(gates.result(bound), style=style), *map(Text, cells))
         table.columns[3].justify = "right"
         parts.append(table)
-    hidden = [c for c in passed if c.slice != "overall"]
-    if hidden or len(failed) > _MAX_FAILED:
-        more = max(0, len(failed) - _MAX_FAILED)
-        text = f"  {more} more failed, " if more else "  "
-        text += f"{len(hidden)} passed on single classes: distill show {gate.artifact}"
-        parts.append(Text(text))
+    if any(bound.num_checks > 1 for bound in bounds):
+        parts.append(Text(f"  all classes: distill show {gate.artifact}"))
     if gate.served:
         parts.append(render.indented(_served(gate.served)))
     return parts
+
+
+def _place(bound: Bound) -> str:
+    """On what a bound was checked; of several classes the worst."""
+    if bound.num_checks == 1:
+        return shortened(bound.worst.slice, _MAX_NAME)
+    name, many = shortened(bound.worst.slice, _MAX_NAME), f"{bound.num_checks:,}"
+    if bound.num_failed:
+        return f"{name} ({bound.num_failed:,} of {many} failed)"
+    return f"{name} (worst of {many})"
 
 
 def _served(served: Served) -> str:

@@ -13,12 +13,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from tfx_distill.pipeline.report import compare, number_text
+from tfx_distill.pipeline.report import class_tables, compare, number_text
 from tfx_distill.pipeline.report.charts import lineage_drawing, run_charts
 from tfx_distill.pipeline.report.report_data import Report
+from tfx_distill.pipeline.short_text import shortened
 from tfx_distill.trainer.tuning import trials
+
+_MAX_LETTERS = 24  # of a class name beside a matrix
 
 
 def run_page(report: Report) -> str:
@@ -29,6 +32,7 @@ def run_page(report: Report) -> str:
         report=report,
         lineage=lineage_drawing.laid_out(report.graph, report.run.name),
         charts=run_charts,
+        classes=class_tables,
     )
 
 
@@ -78,6 +82,8 @@ def _environment() -> jinja2.Environment:
         plain=number_text.setting,
         settings=trials.settings_text,
         heat=_heat,
+        breakable=_breakable,
+        shortened=lambda name: shortened(name, _MAX_LETTERS),
     )
     return environment
 
@@ -98,3 +104,11 @@ def _heat(count: int, most: int) -> int:
     if not count or not most:
         return 0
     return max(1, min(9, round(9 * count / most)))
+
+
+def _breakable(key: str) -> Markup:
+    """A configuration key that a narrow column may break after dots and underscores."""
+    text = str(escape(key))
+    for sign in "._":
+        text = text.replace(sign, f"{sign}<wbr>")
+    return Markup(text)

@@ -16,6 +16,7 @@ from tfx_distill.pipeline.report.collect.prediction_analysis import (
     Calibration,
     Confusion,
 )
+from tfx_distill.pipeline.report.collect.thumbnails import Thumbnail
 from tfx_distill.trainer.evaluation.lite_scores import LiteScore
 from tfx_distill.trainer.tuning.trials import Trials
 
@@ -104,7 +105,7 @@ class ClassRow:
         teacher: The teacher's accuracy on them.
         student: The student's.
         lowest: Lower one-sided 95 % bound of the paired difference; None if unknown.
-        ok: Whether all bounds on this class passed.
+        failed: The bounds that failed on this class.
     """
 
     name: str
@@ -112,7 +113,7 @@ class ClassRow:
     teacher: Interval | None
     student: Interval | None
     lowest: float | None
-    ok: bool
+    failed: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -129,7 +130,7 @@ class ShownImage:
     """An image for which teacher and student predict different classes."""
 
     index: int
-    picture: str
+    picture: Thumbnail
     label: str
     teacher: Prediction
     student: Prediction
@@ -238,6 +239,18 @@ class Report:
     def model(self, role: str) -> Model | None:
         """The first model of a role."""
         return next((model for model in self.models if model.role == role), None)
+
+    def class_name(self, label: int) -> str:
+        """The name of a class; its number if it has none."""
+        names = self.data.class_names if self.data else ()
+        return names[label] if label < len(names) else str(label)
+
+    @property
+    def untold(self) -> list[str]:
+        """The reasons of the outcome that no gate's table of bounds tells."""
+        told = {reason for gate in self.gates for reason in gate.reasons}
+        told -= {reason for gate in self.gates for reason in gate.untold}
+        return [reason for reason in self.outcome.reasons if reason not in told]
 
     def share(self, value: float) -> Interval:
         """A share of the test images, with its interval."""

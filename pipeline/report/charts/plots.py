@@ -6,7 +6,6 @@ Series differ in colour, in dashes and in the shape of their points.
 from __future__ import annotations
 
 import dataclasses
-import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,17 +15,17 @@ from matplotlib.axes import Axes
 
 from tfx_distill.pipeline.report.charts import axis_scales, svg_figure
 from tfx_distill.pipeline.report.charts.axis_scales import Axis, Series
-from tfx_distill.pipeline.report.charts.svg_figure import COLOURS
+from tfx_distill.pipeline.report.charts.svg_figure import COLOURS, GHOST
 from tfx_distill.pipeline.report.collect.intervals import Interval
-from tfx_distill.pipeline.short_text import shortened
+from tfx_distill.pipeline.short_text import columns, shortened, wrapped
 
 _PLOT_HEIGHT = 270
 _ROW_HEIGHT = 28
 _LINE_HEIGHT = 15
 _AXIS_HEIGHT = 48
-_LEGEND_LETTERS = 66  # that fit in a line of the legend
+_LEGEND_LETTERS = 56  # that fit in a line of the legend
 _KEY_LETTERS = 7  # of them, the space that an entry's key takes
-_NAME_LETTERS = 24  # that fit in a line of a row's name
+_NAME_LETTERS = 22  # that fit in a line of a row's name
 _MAX_LETTERS = 44  # of a name; the table below a chart has all of it
 _MARKERS = "os^D"
 
@@ -196,7 +195,19 @@ def _chart(
 
 def _name_rows(axes: Axes, names: Sequence[str], axis: Axis) -> None:
     """Names the rows, the first at the top."""
-    axes.set_yticks(range(len(names)), [_wrapped(name) for name in names])
+    lines = [_wrapped(name) for name in names]
+    axes.set_yticks(range(len(names)), ["\n".join(one) for one in lines])
+    # matplotlib's font lacks the letters of many scripts, which are wider than its own:
+    # as many half letters take the room.
+    longest = max(
+        (columns(line) for one in lines for line in one if not line.isascii()),
+        default=0,
+    )
+    if longest:
+        axes.annotate(
+            "n" * longest, (0, 0), (-6, 0), axes.get_yaxis_transform(), "offset points",
+            ha="right", gid=GHOST,
+        )  # fmt: skip
     axes.set_ylim(len(names) - 0.5, -0.5)
     axis_scales.apply(axis, axes, "x")
     axes.spines["bottom"].set_visible(False)
@@ -205,12 +216,12 @@ def _name_rows(axes: Axes, names: Sequence[str], axis: Axis) -> None:
 
 
 def _rows_height(names: Sequence[str]) -> int:
-    lines = max(_wrapped(name).count("\n") + 1 for name in names)
+    lines = max(len(_wrapped(name)) for name in names)
     return max(_ROW_HEIGHT, _LINE_HEIGHT * lines + 6) * len(names) + _AXIS_HEIGHT
 
 
-def _wrapped(name: str) -> str:
-    return textwrap.fill(_line(name), _NAME_LETTERS)
+def _wrapped(name: str) -> list[str]:
+    return wrapped(_line(name), _NAME_LETTERS)
 
 
 def _line(name: str) -> str:

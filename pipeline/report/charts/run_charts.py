@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
 from tfx_distill.components.servability_validator.servability import Measurement
-from tfx_distill.pipeline.report import number_text
+from tfx_distill.pipeline.report import class_tables, number_text
 from tfx_distill.pipeline.report.charts import plots
 from tfx_distill.pipeline.report.charts.axis_scales import Axis, Series
 from tfx_distill.pipeline.report.charts.plots import Chart
@@ -20,7 +20,6 @@ from tfx_distill.pipeline.report.report_data import (
 )
 from tfx_distill.trainer.tuning.trials import Trials
 
-_MAX_CLASSES = 40  # in a chart; a table has them all
 _ROLES = ("teacher", "student", "control")
 _EPOCH = Axis(label="epoch", write="{:g}".format, scale="epochs")
 
@@ -117,12 +116,9 @@ def _loss_by_epoch(model: Model) -> Chart | None:
 
 def classes(rows: Sequence[ClassRow]) -> Chart | None:
     """Accuracy by class; of many classes those with the student's lowest accuracy."""
-    known = [row for row in rows if row.student is not None]
+    known = class_tables.shown([row for row in rows if row.student is not None])
     if not known:
         return None
-    worst = sorted(known, key=lambda row: row.student.value if row.student else 0)
-    kept = {row.name for row in worst[:_MAX_CLASSES]}
-    known = [row for row in known if row.name in kept]
     series = []
     for role in ("teacher", "student"):
         found = [(place, getattr(row, role)) for place, row in enumerate(known)]
@@ -130,8 +126,8 @@ def classes(rows: Sequence[ClassRow]) -> Chart | None:
         if points:
             series.append(_scattered(role, role, points))
     title = "Accuracy by class"
-    if len(kept) < len(rows):
-        title = f"The {len(kept)} classes with the student’s lowest accuracy"
+    if len(known) < len(rows):
+        title = f"The {len(known)} classes with the student’s lowest accuracy"
     text = "One point for each model and class. The table above has the intervals."
     return plots.dots(
         title, text, [row.name for row in known], series, Axis(label="accuracy")
@@ -234,7 +230,7 @@ def _number(text: str) -> tuple[int, str]:
 def balance(balances: Sequence[Balance]) -> Chart | None:
     """The share of each class in each split."""
     names = list(dict.fromkeys(name for one in balances for name, _ in one.counts))
-    if not names or len(names) > _MAX_CLASSES:
+    if not names or len(names) > class_tables.MAX_SHOWN:
         return None
     series = []
     for place, one in enumerate(balances):

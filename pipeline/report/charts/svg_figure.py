@@ -25,7 +25,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from tfx_distill.pipeline.short_text import shortened
 
-WIDTH = 440  # pixels; a phone shows it whole, with letters of 10 pixels
+WIDTH = 380  # pixels; a phone shows it whole, with letters of 11 pixels
+GHOST = "ghost"  # the `gid` of what takes room and is not drawn
 
 # A colour for each variable of the style sheet; the values only have to differ.
 COLOURS = {
@@ -130,7 +131,7 @@ def _make_inline(root: ElementTree.Element) -> None:
     """Removes what HTML does not need, and lets the style sheet decide on colours."""
     for element in list(root.iter()):
         for child in list(element):
-            if _name(child.tag) in _LOST:
+            if _name(child.tag) in _LOST or child.get("id") == GHOST:
                 element.remove(child)
         element.tag = _name(element.tag)
         if element.tag == "g":

@@ -67,7 +67,7 @@ def _shown(
     image, label = record
     return ShownImage(
         index=place,
-        picture=thumbnails.data_url(image),
+        picture=thumbnails.thumbnail(image),
         label=_class_name(label, names),
         teacher=_prediction(predictions.teacher[place], label, names),
         student=_prediction(predictions.student[place], label, names),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections
+import itertools
 from collections.abc import Sequence
 
 from tfx_distill.components import property_names
@@ -72,7 +74,10 @@ def classes(
     verdict: Verdict, gates: Sequence[Gate]
 ) -> tuple[report_data.ClassRow, ...]:
     """What the quality gate measured on each class."""
-    failed = {c.slice for gate in gates for c in gate.checks if not c.ok}
+    failed = collections.defaultdict(list)
+    for check in itertools.chain.from_iterable(gate.checks for gate in gates):
+        if not check.ok:
+            failed[check.slice].append(check.name)
     return tuple(
         report_data.ClassRow(
             name=name,
@@ -80,7 +85,7 @@ def classes(
             teacher=intervals.accuracy(verdict.teacher.get(name, {})),
             student=intervals.accuracy(student),
             lowest=verdict.paired.get(name, {}).get("low"),
-            ok=name not in failed,
+            failed=tuple(failed[name]),
         )
         for name, student in verdict.student.items()
         if name != OVERALL

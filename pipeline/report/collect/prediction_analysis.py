@@ -60,27 +60,31 @@ class Calibration:
         return "well calibrated"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Confusion:
     """Number of images by label and by predicted class.
 
     Attributes:
         role: The model's.
-        counts: `counts[label][prediction]`.
+        counts: int64 `(num_classes, num_classes)`, by label and prediction.
     """
 
     role: str
-    counts: tuple[tuple[int, ...], ...]
+    counts: np.ndarray
+
+    @property
+    def mistakes(self) -> np.ndarray:
+        """As `counts`, without correct predictions."""
+        return self.counts - np.diag(np.diag(self.counts))
 
     def worst(self, limit: int) -> list[tuple[int, int, int]]:
         """The most frequent mistakes as (label, prediction, count)."""
-        mistakes = [
-            (label, predicted, count)
-            for label, row in enumerate(self.counts)
-            for predicted, count in enumerate(row)
-            if count and label != predicted
-        ]
-        return sorted(mistakes, key=lambda mistake: -mistake[2])[:limit]
+        mistakes = self.mistakes
+        labels, predicted = np.nonzero(mistakes)
+        counts = mistakes[labels, predicted]
+        order = np.argsort(-counts, kind="stable")[:limit]
+        found = np.stack([labels, predicted, counts], axis=1)[order]
+        return [(label, answer, count) for label, answer, count in found.tolist()]
 
 
 def calibration(
@@ -121,9 +125,9 @@ def calibration(
 def confusion(role: str, labels: np.ndarray, probabilities: np.ndarray) -> Confusion:
     """Counts a model's predictions; arguments as `calibration`."""
     size = probabilities.shape[1]
-    counts = np.zeros((size, size), int)
-    np.add.at(counts, (labels, probabilities.argmax(axis=1)), 1)
-    return Confusion(role=role, counts=tuple(tuple(map(int, row)) for row in counts))
+    places = labels * size + probabilities.argmax(axis=1)
+    counts = np.bincount(places, minlength=size * size).reshape(size, size)
+    return Confusion(role=role, counts=counts)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,22 @@
 "use strict";
+// Long tables: a search that leaves the rows with a text in a name.
+for (const details of document.querySelectorAll("details.all")) {
+  const search = document.createElement("input");
+  search.type = "search";
+  search.className = "search";
+  search.placeholder = "Search a class";
+  search.setAttribute("aria-label", "Search a class");
+  details.querySelector("summary").after(search);
+  const rows = [...details.querySelectorAll("tbody tr")];
+  search.addEventListener("input", () => {
+    const wanted = search.value.trim().toLowerCase();
+    for (const row of rows) {
+      const names = [...row.querySelectorAll(".name")].map((cell) => cell.textContent.toLowerCase());
+      row.hidden = !names.some((name) => name.includes(wanted));
+    }
+  });
+}
+
 // The lineage graph: a selected node shows its properties, its ancestors and descendants.
 (() => {
   const graph = document.getElementById("graph");

@@ -31,8 +31,23 @@ def test_failed_bounds_come_first_then_those_on_all_images(decided):
         (False, "overall"),
         (True, "3"),
     ]
-    assert gate.reasons == ("gate.min_accuracy: 0.9100 is too little",)
+    bound = "gate.min_accuracy: 0.9100 overall, must be at least 0.9800: 0.0700 short"
+    assert gate.reasons == (bound, "its signatures do not agree")
+    assert gate.untold == ("its signatures do not agree",)
     assert gate.blessed is False
+
+
+def test_reasons_of_an_earlier_version_for_each_class_become_one(decided):
+    checks = [
+        {"name": "gate.class_margin", "slice": name, "bound": -0.03, "value": value,
+         "ok": False}
+        for name, value in (("3", -0.1), ("5", -0.2))
+    ]  # fmt: skip
+    line = "gate.class_margin: {} class {}, must be at least -0.0300: {} short"
+    reasons = [line.format("-0.1000", 3, "0.0700"), line.format("-0.2000", 5, "0.1700")]
+    gate = decided({"blessed": False, "checks": checks, "reasons": reasons}, blessed=0)
+    assert gate.reasons == (f"{reasons[1]}; the worst of 2 classes that failed",)
+    assert gate.untold == ()
 
 
 def test_a_blessing_counts_only_with_its_verdict(decided):

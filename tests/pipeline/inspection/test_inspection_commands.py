@@ -139,12 +139,31 @@ def test_explain_a_refusal_lists_failed_bounds_first(writer, tmp_path):
     text = _invoke(writer, "explain")
     lines = text.splitlines()
     assert lines[0] == "The student was NOT blessed and not pushed."
-    assert lines[1] == "  gate.min_accuracy: 0.9100 is too little"
+    assert lines[1] == "  its signatures do not agree"
+    assert text.count("gate.min_accuracy") == 1
     assert "digits, fingerprint abc" in text
     assert "student.epochs: 3 → 4" in text
     assert len(lines) < 25
     (gate,) = _json(writer, "explain")["gates"]
     assert [check["ok"] for check in gate["checks"]] == [False, True]
+
+
+def test_a_bound_that_failed_on_many_classes_is_told_once(writer, tmp_path):
+    _, made = _two_runs(writer, tmp_path)
+    checks = [
+        {"name": "gate.min_class_accuracy", "slice": f"c{label}", "bound": 0.9,
+         "value": label / 1000, "ok": label >= 900}
+        for label in range(1000)
+    ]  # fmt: skip
+    folder = tmp_path / "blessing" / "run-2"
+    metadata_stores.verdict(folder, blessed=False, checks=checks, reasons=[])
+    text = " ".join(_invoke(writer, "explain").split())
+    assert "NOT blessed, 0 of 1 bounds passed" in text
+    assert text.count("gate.min_class_accuracy") == 1
+    assert "c0 (900 of 1,000 failed) 0 ≥ 0.9000" in text
+    shown = _invoke(writer, "show", str(made["blessing"]))
+    assert "c39" in shown and "c40" not in shown
+    assert "… and 960 more: --json" in shown
 
 
 def test_explain_what_was_blessed_but_not_pushed(writer):

@@ -135,7 +135,7 @@ def verdict(folder, *, blessed, **fields):
     ]  # fmt: skip
     content = {
         "blessed": blessed,
-        "reasons": [] if blessed else ["gate.min_accuracy: 0.9100 is too little"],
+        "reasons": [] if blessed else ["its signatures do not agree"],
         "checks": checks,
         "student": {"overall": {"accuracy": 0.99 if blessed else 0.91}},
         "teacher": {"overall": {"accuracy": 0.995}},

@@ -1,14 +1,11 @@
 """Images and labels from TFRecord files, without TensorFlow."""
 
-import base64
 import gzip
-import io
 
 import pytest
-from PIL import Image
-from small_runs import example, png
+from small_runs import example
 
-from tfx_distill.pipeline.report.collect import example_records, thumbnails
+from tfx_distill.pipeline.report.collect import example_records
 
 
 def _write(tmp_path, content):
@@ -50,35 +47,3 @@ def test_a_record_that_ends_too_early_is_refused(tmp_path):
 def test_what_is_no_example_is_refused(record):
     with pytest.raises(ValueError):
         example_records.image_and_label(record)
-
-
-def test_a_small_png_is_kept_as_it_is():
-    prefix, _, content = thumbnails.data_url(png(1)).partition(",")
-    assert prefix == "data:image/png;base64"
-    assert base64.b64decode(content) == png(1)
-
-
-def test_a_large_image_becomes_a_thumbnail_in_png():
-    buffer = io.BytesIO()
-    Image.new("RGB", (400, 200)).save(buffer, "JPEG")
-    content = thumbnails.data_url(buffer.getvalue()).partition(",")[2]
-    assert Image.open(io.BytesIO(base64.b64decode(content))).size == (96, 48)
-
-
-def test_what_is_no_picture_is_refused():
-    with pytest.raises(OSError):
-        thumbnails.data_url(b"<svg onload=alert(1)>")
-
-
-def test_a_picture_with_a_wrong_checksum_is_refused():
-    damaged = bytearray(png(1))
-    place = damaged.index(b"IDAT") + 6
-    damaged[place] ^= 0xFF
-    with pytest.raises(ValueError, match="picture cannot be shown"):
-        thumbnails.data_url(bytes(damaged))
-
-
-def test_a_picture_of_too_many_pixels_is_refused(monkeypatch):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 4)
-    with pytest.raises(ValueError, match="picture cannot be shown"):
-        thumbnails.data_url(png(1))

@@ -54,7 +54,7 @@ def test_a_model_that_is_too_sure_is_overconfident():
 
 def test_confusions_are_counted_by_label_and_answer():
     result = prediction_analysis.confusion("student", LABELS, probabilities(STUDENT))
-    assert result.counts == ((2, 1, 0), (0, 3, 0), (1, 0, 1))
+    assert result.counts.tolist() == [[2, 1, 0], [0, 3, 0], [1, 0, 1]]
     assert result.worst(5) == [(0, 1, 1), (2, 0, 1)]
 
 

@@ -72,8 +72,12 @@ def test_classes_are_counted_from_the_records(whole):
 def test_a_refusal_says_why(tmp_path):
     report = collected(SmallRun(tmp_path).write(blessed=False))
     assert report.outcome.state == report_data.REFUSED
-    assert report.outcome.reasons == ("gate.min_accuracy: too low",)
-    assert "gate.min_accuracy: too low" in html.run_page(report)
+    bound = "gate.min_accuracy: 0.7500 overall, must be at least 0.9000: 0.1500 short"
+    assert report.outcome.reasons == (bound, "its signatures do not agree")
+    page = html.run_page(report)
+    # The table of bounds tells the first: each refusal is told once.
+    assert "<li>its signatures do not agree</li>" in page
+    assert bound not in page
 
 
 def test_what_the_pusher_refuses_by_itself_says_why(tmp_path):
