@@ -40,3 +40,32 @@ def data_settings(args: argparse.Namespace) -> dict[str, str | None]:
         "data_dir": args.data_dir,
         "manual_dir": args.manual_dir,
     }
+
+
+def write_photos(folder: str, number: int, size: int) -> None:
+    """Writes JPEG photos of `size` x `size` pixels, all different: CLASS/NUMBER.jpg.
+
+    They are crops of scikit-learn's two sample photos, of any scale, some mirrored.
+    The class is the photo and whether it is upside down.
+    """
+    import numpy as np
+    from PIL import Image
+    from sklearn.datasets import load_sample_images
+
+    photos = [Image.fromarray(pixels) for pixels in load_sample_images().images]
+    rng = np.random.default_rng(0)
+    for class_ in range(4):
+        os.makedirs(os.path.join(folder, f"class_{class_}"), exist_ok=True)
+    for index in range(number):
+        class_ = index % 4
+        photo = photos[class_ % 2]
+        side = int(rng.integers(size // 2, min(photo.size)))
+        left, top = (int(rng.integers(0, length - side + 1)) for length in photo.size)
+        box = (left, top, left + side, top + side)
+        image = photo.resize((size, size), Image.Resampling.BILINEAR, box)
+        if class_ >= 2:
+            image = image.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
+        if rng.random() < 0.5:
+            image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        path = os.path.join(folder, f"class_{class_}", f"{index:06d}.jpg")
+        image.save(path, quality=90)

@@ -62,10 +62,10 @@ def _searches(prepared, folder, config, student, distillation, views):
 
     spec, splits, teacher_dirs = prepared
     teachers = Teachers(teacher_dirs)
-    predictions, predictions_s, predictions_cpu_s = _timed(
-        lambda: teacher_logits.predict_splits(teachers, splits, views)
+    predictions = teacher_logits.predict_splits(teachers, splits, views)
+    data, predictions_s, predictions_cpu_s = _timed(
+        lambda: teacher_logits.join(predictions, splits, views)
     )
-    data = teacher_logits.join(predictions, splits, views)
 
     def search(name, data):
         task = Task(data=data, spec=spec, student=student, distillation=distillation)
@@ -148,9 +148,7 @@ def _in_loop(data, teacher_dirs):
     """The same data, with the teacher predicting each batch."""
     import numpy as np
 
-    from tfx_distill.trainer import losses
     from tfx_distill.trainer.data.batches import DistillationData
-    from tfx_distill.trainer.distillation import teacher_logits
     from tfx_distill.trainer.models.teachers import Teachers
 
     loaded = []
@@ -166,13 +164,6 @@ def _in_loop(data, teacher_dirs):
             images, targets = super().batch(examples, view)
             predictions = teachers().predict(images)
             return images, np.concatenate([targets[:, :1], predictions], axis=1)
-
-        def packed(self):
-            views = self.views.replace(count=1)
-            predictions = teacher_logits.compute(teachers(), self.split, views)
-            return self.split.images, losses.pack_targets(
-                self.split.labels, predictions.values[0]
-            )
 
     return {name: InLoop(**vars(split)) for name, split in data.items()}
 

@@ -14,7 +14,7 @@ from tfx.types import artifact
 class TeacherLogits(artifact.Artifact):
     """A teacher's logits for examples and their views.
 
-    Written and read by `tfx_distill.trainer.distillation.teacher_logits`.
+    Written and read by `tfx_distill.trainer.distillation.logits_files`.
     """
 
     TYPE_NAME = "tfx_distill.TeacherLogits"

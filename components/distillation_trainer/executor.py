@@ -20,7 +20,11 @@ from tfx_distill.trainer.config.section import Section
 from tfx_distill.trainer.config.training_config import StudentConfig
 from tfx_distill.trainer.data.batches import DistillationData
 from tfx_distill.trainer.data.data_spec import DataSpec
-from tfx_distill.trainer.distillation import teacher_logits, training
+from tfx_distill.trainer.distillation import (
+    logits_files,
+    teacher_logits,
+    training,
+)
 from tfx_distill.trainer.export import saved_model
 from tfx_distill.trainer.models.teachers import Teachers
 from tfx_distill.trainer.tuning import hyperparameters
@@ -122,7 +126,7 @@ def prepare(
     teachers = inputs.teachers([pair.teacher for pair in distillation.features])
     if inputs.has("teacher_logits"):
         folder = inputs.uri("teacher_logits")
-        predictions, views = teacher_logits.load(folder, teachers, ("train", "eval"))
+        predictions, views = logits_files.load(folder, teachers, ("train", "eval"))
         splits = inputs.training_splits()
     else:
         views = ViewsConfig.from_json(exec_properties["views"])

@@ -12,7 +12,7 @@ from tfx_distill.components import property_names
 from tfx_distill.components.execution_inputs import ExecutionInputs
 from tfx_distill.trainer.config.data_config import ViewsConfig
 from tfx_distill.trainer.data.data_spec import DataSpec
-from tfx_distill.trainer.distillation import teacher_logits
+from tfx_distill.trainer.distillation import logits_files, teacher_logits
 from tfx_distill.trainer.models.teachers import Teachers
 
 
@@ -27,7 +27,7 @@ class Executor(base_executor.BaseExecutor):
         predictions = teacher_logits.predict_splits(teachers, splits, views)
         artifact = artifact_utils.get_single_instance(output_dict["teacher_logits"])
         fingerprint = inputs.spec.fingerprint
-        teacher_logits.save(artifact.uri, predictions, teachers, views, fingerprint)
+        logits_files.save(artifact.uri, predictions, teachers, views, fingerprint)
         _describe(artifact, teachers, inputs.spec, views)
 
 
@@ -43,4 +43,4 @@ def _describe(
     for name, text in texts.items():
         artifact.set_string_custom_property(name, text)
     artifact.set_int_custom_property("num_views", views.count)
-    artifact.set_int_custom_property("format_version", teacher_logits.FORMAT_VERSION)
+    artifact.set_int_custom_property("format_version", logits_files.FORMAT_VERSION)

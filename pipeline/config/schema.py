@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar
 
 import yaml
-from pydantic import Field, model_validator
+from pydantic import Field, NonNegativeInt, model_validator
 from typing_extensions import Self
 
 from tfx_distill.pipeline.config.kubeflow_config import PIPELINE_NAME, KubeflowConfig
@@ -36,6 +36,7 @@ from tfx_distill.trainer.config.training_config import (
     TeacherConfig,
 )
 from tfx_distill.trainer.config.tuning_config import TuningConfig
+from tfx_distill.trainer.data import memory_limit
 from tfx_distill.trainer.tuning import hyperparameters
 
 MANUAL_DIR_VARIABLE = "DISTILL_MANUAL_DIR"
@@ -52,6 +53,10 @@ class RunConfig(Section):
     )
     root: Folder = Field("runs", description="The pipeline's folder is root/name")
     cache: bool = Field(True, description="Reuse results of steps with equal inputs")
+    images_in_memory_mb: NonNegativeInt = Field(
+        memory_limit.DEFAULT_MB,
+        description="Larger splits, in MiB of pixels, are decoded on each use",
+    )
     min_free_disk_gb: Annotated[float, Field(ge=0), NUMBER] = Field(
         1.0, description="Refuse to start with less free disk, in GiB"
     )

@@ -10,7 +10,7 @@ from tfx_distill.trainer import file_system
 from tfx_distill.trainer.config.data_config import ViewsConfig
 from tfx_distill.trainer.data import example_reader
 from tfx_distill.trainer.data.data_spec import DataSpec
-from tfx_distill.trainer.distillation import teacher_logits
+from tfx_distill.trainer.distillation import logits_files, teacher_logits
 from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.export import saved_model, saved_model_files
 from tfx_distill.trainer.models.teachers import Teachers
@@ -78,9 +78,13 @@ def test_teacher_logits_are_written_and_read_remotely(exported, evaluation, remo
     teacher, views = Teachers([exported[1]]), ViewsConfig(count=1)
     splits = {"eval": evaluation}
     predictions = teacher_logits.predict_splits(teacher, splits, views)
-    teacher_logits.save(remote, predictions, teacher, views, "data")
-    loaded, _ = teacher_logits.load(remote, teacher, ["eval"])
-    np.testing.assert_array_equal(loaded["eval"].values, predictions["eval"].values)
+    logits_files.save(remote, predictions, teacher, views, "data")
+    loaded, _ = logits_files.load(remote, teacher, ["eval"])
+    (read,), (computed,) = (
+        loaded["eval"],
+        teacher_logits.compute(teacher, evaluation, views),
+    )
+    np.testing.assert_array_equal(read.values, computed.values)
 
 
 def _made(folder):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -16,9 +17,10 @@ from tfx_distill.trainer.config.training_config import (
     TeacherConfig,
     TrainingConfig,
 )
-from tfx_distill.trainer.data import augmentation
+from tfx_distill.trainer.data import augmentation, memory_limit
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.data.example_reader import Split
+from tfx_distill.trainer.data.streamed_arrays import StreamedRows
 
 
 class TeacherBatches(keras.utils.PyDataset):
@@ -58,28 +60,59 @@ class TeacherBatches(keras.utils.PyDataset):
         self._mirrored = rng.random(len(self._split)) < self._config.flip / 2
 
 
+class InOrder(keras.utils.PyDataset):
+    """Batches of a split in its order, as they are, to score a model on.
+
+    Attributes:
+        image_shape: (height, width, channels) in pixels.
+    """
+
+    def __init__(
+        self, split: Split, read: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+    ) -> None:
+        """Makes the batches.
+
+        Args:
+            split: The examples.
+            read: From places in the split, int `(batch,)`, to images and targets.
+        """
+        super().__init__()
+        self.image_shape = split.images.shape[1:]
+        self._examples, self._read = np.arange(len(split)), read
+        self._batch_size = memory_limit.batch_size(self.image_shape)
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._examples) / self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        return self._read(_batch(self._examples, index, self._batch_size))
+
+
+def labelled(split: Split) -> InOrder:
+    """The images of a split with their labels."""
+    return InOrder(split, lambda rows: (split.images[rows], split.labels[rows]))
+
+
 @dataclasses.dataclass(frozen=True)
 class DistillationData:
     """What a student is trained on: a split and the teacher's predictions for its views.
 
     Attributes:
         split: The examples.
-        predictions: float32 `(num_views, num_examples, num_classes + widths)`: the
+        predictions: float32 `(num_examples, num_views, num_classes + widths)`: the
             teacher's logits, then its features.
         views: How the views were made.
-        digests: uint64 `(num_examples,)`, `augmentation.digests` of the images.
+        num_values: How many of the last axis are used; None: all.
     """
 
     split: Split
-    predictions: np.ndarray
+    predictions: np.ndarray | StreamedRows
     views: ViewsConfig
-    digests: np.ndarray
+    num_values: int | None = None
 
     def without_features(self, spec: DataSpec) -> DistillationData:
         """The same with the teacher's logits alone."""
-        return dataclasses.replace(
-            self, predictions=self.predictions[..., : spec.num_classes]
-        )
+        return dataclasses.replace(self, num_values=spec.num_classes)
 
     def batch(
         self, examples: np.ndarray, view: np.ndarray
@@ -95,16 +128,15 @@ class DistillationData:
             `losses.pack_targets` makes them.
         """
         images = augmentation.make_views(
-            self.split.images[examples], self.digests[examples], view, self.views
+            self.split.images[examples], self.split.digests[examples], view, self.views
         )
-        predictions = self.predictions[view, examples]
-        return images, losses.pack_targets(self.split.labels[examples], predictions)
+        predictions = self.predictions[examples][np.arange(len(examples)), view]
+        labels = self.split.labels[examples]
+        return images, losses.pack_targets(labels, predictions[:, : self.num_values])
 
-    def packed(self) -> tuple[np.ndarray, np.ndarray]:
+    def originals(self) -> InOrder:
         """The original images, with labels and predictions as one target."""
-        return self.split.images, losses.pack_targets(
-            self.split.labels, self.predictions[0]
-        )
+        return InOrder(self.split, lambda rows: self.batch(rows, np.zeros_like(rows)))
 
 
 class DistillationBatches(keras.utils.PyDataset):
@@ -115,7 +147,7 @@ class DistillationBatches(keras.utils.PyDataset):
 
     def __init__(self, data: DistillationData, config: StudentConfig) -> None:
         super().__init__()
-        available = len(data.predictions)
+        available = data.predictions.shape[1]
         self._num_views = config.views or available
         require(
             self._num_views <= available,

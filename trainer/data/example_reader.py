@@ -3,37 +3,46 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import logging
 import math
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from tfx_distill.trainer import file_system
+from tfx_distill.trainer.data import augmentation, memory_limit
 from tfx_distill.trainer.data.data_spec import DataSpec
+from tfx_distill.trainer.data.streamed_arrays import StreamedImages
 from tfx_distill.trainer.errors import DataError
 
-_READ_BATCH = 1024
-# Above this, a split lies in a temporary file that is mapped into memory.
-_MAX_BYTES_IN_MEMORY = 4 * 2**30
+logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """One decoded split.
+    """One split.
 
     Attributes:
-        images: uint8 `(num_examples, height, width, channels)`, 0–255.
+        images: uint8 `(num_examples, height, width, channels)`, 0–255. Read them by
+            slices or indices: a large split decodes them on access.
         labels: int32 `(num_examples,)`, class indices.
     """
 
-    images: np.ndarray
+    images: np.ndarray | StreamedImages
     labels: np.ndarray
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @functools.cached_property
+    def digests(self) -> np.ndarray:
+        """uint64 `(num_examples,)`, `augmentation.digests` of the images."""
+        if isinstance(self.images, StreamedImages):
+            return self.images.digests
+        return augmentation.digests(self.images)
 
 
 def split_files(examples_dir: str, split: str, spec: DataSpec) -> list[str]:
@@ -57,6 +66,9 @@ def split_files(examples_dir: str, split: str, spec: DataSpec) -> list[str]:
 def load_split(examples_dir: str, split: str, spec: DataSpec) -> Split:
     """Reads and decodes a whole split, in the order of its records.
 
+    Images that together exceed `memory_limit.max_bytes` are decoded once, to find
+    those that do not decode, and again whenever they are needed.
+
     Args:
         examples_dir: Folder of an Examples artifact.
         split: `train`, `eval` or `test`.
@@ -69,16 +81,19 @@ def load_split(examples_dir: str, split: str, spec: DataSpec) -> Split:
     """
     files = split_files(examples_dir, split, spec)
     expected = spec.num_examples[split]
-    images = _allocate((expected, *spec.image_shape))
+    images = _images(split, spec)
     labels = np.empty((expected,), np.int32)
     position = 0
     try:
-        for batch_images, batch_labels in _batches(files, spec):
+        for records, batch_images, batch_labels in _batches(files, spec):
             end = position + len(batch_labels)
             if end > expected:
                 position = end
                 break
-            images[position:end] = batch_images
+            if isinstance(images, StreamedImages):
+                images.append(records, batch_images)
+            else:
+                images[position:end] = batch_images
             labels[position:end] = batch_labels
             position = end
     except (tf.errors.InvalidArgumentError, tf.errors.DataLossError) as error:
@@ -93,6 +108,26 @@ def load_split(examples_dir: str, split: str, spec: DataSpec) -> Split:
         record = int(outside[0])
         raise _bad_label(split, record, int(labels[record]), spec)
     return Split(images, labels)
+
+
+def _images(split: str, spec: DataSpec) -> np.ndarray | StreamedImages:
+    """An array in memory for a split's images, or one that streams them."""
+    shape = spec.num_examples[split], *spec.image_shape
+    size, limit = math.prod(shape), memory_limit.max_bytes()
+    is_small = size <= limit
+    logger.info(
+        "%s: %s images of %s MiB are %s, pipeline.images_in_memory_mb is %s",
+        f"split {spec.split_name(split)}",
+        f"{shape[0]:,}",
+        f"{size / 2**20:,.0f}",
+        "held in memory" if is_small else "decoded when they are needed",
+        f"{limit // 2**20:,}",
+    )
+    if is_small:
+        return np.empty(shape, np.uint8)
+    return StreamedImages(
+        spec.image_shape, functools.partial(decode_examples, spec=spec)
+    )
 
 
 def load_splits(examples_dir: str, spec: DataSpec) -> dict[str, Split]:
@@ -113,9 +148,10 @@ def load_sample(examples_dir: str, split: str, spec: DataSpec, size: int) -> np.
         uint8 `(size, height, width, channels)`, the same for equal arguments.
     """
     records = sample_records(examples_dir, split, spec, size)
+    step = memory_limit.batch_size(spec.image_shape)
     batches = [
-        decode_examples(tf.constant(records[at : at + _READ_BATCH]), spec).numpy()
-        for at in range(0, len(records), _READ_BATCH)
+        decode_examples(tf.constant(records[at : at + step]), spec).numpy()
+        for at in range(0, len(records), step)
     ]
     return np.concatenate(batches)
 
@@ -129,7 +165,8 @@ def sample_records(
     wanted = np.arange(size) * total // max(size, 1)
     records: list[bytes] = []
     first = 0
-    dataset = read_records(split_files(examples_dir, split, spec)).batch(_READ_BATCH)
+    step = memory_limit.batch_size(spec.image_shape)
+    dataset = read_records(split_files(examples_dir, split, spec)).batch(step)
     for batch in dataset.as_numpy_iterator():
         inside = wanted[(wanted >= first) & (wanted < first + len(batch))]
         records += list(batch[inside - first])
@@ -200,14 +237,16 @@ def parse_example(serialized: tf.Tensor, spec: DataSpec) -> tuple[tf.Tensor, tf.
 
 
 def _batches(files: Sequence[str], spec: DataSpec):
+    """Yields serialized examples, their images and labels, in order."""
     to_index = class_indices(spec)
 
     def decode(serialized):
         encoded, label = parse_example(serialized, spec)
-        return decode_image(encoded, spec), to_index(label)
+        return serialized, decode_image(encoded, spec), to_index(label)
 
     dataset = read_records(files).map(decode, num_parallel_calls=tf.data.AUTOTUNE)
-    return dataset.batch(_READ_BATCH).prefetch(2).as_numpy_iterator()
+    step = memory_limit.batch_size(spec.image_shape)
+    return dataset.batch(step).prefetch(2).as_numpy_iterator()
 
 
 def class_indices(spec: DataSpec) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -217,13 +256,6 @@ def class_indices(spec: DataSpec) -> Callable[[tf.Tensor], tf.Tensor]:
     names, indices = list(spec.class_names), list(range(spec.num_classes))
     rows = tf.lookup.KeyValueTensorInitializer(names, indices, tf.string, tf.int64)
     return tf.lookup.StaticHashTable(rows, -1).lookup
-
-
-def _allocate(shape: tuple[int, ...]) -> np.ndarray:
-    if math.prod(shape) <= _MAX_BYTES_IN_MEMORY:
-        return np.empty(shape, np.uint8)
-    with tempfile.TemporaryFile() as file:  # the mapping keeps it until it is freed
-        return np.memmap(file, np.uint8, mode="w+", shape=shape)
 
 
 def _locate(

@@ -8,14 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from tfx_distill.trainer.config.training_config import TrainingConfig
+from tfx_distill.trainer.data.batches import InOrder
 from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.progress import Progress, report
-
-_PREDICT_BATCH = 512
 
 # Pixels of the steps that Keras runs in one call. Its own work between two calls is
 # a fifth of a small student's step, and little beside a step on large images.
@@ -31,8 +29,7 @@ class Fit:
         section: Configuration section named in errors, such as `teacher`.
         config: The training recipe.
         batches: Training batches of images and targets.
-        validation: Images, uint8 `(num_examples, height, width, channels)`, and
-            targets, `(num_examples, …)`, scored after each epoch.
+        validation: Batches scored after each epoch.
         logs_dir: Folder for TensorBoard logs; None writes none.
         callbacks: Further Keras callbacks.
         validate_last_only: Score `validation` after the last epoch only.
@@ -42,7 +39,7 @@ class Fit:
     section: str
     config: TrainingConfig
     batches: keras.utils.PyDataset
-    validation: tuple[np.ndarray, np.ndarray]
+    validation: InOrder
     logs_dir: str | None = None
     callbacks: Sequence[keras.callbacks.Callback] = ()
     validate_last_only: bool = False
@@ -80,12 +77,11 @@ class Fit:
             ModelError: If the loss is not finite.
         """
         self._compile(model, optimizer, **compile_arguments)
-        validation = tf.data.Dataset.from_tensor_slices(self.validation)
         result = model.fit(
             self.batches,
             initial_epoch=epochs.start,
             epochs=epochs.stop,
-            validation_data=validation.batch(_PREDICT_BATCH),
+            validation_data=self.validation,
             validation_freq=self.config.epochs if self.validate_last_only else 1,
             shuffle=False,  # the batches define their own order
             verbose=0,
@@ -104,8 +100,8 @@ class Fit:
     ) -> None:
         # Variables created within the first step make Keras trace it twice.
         optimizer.build(model.trainable_variables)
-        images, _ = self.validation
-        pixels_per_step = self.config.batch_size * math.prod(images.shape[1:])
+        image_shape = self.validation.image_shape
+        pixels_per_step = self.config.batch_size * math.prod(image_shape)
         model.compile(
             optimizer,
             # XLA makes these convolutions 4-5 times slower on a CPU.

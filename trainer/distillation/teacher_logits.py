@@ -1,74 +1,38 @@
 """A teacher's logits for examples and their views: computed once, stored, joined.
 
-Logits are joined to examples by the content of the images, never by position: shuffled
-shards, or examples left out, cannot give an image the logits of another.
+They pass through memory in shards, each row with its image's digest, and are joined to
+examples by it, never by position: shuffled shards, or examples left out, cannot give an
+image the logits of another.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import os
-from collections.abc import Mapping, Sequence
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
-from tfx_distill.trainer import file_system
 from tfx_distill.trainer.config.data_config import ViewsConfig
-from tfx_distill.trainer.data import augmentation
+from tfx_distill.trainer.data import augmentation, memory_limit
 from tfx_distill.trainer.data.batches import DistillationData
 from tfx_distill.trainer.data.example_reader import Split
+from tfx_distill.trainer.data.streamed_arrays import StreamedRows
+from tfx_distill.trainer.distillation.logits_files import Shard
 from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.models.teachers import Teachers
 from tfx_distill.trainer.progress import Progress, report
 
-_BATCH = 512
-_INFO_FILE = "teacher_logits.json"
-FORMAT_VERSION = 1
-
-
-@dataclasses.dataclass(frozen=True)
-class TeacherPredictions:
-    """A teacher's predictions for the views of a split.
-
-    Attributes:
-        digests: uint64 `(num_examples,)`, `augmentation.digests` of the images.
-        values: float32 `(num_views, num_examples, num_classes + widths)`: logits,
-            then features, as `Teachers.predict` gives them.
-    """
-
-    digests: np.ndarray
-    values: np.ndarray
-
-    def aligned(self, split: Split, split_name: str) -> np.ndarray:
-        """The values in the order of a split's examples.
-
-        Returns:
-            float32, as `values`.
-
-        Raises:
-            ModelError: If an example has no prediction.
-        """
-        wanted = augmentation.digests(split.images)
-        order = np.argsort(self.digests, kind="stable")
-        place = np.searchsorted(self.digests, wanted, sorter=order)
-        found = order[np.minimum(place, len(order) - 1)]
-        unknown = np.flatnonzero(self.digests[found] != wanted)
-        if unknown.size:
-            raise ModelError(
-                f"Teacher logits lack {unknown.size} of {len(split)} examples of split "
-                f"{split_name}, the first is record {unknown[0]}: they belong to other "
-                "examples. Compute them again for these."
-            )
-        if np.array_equal(found, np.arange(len(self.digests))):
-            return self.values
-        return self.values[:, found]
+_SHARD_BYTES = 64 * 2**20
 
 
 def predict_splits(
     teachers: Teachers, splits: Mapping[str, Split], views: ViewsConfig
-) -> dict[str, TeacherPredictions]:
-    """Predictions for every view of `train` and for the originals of other splits."""
+) -> dict[str, Iterator[Shard]]:
+    """Predictions for every view of `train` and for the originals of other splits.
+
+    Each split's shards are computed as they are read.
+    """
     originals = views.replace(count=1)
     return {
         name: compute(teachers, split, views if name == "train" else originals)
@@ -77,22 +41,17 @@ def predict_splits(
 
 
 def join(
-    predictions: Mapping[str, TeacherPredictions],
+    predictions: Mapping[str, Iterable[Shard]],
     splits: Mapping[str, Split],
     views: ViewsConfig,
 ) -> dict[str, DistillationData]:
     """Joins examples and predictions.
 
     Raises:
-        ModelError: If an example has no prediction.
+        ModelError: If an example has no prediction, or an image has two.
     """
     return {
-        name: DistillationData(
-            split=split,
-            predictions=predictions[name].aligned(split, name),
-            views=views,
-            digests=augmentation.digests(split.images),
-        )
+        name: DistillationData(split, aligned(predictions[name], split, name), views)
         for name, split in splits.items()
     }
 
@@ -102,110 +61,99 @@ def compute(
     split: Split,
     views: ViewsConfig,
     task: str = "computing teacher logits",
-) -> TeacherPredictions:
-    """Runs the teacher once on every view of every example.
+) -> Iterator[Shard]:
+    """Runs the teacher once on every view of every image; equal images are one.
 
     Raises:
         ModelError: If a logit is not finite.
     """
-    digests = augmentation.digests(split.images)
-    size = len(split)
+    examples = np.sort(np.unique(split.digests, return_index=True)[1])
     width = teacher.num_classes + sum(teacher.feature_widths)
-    values = np.empty((views.count, size, width), np.float32)
-    for view in range(views.count):
-        for start in range(0, size, _BATCH):
-            batch = slice(start, start + _BATCH)
-            number = np.full(len(digests[batch]), view)
-            images = augmentation.make_views(
-                split.images[batch], digests[batch], number, views
+    rows_per_shard = max(1, _SHARD_BYTES // (4 * views.count * width))
+    for first in range(0, len(examples), rows_per_shard):
+        chosen = examples[first : first + rows_per_shard]
+        values = np.empty((len(chosen), views.count, width), np.float32)
+        for rows in _batches(len(chosen), split):
+            _predict(teacher, split, chosen[rows], views, values[rows])
+            done = first + min(rows.stop, len(chosen))
+            detail = f"{done:,} of {len(examples):,} images"
+            report(Progress(task, done, len(examples), detail))
+        broken = int((~np.isfinite(values)).sum())
+        if broken:
+            raise ModelError(
+                f"Teacher's logits are not finite for {broken} of {values.size} values. "
+                "Train the teacher again, with a lower learning rate."
             )
-            values[view, batch] = teacher.predict(images)
-            done = view * size + min(start + _BATCH, size)
-            report(
-                Progress(
-                    task, done, views.count * size, f"view {view + 1}/{views.count}"
-                )
-            )
-    if not np.isfinite(values).all():
-        raise ModelError(
-            f"Teacher's logits are not finite for {int((~np.isfinite(values)).sum())} of "
-            f"{values.size} values. Train the teacher again, with a lower learning rate."
-        )
-    return TeacherPredictions(digests, values)
+        yield Shard(split.digests[chosen], values)
 
 
-def save(
-    folder: str,
-    splits: Mapping[str, TeacherPredictions],
+def _batches(size: int, split: Split) -> Iterator[slice]:
+    step = memory_limit.batch_size(split.images.shape[1:])
+    return (slice(at, at + step) for at in range(0, size, step))
+
+
+def _predict(
     teacher: Teachers,
+    split: Split,
+    examples: np.ndarray,
     views: ViewsConfig,
-    fingerprint: str,
+    values: np.ndarray,
 ) -> None:
-    """Writes predictions, and what they belong to.
-
-    Args:
-        folder: Created when missing.
-        splits: Predictions by split name.
-        teacher: Whose predictions.
-        views: Of the split `train`; other splits have their originals only.
-        fingerprint: Of the examples' data set.
-    """
-    file_system.make_folder(folder)
-    for name, predictions in splits.items():
-        digests, values = _paths(folder, name)
-        file_system.save_array(digests, predictions.digests)
-        file_system.save_array(values, predictions.values)
-    info = {
-        "format_version": FORMAT_VERSION,
-        "teacher": teacher.digest,
-        "views": views.model_dump(),
-        "splits": sorted(splits),
-        "num_classes": teacher.num_classes,
-        "feature_widths": teacher.feature_widths,
-        "data_fingerprint": fingerprint,
-        "teacher_outputs": teacher.output_values,
-    }
-    with file_system.open_file(os.path.join(folder, _INFO_FILE), "w") as file:
-        json.dump(info, file, indent=2, sort_keys=True)
+    """Fills `values`, float32 `(len(examples), num_views, width)`."""
+    images, digests = split.images[examples], split.digests[examples]
+    for view in range(views.count):
+        number = np.full(len(examples), view)
+        shown = augmentation.make_views(images, digests, number, views)
+        values[:, view] = teacher.predict(shown)
 
 
-def load(
-    folder: str, teacher: Teachers, splits: Sequence[str]
-) -> tuple[dict[str, TeacherPredictions], ViewsConfig]:
-    """Reads predictions that must be this teacher's.
+def aligned(
+    shards: Iterable[Shard], split: Split, split_name: str
+) -> np.ndarray | StreamedRows:
+    """Predictions in the order of a split's examples.
 
     Returns:
-        Predictions by split name, and the views of the split `train`.
+        float32 `(num_examples, num_views, num_classes + widths)`, streamed if large.
 
     Raises:
-        ModelError: If they are another teacher's, or unreadable.
+        ModelError: If an example has no prediction, or an image has two.
     """
-    try:
-        with file_system.open_file(os.path.join(folder, _INFO_FILE)) as file:
-            info = json.load(file)
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"No teacher logits in {folder} ({error}). Compute them again."
-        ) from error
-    if info["format_version"] != FORMAT_VERSION:
-        raise ModelError(
-            f"Teacher logits in {folder} have format {info['format_version']}, expected "
-            f"{FORMAT_VERSION}. Compute them again."
-        )
-    if info["teacher"] != teacher.digest:
-        raise ModelError(
-            f"Teacher logits in {folder} are of the teacher {info['teacher'][:12]}, "
-            f"received the teacher {teacher.digest[:12]}. Compute them with this teacher."
-        )
-    loaded = {
-        name: TeacherPredictions(*map(file_system.load_array, _paths(folder, name)))
-        for name in splits
-    }
-    return loaded, ViewsConfig.from_json(json.dumps(info["views"]))
+    shards = iter(shards)
+    first = next(shards, Shard(np.empty(0, np.uint64), np.empty((0, 1, 1), np.float32)))
+    row_shape = first.values.shape[1:]
+    is_large = 4 * len(split) * math.prod(row_shape) > memory_limit.max_bytes()
+    streamed = StreamedRows(row_shape, np.dtype(np.float32)) if is_large else None
+    digests, kept = [], []
+    for shard in itertools.chain([first], shards):
+        digests.append(shard.digests)
+        if streamed is None:
+            kept.append(shard.values)
+        else:
+            streamed.append(shard.values)
+    rows = _rows(np.concatenate(digests), split, split_name)
+    if streamed is not None:
+        return streamed.taken(rows)
+    values = np.concatenate(kept)
+    return values if np.array_equal(rows, np.arange(len(values))) else values[rows]
 
 
-def _paths(folder: str, split: str) -> tuple[str, str]:
-    """The files of digests and values; their names are those of the first release."""
-    return tuple(
-        os.path.join(folder, f"{split}-{what}.npy") for what in ("names", "answers")
-    )  # type: ignore[return-value]
+def _rows(digests: np.ndarray, split: Split, split_name: str) -> np.ndarray:
+    """For each example, the place of its digest; int `(num_examples,)`."""
+    order = np.argsort(digests, kind="stable")
+    inside = digests[order]
+    if len(twice := np.flatnonzero(inside[1:] == inside[:-1])):
+        raise ModelError(
+            f"Teacher logits of split {split_name} hold {len(twice)} images twice, the "
+            f"first has the digest {inside[twice[0]]:016x}: files of several "
+            "computations are mixed. Compute them again."
+        )
+    place = np.searchsorted(inside, split.digests)
+    found = np.append(inside, np.uint64(0))[place] == split.digests
+    unknown = np.flatnonzero(~found | (place == len(inside)))
+    if unknown.size:
+        raise ModelError(
+            f"Teacher logits lack {unknown.size} of {len(split)} examples of split "
+            f"{split_name}, the first is record {unknown[0]}: they belong to other "
+            "examples. Compute them again for these."
+        )
+    return order[place]

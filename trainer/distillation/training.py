@@ -19,6 +19,7 @@ from tfx_distill.trainer.data.batches import (
     DistillationBatches,
     DistillationData,
     TeacherBatches,
+    labelled,
 )
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.data.example_reader import Split
@@ -67,7 +68,7 @@ def train_teacher(
         section="teacher",
         config=config,
         batches=TeacherBatches(train, config),
-        validation=(evaluation.images, evaluation.labels),
+        validation=labelled(evaluation),
         logs_dir=logs_dir,
     )
     history = fit.run(
@@ -113,7 +114,7 @@ def train_student(
         section="student",
         config=config,
         batches=DistillationBatches(train, config),
-        validation=evaluation.packed(),
+        validation=evaluation.originals(),
         **fit_options,
     )
     history = _fit_student(student, fit, spec, config, distillation, feature_widths)

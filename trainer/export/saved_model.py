@@ -13,7 +13,9 @@ import tensorflow as tf
 
 from tfx_distill.trainer import file_system
 from tfx_distill.trainer.config.examples_config import LOGITS, SignatureConfig
+from tfx_distill.trainer.data import memory_limit
 from tfx_distill.trainer.data.data_spec import DataSpec
+from tfx_distill.trainer.data.streamed_arrays import StreamedImages
 from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.export import signatures
 from tfx_distill.trainer.export.model_adapter import AdaptedModel
@@ -23,8 +25,6 @@ from tfx_distill.trainer.export.saved_model_files import (
     read_card,
     write_card,
 )
-
-_PREDICT_BATCH = 512
 
 
 def save(
@@ -197,7 +197,7 @@ class Predictor:
         outputs = self._predict(images=tf.constant(images))
         return {name: value.numpy() for name, value in outputs.items()}
 
-    def logits(self, images: np.ndarray) -> np.ndarray:
+    def logits(self, images: np.ndarray | StreamedImages) -> np.ndarray:
         """Logits of any number of images, batch by batch.
 
         Args:
@@ -208,14 +208,17 @@ class Predictor:
         """
         return self._in_batches(images, "logits")
 
-    def classes(self, images: np.ndarray) -> np.ndarray:
+    def classes(self, images: np.ndarray | StreamedImages) -> np.ndarray:
         """As `logits`: the classes, int64 `(num_images,)`."""
         return self._in_batches(images, "class")
 
-    def _in_batches(self, images: np.ndarray, output: str) -> np.ndarray:
-        starts = range(0, len(images), _PREDICT_BATCH)
+    def _in_batches(
+        self, images: np.ndarray | StreamedImages, output: str
+    ) -> np.ndarray:
+        step = memory_limit.batch_size(self.image_shape)
+        starts = range(0, len(images), step)
         return np.concatenate(
-            [self.predict(images[at : at + _PREDICT_BATCH])[output] for at in starts]
+            [self.predict(images[at : at + step])[output] for at in starts]
         )
 
 

@@ -31,6 +31,7 @@ from tfx_distill.pipeline.runners.local import (
     run_folders,
 )
 from tfx_distill.pipeline.version import VERSION
+from tfx_distill.trainer.data import memory_limit
 from tfx_distill.trainer.errors import DistillError, Interrupted, causes
 
 logger = logging.getLogger(__name__)
@@ -109,7 +110,8 @@ def run_nodes(
         if stale:
             logger.warning("%d executions of a killed run are now marked failed", stale)
         runner = _DagRunner(run_dir.name, connection, watcher)
-        with _recorded(config, run_dir, runner), _signals_as_errors():
+        limit = memory_limit.limited_to(config.pipeline.images_in_memory_mb)
+        with limit, _recorded(config, run_dir, runner), _signals_as_errors():
             runner.run(ir)
     return runner.completed
 

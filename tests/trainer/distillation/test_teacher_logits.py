@@ -1,6 +1,9 @@
 """A teacher is asked once; its answers find their examples whatever the order."""
 
 import dataclasses
+import json
+import pathlib
+import shutil
 
 import numpy as np
 import pytest
@@ -8,7 +11,7 @@ import pytest
 from tfx_distill.trainer.config.data_config import ViewsConfig
 from tfx_distill.trainer.config.training_config import AverageConfig
 from tfx_distill.trainer.data.example_reader import Split
-from tfx_distill.trainer.distillation import teacher_logits
+from tfx_distill.trainer.distillation import logits_files, teacher_logits
 from tfx_distill.trainer.errors import ConfigError, ModelError
 from tfx_distill.trainer.export import saved_model
 from tfx_distill.trainer.models import architectures
@@ -40,21 +43,26 @@ def splits(train, evaluation):
 @pytest.fixture
 def saved(teacher, splits, tmp_path):
     answers = teacher_logits.predict_splits(teacher, splits, VIEWS)
-    teacher_logits.save(str(tmp_path), answers, teacher, VIEWS, "data")
+    logits_files.save(str(tmp_path), answers, teacher, VIEWS, "data")
     return str(tmp_path)
+
+
+def _train_shards(folder, teacher):
+    return logits_files.load(folder, teacher, ("train",))[0]["train"]
 
 
 def test_the_teacher_is_asked_once_per_example_and_view(teacher, splits):
     teacher.asked = 0
-    teacher_logits.predict_splits(teacher, splits, VIEWS)
+    answers = teacher_logits.predict_splits(teacher, splits, VIEWS)
+    teacher_logits.join(answers, splits, VIEWS)
     assert teacher.asked == 2 * len(splits["train"]) + len(splits["eval"])
 
 
 def test_what_is_saved_is_what_the_teacher_says(teacher, saved, train):
-    loaded, views = teacher_logits.load(saved, teacher, ("train", "eval"))
+    loaded, views = logits_files.load(saved, teacher, ("train", "eval"))
     assert views == VIEWS
     np.testing.assert_allclose(
-        loaded["train"].aligned(train, "train")[0],
+        teacher_logits.aligned(loaded["train"], train, "train")[:, 0],
         teacher.predict(train.images),
         atol=1e-5,
     )
@@ -63,21 +71,72 @@ def test_what_is_saved_is_what_the_teacher_says(teacher, saved, train):
 def test_shuffled_examples_get_their_own_answers(teacher, saved, train):
     order = np.random.default_rng(0).permutation(len(train))
     shuffled = Split(train.images[order], train.labels[order])
-    loaded, _ = teacher_logits.load(saved, teacher, ("train",))
-    straight = loaded["train"].aligned(train, "train")
-    np.testing.assert_array_equal(
-        loaded["train"].aligned(shuffled, "train"), straight[:, order]
+    straight, other = (
+        teacher_logits.aligned(_train_shards(saved, teacher), split, "train")
+        for split in (train, shuffled)
     )
+    np.testing.assert_array_equal(other, straight[order])
 
 
 def test_examples_without_an_answer_are_refused(teacher, saved, train):
     images = train.images.copy()
     images[5] += 1
-    loaded, _ = teacher_logits.load(saved, teacher, ("train",))
+    changed = dataclasses.replace(train, images=images)
     with pytest.raises(
         ModelError, match="lack 1 of 96 examples of split train.*record 5"
     ):
-        loaded["train"].aligned(dataclasses.replace(train, images=images), "train")
+        teacher_logits.aligned(_train_shards(saved, teacher), changed, "train")
+
+
+def test_an_image_with_two_answers_is_refused(saved, teacher, train):
+    shutil.copy(f"{saved}/train-00000.npz", f"{saved}/train-00001.npz")
+    path = pathlib.Path(saved, "teacher_logits.json")
+    info = json.loads(path.read_text())
+    path.write_text(json.dumps({**info, "num_shards": {"train": 2}}))
+    with pytest.raises(ModelError, match="hold 96 images twice.*Compute them again"):
+        teacher_logits.aligned(_train_shards(saved, teacher), train, "train")
+
+
+@pytest.mark.parametrize("content", [None, b"no zip"])
+def test_a_lost_or_damaged_file_is_named(saved, teacher, train, content):
+    path = pathlib.Path(saved, "train-00000.npz")
+    path.unlink() if content is None else path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"train-00000.npz are missing or damaged"):
+        teacher_logits.aligned(_train_shards(saved, teacher), train, "train")
+
+
+def test_equal_images_are_predicted_once(teacher, train):
+    twice = Split(np.repeat(train.images, 2, axis=0), np.repeat(train.labels, 2))
+    teacher.asked = 0
+    shards = teacher_logits.compute(teacher, twice, VIEWS)
+    values = teacher_logits.aligned(shards, twice, "train")
+    assert teacher.asked == 2 * len(train)
+    np.testing.assert_array_equal(values[::2], values[1::2])
+
+
+def test_many_small_shards_hold_what_one_does(teacher, train, monkeypatch):
+    one = teacher_logits.aligned(
+        teacher_logits.compute(teacher, train, VIEWS), train, "train"
+    )
+    monkeypatch.setattr(teacher_logits, "_SHARD_BYTES", 10 * 2 * 3 * 4)
+    shards = list(teacher_logits.compute(teacher, train, VIEWS))
+    assert [len(shard.digests) for shard in shards] == [10] * 9 + [6]
+    many = teacher_logits.aligned(shards, train, "train")
+    np.testing.assert_allclose(many, one, atol=1e-5)
+
+
+def test_answers_of_the_first_version_are_read(saved, teacher, train):
+    """Arrays of all images, `(num_views, num_images, num_classes)`."""
+    (shard,) = _train_shards(saved, teacher)
+    np.save(f"{saved}/train-names.npy", shard.digests)
+    np.save(f"{saved}/train-answers.npy", np.moveaxis(shard.values, 1, 0))
+    path = pathlib.Path(saved, "teacher_logits.json")
+    info = json.loads(path.read_text())
+    del info["num_shards"]
+    path.write_text(json.dumps({**info, "format_version": 1}))
+    (earlier,) = _train_shards(saved, teacher)
+    np.testing.assert_array_equal(earlier.digests, shard.digests)
+    np.testing.assert_array_equal(earlier.values, shard.values)
 
 
 def test_answers_of_another_teacher_are_refused(saved, spec, tmp_path):
@@ -87,12 +146,12 @@ def test_answers_of_another_teacher_are_refused(saved, spec, tmp_path):
         other, folder, role="teacher", spec=spec, config={}, history={}, seconds=0
     )
     with pytest.raises(ModelError, match="are of the teacher .* received the teacher"):
-        teacher_logits.load(saved, Teachers([folder]), ("train",))
+        logits_files.load(saved, Teachers([folder]), ("train",))
 
 
 def test_a_folder_without_answers_is_named(teacher, tmp_path):
     with pytest.raises(ModelError, match="No teacher logits in"):
-        teacher_logits.load(str(tmp_path), teacher, ("train",))
+        logits_files.load(str(tmp_path), teacher, ("train",))
 
 
 def test_probabilities_are_averaged_with_their_weights():

@@ -205,4 +205,4 @@ def test_logits_that_are_not_finite_are_refused(train, spec, tmp_path):
         seconds=0,
     )
     with pytest.raises(ModelError, match="logits are not finite for 864 of 864"):
-        teacher_logits.compute(Teachers([str(tmp_path)]), train, VIEWS)
+        list(teacher_logits.compute(Teachers([str(tmp_path)]), train, VIEWS))

@@ -13,7 +13,6 @@ from tfx_distill.trainer.config.distillation_config import (
     FeatureConfig,
 )
 from tfx_distill.trainer.config.training_config import StudentConfig
-from tfx_distill.trainer.data import augmentation
 from tfx_distill.trainer.data.batches import DistillationData
 from tfx_distill.trainer.distillation import training
 from tfx_distill.trainer.errors import ConfigError, ModelError
@@ -79,9 +78,8 @@ def data(train, evaluation):
     """What a teacher that is sure of the labels says."""
 
     def split_data(split):
-        answers = 8 * np.eye(3, dtype=np.float32)[split.labels][np.newaxis]
-        digests = augmentation.digests(split.images)
-        return DistillationData(split, answers, ViewsConfig(count=1), digests)
+        answers = 8 * np.eye(3, dtype=np.float32)[split.labels][:, np.newaxis]
+        return DistillationData(split, answers, ViewsConfig(count=1))
 
     return split_data(train), split_data(evaluation)
 
@@ -242,7 +240,7 @@ def test_a_student_that_int8_would_harm_learns_to_bear_it(
 
 def test_features_are_learnt_under_it_too(data, spec, train, evaluation):
     def with_feature(split_data):
-        feature = np.ones((1, len(split_data.split), 2), np.float32)
+        feature = np.ones((len(split_data.split), 1, 2), np.float32)
         answers = np.concatenate([split_data.predictions, feature], axis=-1)
         return dataclasses.replace(split_data, predictions=answers)
 

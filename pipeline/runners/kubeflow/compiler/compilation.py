@@ -25,6 +25,7 @@ from tfx_distill.pipeline.runners.kubeflow.compiler import (
 from tfx_distill.pipeline.runners.kubeflow.container import mounts
 from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import CompileError
 from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package
+from tfx_distill.trainer.data import memory_limit
 from tfx_distill.trainer.errors import DistillError
 
 # Runs in the image, whose `python` has this package. Compiled files keep this name, so
@@ -47,6 +48,9 @@ def compile_plan(planned: plan.Plan) -> Package:
     )
     if kubeflow.pipeline_root:
         package.spec["defaultPipelineRoot"] = kubeflow.pipeline_root
+    variables = memory_limit.variables(planned.config.pipeline.images_in_memory_mb)
+    for _, container in package.containers():
+        postprocessing.set_environment(container, variables)
     _connect_served_model(package, paths)
     if planned.target == plan.KFP:
         platform = postprocessing.platform(package, kubeflow, paths.mounted)
