@@ -21,6 +21,7 @@ from tfx_distill.pipeline.prediction.image_predictions import (
     ImagePredictions,
     percent,
 )
+from tfx_distill.pipeline.short_text import columns as columns_of
 from tfx_distill.pipeline.short_text import shortened
 from tfx_distill.trainer.errors import DistillError
 
@@ -101,7 +102,7 @@ def samples_grid(
             _show(axes, image)
             name = shortened(class_names[label], 20)
             # As wide as its image at most.
-            axes.set_title(name, size=min(12, 160 / max(1, len(name))), pad=4)
+            axes.set_title(name, size=min(12, 160 / max(1, columns_of(name))), pad=4)
         _add_title(figure, title, columns, above=_CAPTION)
         png_files.write(figure, path)
 
@@ -126,7 +127,7 @@ def predictions_grid(
     # A cell is twice as wide as high, which gives a nearly square picture.
     columns = min(_MAX_COLUMNS, math.ceil(math.sqrt(len(predictions) / 2)))
     rows = math.ceil(len(predictions) / columns)
-    longest = max(len(name) for one in predictions for _, name in _top(one))
+    longest = max(columns_of(name) for one in predictions for _, name in _top(one))
     widths = (_SIDE, 0.3 + _NAME_LETTER * longest, _BARS, _PERCENT)
     with matplotlib.style.context(_STYLE):
         figure = Figure((columns * sum(widths), rows * (_SIDE + _HEAD) - _HEAD))
@@ -223,4 +224,4 @@ def _draw_bars(axes: Axes, one: ImagePredictions) -> None:
 
 def _top(one: ImagePredictions) -> list[tuple[int, str]]:
     """The likeliest classes with their names."""
-    return [(c, shortened(one.class_names[c], 16)) for c in one.top(TOP)]
+    return [(c, shortened(one.class_names[c], 24)) for c in one.top(TOP)]

@@ -63,7 +63,7 @@ def show(
     names = split.spec.class_names
     numbers = ", ".join(str(index) for index in indices)
     console.print(f"{split.title}: images {numbers}", markup=False, highlight=False)
-    console.print(terminal_pictures.samples(images, labels, names))
+    console.print(terminal_pictures.SamplesView(images, labels, names))
     if png is not None:
         png_grids.samples_grid(images, labels, names, split.title, png)
         notices.print(f"Picture: {png}", markup=False, highlight=False, soft_wrap=True)

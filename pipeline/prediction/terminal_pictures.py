@@ -1,4 +1,4 @@
-"""Images and predictions as text: rich renderables that fit 80 columns.
+"""Images and predictions as text: rich renderables that fit the terminal.
 
 In colour, an image consists of half blocks, two pixels in a character; without
 colours, of shades; on a terminal without UTF-8, of ASCII letters. Every mark is also
@@ -22,6 +22,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from tfx_distill.pipeline import short_text
 from tfx_distill.pipeline.prediction.image_predictions import (
     TOP,
     ImagePredictions,
@@ -29,11 +30,12 @@ from tfx_distill.pipeline.prediction.image_predictions import (
 )
 from tfx_distill.pipeline.short_text import shortened
 
-_MAX_WIDTH = 80
+_MAX_WIDTH = 160
 _GAP = 2
-_PICTURE_WIDTH = 28  # beside bars
+_PICTURE_SHARE = 0.4  # of the width, beside bars
+_PICTURE_WIDTHS = (28, 48)  # at least and at most: a line shows two rows of pixels
 _MIN_WIDTH_BESIDE = 64  # on a narrower terminal, bars stand below their image
-_MIN_CELL_WIDTH = 14  # of an image among samples
+_CELL_WIDTHS = (14, 24)  # at least, of an image among samples: half of its pixels
 _PERCENT_WIDTH = 6
 _SHADES = " ░▒▓█"
 _ASCII_SHADES = " .:-=+*#%@"
@@ -53,7 +55,7 @@ class Picture:
         width: Columns that it may take.
     """
 
-    def __init__(self, image: np.ndarray, width: int = _PICTURE_WIDTH) -> None:
+    def __init__(self, image: np.ndarray, width: int) -> None:
         self._image = image
         self._width = width
 
@@ -121,33 +123,49 @@ def _shade_lines(pixels: np.ndarray, shades: str) -> Iterator[list[Segment]]:
         yield [Segment("".join(shades[step] for step in row))]
 
 
-def samples(
-    images: np.ndarray, labels: np.ndarray, class_names: Sequence[str]
-) -> RenderableType:
-    """Lays images out in a nearly square grid of at most 80 columns, labels below.
+class SamplesView:
+    """Images in a nearly square grid, as wide as the terminal, labels below.
 
     Args:
         images: uint8 `(count, height, width, channels)` in 0–255.
         labels: int `(count,)`, class indices.
         class_names: One for each class, in label order.
     """
-    most = (_MAX_WIDTH + _GAP) // (_MIN_CELL_WIDTH + _GAP)
-    columns = min(math.ceil(math.sqrt(len(images))), most)
-    width = min(_PICTURE_WIDTH, (_MAX_WIDTH + _GAP) // columns - _GAP)
-    grid = Table.grid(padding=(0, _GAP, 0, 0))
-    for _ in range(columns):
-        grid.add_column(justify="center", width=width)
-    cells = [
-        Group(
-            Picture(image, width),
-            _Line(shortened(class_names[label], width), "bold", justify="center"),
-            "",
-        )
-        for image, label in zip(images, labels, strict=True)
-    ]
-    for first in range(0, len(cells), columns):
-        grid.add_row(*cells[first : first + columns])
-    return grid
+
+    def __init__(
+        self, images: np.ndarray, labels: np.ndarray, class_names: Sequence[str]
+    ) -> None:
+        self._images = images
+        self._names = [class_names[label] for label in labels]
+
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> RenderResult:
+        total = min(options.max_width, _MAX_WIDTH) + _GAP
+        side = max(self._images.shape[1:3])
+        most = total // (_between(side // 2, _CELL_WIDTHS) + _GAP)
+        columns = max(1, min(math.ceil(math.sqrt(len(self._images))), most))
+        width = min(_PICTURE_WIDTHS[1], total // columns - _GAP)
+        grid = Table.grid(padding=(0, _GAP, 0, 0))
+        for _ in range(columns):
+            grid.add_column(justify="center", width=width)
+        cells = [
+            Group(Picture(image, width), *_name_lines(name, width), "")
+            for image, name in zip(self._images, self._names, strict=True)
+        ]
+        for first in range(0, len(cells), columns):
+            grid.add_row(*cells[first : first + columns])
+        yield grid
+
+
+def _name_lines(name: str, width: int) -> list[RenderableType]:
+    """A name in bold, in at most two lines."""
+    lines = short_text.wrapped(shortened(name, 2 * width), width)[:2]
+    return [_Line(line, "bold", justify="center") for line in lines]
+
+
+def _between(value: int, ends: tuple[int, int]) -> int:
+    return max(ends[0], min(value, ends[1]))
 
 
 class PredictionsView:
@@ -162,12 +180,14 @@ class PredictionsView:
         width = min(options.max_width, _MAX_WIDTH)
         yield _Line(_heading(self._one, width), "bold")
         beside = width >= _MIN_WIDTH_BESIDE
-        right = width - _PICTURE_WIDTH - _GAP if beside else width
+        left = _between(int(_PICTURE_SHARE * width), _PICTURE_WIDTHS)
+        left = max(_fitted(self._one.image, left).shape[1], _PICTURE_WIDTHS[0])
+        right = width - left - _GAP if beside else width
         text = Group(_bars(self._one, right), "", *_verdict(self._one, right))
-        picture = Picture(self._one.image)
+        picture = Picture(self._one.image, left)
         if beside:
             grid = Table.grid(padding=(0, _GAP, 0, 0))
-            grid.add_column(width=_PICTURE_WIDTH)
+            grid.add_column(width=left)
             grid.add_column(width=right)
             grid.add_row(picture, text)
             yield grid
@@ -181,13 +201,14 @@ def _heading(one: ImagePredictions, width: int) -> str:
     if one.label is None:
         return shortened(one.name, width)
     label = f"label {shortened(one.class_names[one.label], width // 3)}"
-    name = shortened(one.name, width - len(label) - _GAP)
+    name = shortened(one.name, width - short_text.columns(label) - _GAP)
     return f"{name}{' ' * _GAP}{label}"
 
 
 def _bars(one: ImagePredictions, width: int) -> Table:
     classes = one.top(TOP)
-    longest = max(len("class"), *(len(one.class_names[c]) for c in classes))
+    names = [one.class_names[class_] for class_ in classes]
+    longest = max(map(short_text.columns, ["class", *names]))
     name_width = min(longest, width // 3)
     bar_width = max(2, (width - name_width - 2 * _PERCENT_WIDTH - 4) // 2)
     table = Table.grid(padding=(0, 1, 0, 0))

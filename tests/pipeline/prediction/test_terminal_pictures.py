@@ -2,6 +2,7 @@ import io
 
 import numpy as np
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from tfx_distill.pipeline.prediction import terminal_pictures
@@ -18,11 +19,12 @@ def _printed(what, *, width=80, colours=None, encoding="utf-8", no_color=False):
     return file.buffer.getvalue().decode(encoding)
 
 
-def _view(label=0, teacher=(0.5, 0.25, 0.25), student=(0.125, 0.125, 0.75), names=None):
+def _view(label=0, teacher=(0.5, 0.25, 0.25), student=(0.125, 0.125, 0.75), names=None,
+          side=28):  # fmt: skip
     return terminal_pictures.PredictionsView(
         ImagePredictions(
             name="test[4]",
-            image=np.zeros((28, 28, 1), np.uint8),
+            image=np.zeros((side, side, 1), np.uint8),
             label=label,
             teacher=np.array(teacher),
             student=np.array(student),
@@ -69,19 +71,38 @@ def test_an_image_larger_than_its_place_is_shrunk_as_a_whole():
 
 @pytest.mark.parametrize("count", [1, 2, 9, 64])
 @pytest.mark.parametrize("side", [8, 28, 224])
-def test_samples_fit_80_columns_and_all_have_labels(count, side):
+@pytest.mark.parametrize("width", [20, 80, 120])
+def test_samples_fit_their_terminal_and_all_have_labels(count, side, width):
     images = np.zeros((count, side, side, 1), np.uint8)
-    labels = np.arange(count)
-    text = _printed(
-        terminal_pictures.samples(images, labels, [f"n{i}n" for i in range(count)])
-    )
-    assert max(map(len, text.splitlines())) <= 80
-    assert text.split() == [f"n{i}n" for i in range(count)]
+    names = [f"n{i}n" for i in range(count)]
+    view = terminal_pictures.SamplesView(images, np.arange(count), names)
+    text = _printed(view, width=width)
+    assert max(map(len, text.splitlines())) <= width
+    assert text.split() == names
+
+
+@pytest.mark.parametrize(
+    ("side", "width", "shown"), [(28, 80, 18), (160, 80, 25), (32, 140, 32)]
+)
+def test_photos_get_more_room_than_digits_as_far_as_there_is_room(side, width, shown):
+    images = np.full((16, side, side, 1), 255, np.uint8)
+    view = terminal_pictures.SamplesView(images, [0] * 16, ["a"])
+    blocks = _printed(view, width=width).split()
+    assert max(map(len, blocks)) == shown
+
+
+def test_long_names_below_samples_take_two_lines():
+    images = np.zeros((4, 28, 28, 1), np.uint8)
+    names = ["standard_poodle_of_medium_height_and_long_name", "b", "c", "蟻と蜂の写真"]
+    view = terminal_pictures.SamplesView(images, range(4), names)
+    first, other, second, *rest = _printed(view).split()
+    assert (first + second, other) == (names[0], "b")
+    assert rest == ["c", names[3]]
 
 
 def test_nine_samples_are_three_by_three():
     images = np.zeros((9, 28, 28, 1), np.uint8)
-    text = _printed(terminal_pictures.samples(images, range(9), "abcdefghi"))
+    text = _printed(terminal_pictures.SamplesView(images, range(9), "abcdefghi"))
     rows = [line.split() for line in text.splitlines() if line.strip()]
     assert rows == [["a", "b", "c"], ["d", "e", "f"], ["g", "h", "i"]]
 
@@ -120,9 +141,16 @@ def test_class_names_are_not_taken_for_markup():
     assert "[red]ant" in _printed(_view(names=("[red]ant", "bee", "cow")))
 
 
-@pytest.mark.parametrize("width", [80, 64, 40])
-def test_an_answer_fits_its_terminal(width):
-    names = tuple(f"quite_a_long_name_for_the_class_number_{i}" for i in range(3))
-    lines = _printed(_view(names=names), width=width).splitlines()
-    assert max(map(len, lines)) <= width
+@pytest.mark.parametrize("width", [200, 120, 80, 64, 40])
+@pytest.mark.parametrize("name", ["quite_a_long_name_for_the_class_number_", "蟻" * 20])
+@pytest.mark.parametrize("side", [28, 32, 160])
+def test_an_answer_fits_its_terminal(width, name, side):
+    view = _view(names=tuple(f"{name}{i}" for i in range(3)), side=side)
+    lines = _printed(view, width=width).splitlines()
+    assert max(map(cell_len, lines)) <= width
     assert sum("%" in line for line in lines) == 3
+
+
+def test_a_photo_of_32_pixels_keeps_them_in_a_terminal_of_80_columns():
+    view = _view(side=32)
+    assert _printed(view, colours="truecolor").count("▀") == 32 * 16
