@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -82,6 +83,7 @@ def _environment() -> jinja2.Environment:
         plain=number_text.setting,
         settings=trials.settings_text,
         heat=_heat,
+        bound_of_class=lambda key: re.sub(r"^gate\.((min|max)_)?class_", "", key),
         breakable=_breakable,
         shortened=lambda name: shortened(name, _MAX_LETTERS),
     )

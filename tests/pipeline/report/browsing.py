@@ -50,6 +50,18 @@ class Browser:
         ]
         return [url for url in urls if not url.startswith("data:")]
 
+    def cut_texts(self):
+        """Texts of charts that are not whole within their chart and the screen."""
+        return self.run(
+            """const box = (one) => one.getBoundingClientRect();
+            return [...document.querySelectorAll("figure svg text")].filter((text) => {
+              const [inner, outer] = [box(text), box(text.closest("svg"))];
+              return inner.left < outer.left - 1 || inner.right > outer.right + 1
+                || inner.top < outer.top - 1 || inner.bottom > outer.bottom + 1
+                || outer.left < 0 || outer.right > innerWidth;
+            }).map((text) => text.textContent);"""
+        )
+
     def contrast(self, selector):
         """The contrast of a text with its ground (WCAG 2.2, 1.4.3)."""
         element = self.all(selector)[0]

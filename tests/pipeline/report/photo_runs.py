@@ -1,7 +1,7 @@
 """A run on colour photos of any number of classes, whose student misses bounds."""
 
 import numpy as np
-from small_runs import SmallRun, png
+from small_runs import RUN, SmallRun, png
 
 PHOTO_CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship",
@@ -22,8 +22,8 @@ def many(count):
 class PhotoRun(SmallRun):
     """As `SmallRun`; `per_class` test images of each class, of `shape`."""
 
-    def __init__(self, root, class_names, per_class=20, shape=(32, 32, 3)):
-        super().__init__(root)
+    def __init__(self, root, class_names, per_class=20, shape=(32, 32, 3), name=RUN):
+        super().__init__(root, name=name)
         self.class_names, self.shape = list(class_names), shape
         self.labels = np.repeat(np.arange(len(self.class_names)), per_class)
         self._random = np.random.default_rng(5)

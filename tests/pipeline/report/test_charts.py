@@ -98,3 +98,22 @@ def test_curves_of_any_accuracies_have_ticks(values):
     axes = Axis(label="epoch", scale="epochs"), Axis(label="accuracy", scale="errors")
     numbers = [t for t in _texts(plots.plot("T", "T.", curves, *axes)) if t[:1] == "0"]
     assert len(numbers) >= 2
+
+
+def _dots(name):
+    series = [Series(name="a", colour="teacher", points=((0, Interval(value=0.5)),))]
+    chart = plots.dots("Title", "Text.", [name], series, Axis(label="accuracy"))
+    return ElementTree.fromstring(chart.drawing)
+
+
+def test_wide_letters_have_the_room_that_they_take():
+    name = "蟻と蜂の写真です"
+    (text,) = [one for one in _dots(name).iter("text") if one.text == name]
+    letter = float(text.get("font-size").removesuffix("px"))
+    assert text.get("text-anchor") == "end"
+    assert float(text.get("x")) >= letter * len(name)
+
+
+def test_a_long_name_takes_several_lines():
+    texts = [one.text for one in _dots("great white shark of the ocean").iter("text")]
+    assert texts[-2:] == ["great white shark of", "the ocean"]

@@ -38,16 +38,17 @@ def test_a_page_complains_of_nothing_and_does_not_scroll_sideways(
 def test_every_text_of_a_chart_is_whole_on_a_phone(browser, request, page):
     browser.open(request.getfixturevalue(page), PHONE)
     assert len(browser.all("figure svg text")) > 50
-    cut = browser.run(
-        """return [...document.querySelectorAll("figure svg text")].filter((text) => {
-          const [inner, outer] = [text, text.closest("svg")].map(
-            one => one.getBoundingClientRect());
-          return inner.left < outer.left - 1 || inner.right > outer.right + 1
-            || inner.top < outer.top - 1 || inner.bottom > outer.bottom + 1
-            || outer.right > innerWidth;
-        }).map(text => text.textContent);"""
-    )
-    assert cut == []
+    assert browser.cut_texts() == []
+
+
+def test_a_comparison_is_whole_on_a_phone(browser, tmp_path):
+    first = PhotoRun(tmp_path, PHOTO_CLASSES).write()
+    second = PhotoRun(tmp_path, PHOTO_CLASSES, name="20260102-000000-000000").write()
+    output = tmp_path / "c.html"
+    writer.write_comparison(first.config, [first.name, second.name], output)
+    browser.open(output, PHONE)
+    assert len(browser.all("figure svg text")) > 20
+    assert browser.cut_texts() == []
 
 
 def test_a_matrix_of_ten_classes_is_whole_on_a_phone(browser, few):
