@@ -18,7 +18,8 @@ def measure(settings: dict[str, str | None], runs: int) -> dict[str, object]:
     """Returns the result as a dictionary; rates are images per second."""
     from tfx.types import standard_artifacts
 
-    from tfx_distill.components.tfds_example_gen import dataset_source, executor
+    from tfx_distill.components.example_gen import executor
+    from tfx_distill.components.tfds_example_gen import dataset_source
     from tfx_distill.trainer.config.data_config import DataConfig
     from tfx_distill.trainer.data.data_spec import DataSpec
 

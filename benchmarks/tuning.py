@@ -113,7 +113,8 @@ def _prepare(data_config, folder, num_teachers):
     """Specification and splits of the data, and folders of a teacher of one epoch."""
     from tfx.types import standard_artifacts
 
-    from tfx_distill.components.tfds_example_gen import dataset_source, executor
+    from tfx_distill.components.example_gen import executor
+    from tfx_distill.components.tfds_example_gen import dataset_source
     from tfx_distill.trainer.config.data_config import DataConfig
     from tfx_distill.trainer.config.training_config import TeacherConfig
     from tfx_distill.trainer.data import example_reader

@@ -13,6 +13,7 @@ import traceback
 import click
 
 from tfx_distill.pipeline.commands import (
+    data,
     images,
     inspection,
     kubeflow,
@@ -114,6 +115,7 @@ for command in (
     runs.show_config,
     reports.report,
     reports.compare,
+    data.data,
     images.samples,
     images.predict,
     serving.rollback,

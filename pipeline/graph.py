@@ -13,8 +13,8 @@
                     ├─ [LiteConverter]
                     └─ Pusher
 
-Nodes in brackets are optional: the configuration decides. Node ids are plain names,
-which Kubeflow accepts as well.
+Nodes in brackets are optional: the configuration decides. With `data.images`, the first
+node is ImageExampleGen. Node ids are plain names, which Kubeflow accepts as well.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from tfx_distill.components.control_comparison.component import ControlCompariso
 from tfx_distill.components.distillation_trainer.component import DistillationTrainer
 from tfx_distill.components.distillation_tuner.component import DistillationTuner
 from tfx_distill.components.evaluator.component import Evaluator
+from tfx_distill.components.image_example_gen.component import ImageExampleGen
 from tfx_distill.components.lite_converter.component import LiteConverter
 from tfx_distill.components.pusher.component import Pusher
 from tfx_distill.components.servability_validator.component import ServabilityValidator
@@ -92,7 +93,8 @@ class _Dag:
     def __init__(self, config: PipelineConfig) -> None:
         self._config = config
         self._nodes: list[base_node.BaseNode] = []
-        self._examples = self._add(TfdsExampleGen(data=config.data)).outputs["examples"]
+        kind = ImageExampleGen if config.data.images else TfdsExampleGen
+        self._examples = self._add(kind(data=config.data)).outputs["examples"]
 
     def nodes(self, until: str | None) -> list[base_node.BaseNode]:
         """All nodes, or those up to one id."""

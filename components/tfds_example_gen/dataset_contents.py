@@ -17,7 +17,6 @@ from tfx_distill.components.tfds_example_gen.tfds_records import (
     Shard,
 )
 from tfx_distill.trainer.config.data_config import DataConfig
-from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.errors import DataError
 
 # One shard is one piece of work for Beam and one file of the output: large
@@ -78,57 +77,6 @@ def _types(features) -> str:
     )
 
 
-def data_spec(
-    builder: tfds.core.DatasetBuilder, data: DataConfig, data_fingerprint: str = ""
-) -> DataSpec:
-    """Describes the splits that `data` makes of the data set.
-
-    Args:
-        builder: Of a prepared data set.
-        data: Says splits and image shape.
-        data_fingerprint: What `fingerprint` returned; computed if empty.
-
-    Raises:
-        DataError: If the data set does not fit, or a split is empty or unknown.
-    """
-    declared = record_format(builder)
-    shape, resize = _image_shape(builder, declared, data.image_shape)
-    label = builder.info.features[declared.label_key]
-    return DataSpec(
-        dataset=full_name(builder),
-        version=str(builder.version),
-        image_shape=shape,
-        class_names=tuple(label.names),
-        num_examples={
-            name: sum(piece.take for piece in pieces)
-            for name, pieces in _pieces_by_split(builder, data).items()
-        },
-        resize=resize,
-        fingerprint=data_fingerprint or fingerprint(builder),
-    )
-
-
-def _image_shape(
-    builder: tfds.core.DatasetBuilder,
-    declared: RecordFormat,
-    wanted: tuple[int, ...] | None,
-) -> tuple[tuple[int, int, int], bool]:
-    height, width, channels = declared.shape
-    if wanted is None:
-        if height is None or width is None:
-            raise DataError(
-                f"Data set {full_name(builder)} has images of various sizes. Set "
-                f"data.image_shape, as [64, 64, {channels}], to resize them to."
-            )
-        return (height, width, channels), False
-    if wanted[2] != channels:
-        raise DataError(
-            f"data.image_shape has {wanted[2]} channels, the images of data set "
-            f"{full_name(builder)} have {channels}. Only height and width can differ."
-        )
-    return (wanted[0], wanted[1], channels), tuple(wanted) != declared.shape
-
-
 def shards(builder: tfds.core.DatasetBuilder, data: DataConfig) -> list[Shard]:
     """Cuts the splits into shards, the same ones for the same data."""
     size_bytes = sum(split.num_bytes for split in builder.info.splits.values())
@@ -136,8 +84,11 @@ def shards(builder: tfds.core.DatasetBuilder, data: DataConfig) -> list[Shard]:
     fitting = int(_MAX_SHARD_BYTES / max(1, size_bytes / num_records))
     max_records = max(1, min(_MAX_SHARD_RECORDS, fitting))
     declared = record_format(builder)
-    result = []
-    for name, pieces in _pieces_by_split(builder, data).items():
+    by_split = _pieces_by_split(builder, data)
+    all_records = sum(piece.take for pieces in by_split.values() for piece in pieces)
+    result: list[Shard] = []
+    first = 0
+    for name, pieces in by_split.items():
         total = sum(piece.take for piece in pieces)
         number = math.ceil(total / max_records)
         bounds = [total * index // number for index in range(number + 1)]
@@ -147,12 +98,15 @@ def shards(builder: tfds.core.DatasetBuilder, data: DataConfig) -> list[Shard]:
                     dataset=full_name(builder),
                     split=name,
                     index=index,
-                    num_shards=number,
+                    num_chunks=number,
                     first_record=start,
+                    first=first + start,
+                    total=all_records,
                     record_format=declared,
                     pieces=tuple(_cut(pieces, start, end)),
                 )
             )
+        first += total
     return result
 
 

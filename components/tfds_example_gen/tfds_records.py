@@ -1,38 +1,34 @@
-"""Reading the records of a prepared TFDS data set, each checked at the door.
+"""Reading the records of a prepared TFDS data set.
 
-Encoded images pass through as they are; they are decoded only to see whether
-they can be. Knows the files and not TFDS, so that a Beam worker needs no more
-than a `Shard`.
+Knows the files and not TFDS, so that a Beam worker needs no more than a `Shard`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 from google.protobuf import message
-from PIL import Image
 
-from tfx_distill.trainer.data.data_spec import IMAGE_FEATURE, LABEL_FEATURE
+from tfx_distill.trainer.data.photo_normaliser import UnreadableImage
+from tfx_distill.trainer.data.raw_images import RawImage
 from tfx_distill.trainer.errors import DataError
 
 # Records that TensorFlow hands over at once: one by one costs 60 us each.
 _BATCH_SIZE = 512
-_CHANNELS = {"L": 1, "RGB": 3}  # by Pillow's name of a pixel format
 _FILE_ERRORS = (tf.errors.DataLossError, tf.errors.NotFoundError)
-_ADVICE = "Repair or remove it in the data set, then run again."
 
 
 @dataclasses.dataclass(frozen=True)
 class RecordFormat:
-    """What every record of a data set must look like.
+    """What the records of a data set look like.
 
     Attributes:
         image_key: Feature that holds the encoded image.
         label_key: Feature that holds the label.
-        shape: (height, width, channels) in pixels; None: whatever it is.
+        shape: (height, width, channels) in pixels; None: they vary.
         num_classes: Labels are in [0, num_classes).
     """
 
@@ -53,74 +49,119 @@ class Piece:
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """The records that go into one file of the output.
+    """The records that go into one file of the output; see `raw_images.Chunk`.
 
     Attributes:
         dataset: TFDS name.
         split: Name of our split.
         index: Number of this shard in its split, from 0.
-        num_shards: Number of shards in the split.
+        num_chunks: Number of shards in the split.
         first_record: Position of its first record in the split.
-        record_format: What each record must look like.
+        first: Position of its first record among those of all splits.
+        total: Number of records of all splits.
+        record_format: What its records look like.
         pieces: Where the records are, in order.
     """
 
     dataset: str
     split: str
     index: int
-    num_shards: int
+    num_chunks: int
     first_record: int
+    first: int
+    total: int
     record_format: RecordFormat
     pieces: tuple[Piece, ...]
 
+    @property
+    def key(self) -> str:
+        return f"{self.split}-{self.index:05d}"
 
-def read(shard: Shard) -> Iterator[bytes]:
-    """Yields the shard's records in order, as serialized `tf.train.Example`s.
+    @property
+    def size(self) -> int:
+        return sum(piece.take for piece in self.pieces)
 
-    Each has exactly the features `image` and `label`.
+    def items(self) -> Iterator[TfdsRecord]:
+        """Its records in order.
 
-    Raises:
-        DataError: Names data set, split and record for the first record that
-            cannot be read, does not decode, or has another shape or label than
-            declared.
-    """
-    record = shard.first_record
-    for piece in shard.pieces:
-        for serialized in _serialized(piece, shard, record):
-            try:
-                yield checked(serialized, shard.record_format)
-            except DataError as error:
-                raise DataError(f"{_where(shard, record)}: {error} {_ADVICE}") from None
-            record += 1
+        Raises:
+            DataError: Names data set, split and record where a file is damaged.
+        """
+        record = self.first_record
+        for piece in self.pieces:
+            for serialized in _serialized(piece, self, record):
+                yield TfdsRecord(serialized, record, self)
+                record += 1
 
 
-def checked(serialized: bytes, record_format: RecordFormat) -> bytes:
-    """Returns the record with exactly `image` and `label`, if it is sound.
+class TfdsRecord(NamedTuple):
+    """One record; see `raw_images.Item`."""
 
-    Raises:
-        DataError: Says what is wrong with it, not where it is.
-    """
-    try:
-        example = tf.train.Example.FromString(serialized)
-    except message.DecodeError:
-        raise DataError("it is not a tf.train.Example.") from None
-    features = example.features.feature
-    image_key, label_key = record_format.image_key, record_format.label_key
-    images = features[image_key].bytes_list.value
-    labels = features[label_key].int64_list.value
-    for key, values in ((image_key, images), (label_key, labels)):
-        if len(values) != 1:
-            raise DataError(f"feature {key} has {len(values)} values, expected one.")
-    if not 0 <= labels[0] < record_format.num_classes:
-        raise DataError(
-            f"label {labels[0]} is outside 0 to {record_format.num_classes - 1}."
+    serialized: bytes
+    record: int  # its position in our split
+    shard: Shard
+
+    @property
+    def name(self) -> str:
+        return f"{self.shard.split}[{self.record}]"
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.serialized)
+
+    def open(self) -> RawImage:
+        format_ = self.shard.record_format
+        try:
+            example = tf.train.Example.FromString(self.serialized)
+        except message.DecodeError:
+            raise UnreadableImage("it is not a tf.train.Example") from None
+        features = example.features.feature
+        images = features[format_.image_key].bytes_list.value
+        labels = features[format_.label_key].int64_list.value
+        for key, values in ((format_.image_key, images), (format_.label_key, labels)):
+            if len(values) != 1:
+                raise UnreadableImage(
+                    f"feature {key} has {len(values)} values, not one"
+                )
+        if not 0 <= labels[0] < format_.num_classes:
+            raise UnreadableImage(
+                f"label {labels[0]} is outside 0 to {format_.num_classes - 1}"
+            )
+        return RawImage(images[0], labels[0], self.shard.split)
+
+
+class Records(Sequence[TfdsRecord]):
+    """The records of a split, each read when it is asked for."""
+
+    def __init__(self, shards: Sequence[Shard]) -> None:
+        self._shards = shards
+
+    def __len__(self) -> int:
+        return sum(shard.size for shard in self._shards)
+
+    def __getitem__(self, index: Any) -> Any:
+        shard = max(
+            (shard for shard in self._shards if shard.first_record <= index),
+            key=lambda shard: shard.first_record,
         )
-    _check_image(images[0], record_format.shape)
-    if (image_key, label_key, len(features)) != (IMAGE_FEATURE, LABEL_FEATURE, 2):
-        example = tf.train.Example()
-        example.features.feature[IMAGE_FEATURE].bytes_list.value.append(images[0])
-        example.features.feature[LABEL_FEATURE].int64_list.value.append(labels[0])
-    return _canonical(example)
+        offset = index - shard.first_record
+        for piece in shard.pieces:
+            if offset < piece.take:
+                break
+            offset -= piece.take
+        only = Piece(piece.path, piece.skip + offset, 1)
+        one = dataclasses.replace(shard, first_record=index, pieces=(only,))
+        return next(one.items())
+
+
+def beginning(shard: Shard, count: int) -> Shard:
+    """The shard's first records alone."""
+    pieces = []
+    for piece in shard.pieces:
+        taken = min(count, piece.take)
+        pieces.append(dataclasses.replace(piece, take=taken))
+        count -= taken
+    return dataclasses.replace(shard, pieces=tuple(p for p in pieces if p.take))
 
 
 def update_digest(digest, path: str) -> None:
@@ -134,39 +175,13 @@ def update_digest(digest, path: str) -> None:
     try:
         for batch in tf.data.TFRecordDataset(path).batch(_BATCH_SIZE):
             for serialized in batch.numpy():
-                digest.update(_canonical(tf.train.Example.FromString(serialized)))
+                # TFDS writes features in an order that changes from record to record
+                # and from one preparation of the same data to the next.
+                example = tf.train.Example.FromString(serialized)
+                digest.update(example.SerializeToString(deterministic=True))
     except (*_FILE_ERRORS, message.DecodeError):
         with tf.io.gfile.GFile(path, "rb") as file:
             digest.update(file.read())
-
-
-def _canonical(example: tf.train.Example) -> bytes:
-    # TFDS writes features in an order that changes from record to record and
-    # from one preparation of the same data to the next.
-    return example.SerializeToString(deterministic=True)
-
-
-def _check_image(encoded: bytes, shape: tuple[int | None, int | None, int]) -> None:
-    try:
-        with Image.open(io.BytesIO(encoded), formats=("PNG", "JPEG")) as image:
-            image.load()  # opening reads the header alone
-    except Exception as error:  # Pillow's decoders raise whatever they meet
-        detail = "neither PNG nor JPEG"
-        if not isinstance(error, Image.UnidentifiedImageError):
-            detail = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"image does not decode ({detail}).") from None
-    height, width, channels = shape
-    if height not in (None, image.height) or width not in (None, image.width):
-        raise DataError(
-            f"image is {image.height}x{image.width} pixels, "
-            f"expected {height or 'any'}x{width or 'any'}."
-        )
-    if _CHANNELS.get(image.mode) != channels:
-        expected = next(mode for mode, n in _CHANNELS.items() if n == channels)
-        raise DataError(
-            f"image has pixels of format {image.mode}, expected {expected} "
-            f"({channels} x 8 bits)."
-        )
 
 
 def _serialized(piece: Piece, shard: Shard, first_record: int) -> Iterator[bytes]:

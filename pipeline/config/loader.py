@@ -48,7 +48,7 @@ def load_config(
     values = _merged(layers)
     # Checked twice: the first time to know the data set, whose layer lies below.
     config = PipelineConfig.build(values)
-    layer = _dataset_layer(config.data.dataset)
+    layer = {} if config.data.images else _dataset_layer(config.data.dataset)
     if layer:
         config = PipelineConfig.build(_merged([layer, values]))
     manual_dir = os.environ.get(MANUAL_DIR_VARIABLE)

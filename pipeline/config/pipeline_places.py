@@ -8,6 +8,8 @@ import types
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from tfx_distill.trainer.config.dataset_name import dataset_name
+
 
 class Places:
     """The name and folders of a pipeline, for an object with a configuration's sections."""
@@ -21,8 +23,9 @@ class Places:
 
     @property
     def pipeline_name(self) -> str:
-        dataset = re.sub(r"[^a-z0-9]+", "-", self.data.dataset.lower()).strip("-")
-        return self.pipeline.name.replace("{dataset}", dataset)
+        name = dataset_name(self.data.images, self.data.dataset).lower()
+        dataset = re.sub(r"[^a-z0-9]+", "-", name).strip("-")
+        return self.pipeline.name.replace("{dataset}", dataset or "images")
 
     @property
     def pipeline_dir(self) -> pathlib.Path:

@@ -1,4 +1,4 @@
-"""Single examples of a prepared data set, without reading a whole split."""
+"""Single images of a data set, as a run would see them."""
 
 from __future__ import annotations
 
@@ -6,53 +6,51 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
 
-from tfx_distill.components.tfds_example_gen import (
-    dataset_contents,
-    dataset_source,
-    tfds_records,
-)
-from tfx_distill.components.tfds_example_gen.tfds_records import Piece, Shard
+from tfx_distill.components.example_gen import sources
 from tfx_distill.trainer.config.data_config import DataConfig
-from tfx_distill.trainer.data.data_spec import LABEL_FEATURE, DataSpec
-from tfx_distill.trainer.data.example_reader import decode_examples
+from tfx_distill.trainer.data import canonical_images, example_reader, shape_choice
+from tfx_distill.trainer.data.canonical_images import Form
+from tfx_distill.trainer.data.data_spec import DataSpec
+from tfx_distill.trainer.data.raw_images import SPLITS, Item, Source
 from tfx_distill.trainer.errors import DataError
 
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """The records of one split.
+    """The images of one split.
 
     Attributes:
         spec: The data set as a run would see it, without its fingerprint.
         name: `train`, `eval` or `test`.
-        shards: Its records, in order.
+        items: Its images, not opened.
     """
 
     spec: DataSpec
     name: str
-    shards: tuple[Shard, ...]
+    items: Sequence[Item]
 
     @property
     def title(self) -> str:
-        return f"{self.spec.dataset} {self.spec.version}, split {self.name}"
+        return (
+            f"{self.spec.dataset} {self.spec.version}".strip() + f", split {self.name}"
+        )
 
     def __len__(self) -> int:
-        return self.spec.num_examples[self.name]
+        return len(self.items)
 
     def read(self, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        """Reads and decodes only the examples at some indices.
+        """Reads and decodes only the images at some indices.
 
         Args:
-            indices: Of examples in the split, from 0, in any order.
+            indices: Of images in the split, from 0, in any order.
 
         Returns:
             Images, uint8 `(len(indices), height, width, channels)` in 0–255, and
             labels, int64 `(len(indices),)`.
 
         Raises:
-            DataError: If there is no such index, or its record is damaged.
+            DataError: If there is no such index, or its image is damaged.
         """
         for index in indices:
             if not 0 <= index < len(self):
@@ -60,30 +58,23 @@ class Split:
                     f"--index {index}: split {self.name} of {self.spec.dataset} has "
                     f"{len(self)} images. Give numbers from 0 to {len(self) - 1}."
                 )
-        serialized = [
-            next(tfds_records.read(self._shard_of(index))) for index in indices
-        ]
-        images = decode_examples(tf.constant(serialized, tf.string), self.spec).numpy()
-        return images, np.array([_label(record) for record in serialized], np.int64)
+        records = [self._record(self.items[index]) for index in indices]
+        encoded, labels = zip(*records, strict=True)
+        images = [example_reader.decode_image(e, self.spec).numpy() for e in encoded]
+        return np.stack(images), np.array(labels, np.int64)
 
-    def _shard_of(self, index: int) -> Shard:
-        """A shard of one record, which keeps its index for error messages."""
-        shard = max(
-            (shard for shard in self.shards if shard.first_record <= index),
-            key=lambda shard: shard.first_record,
-        )
-        offset = index - shard.first_record
-        for piece in shard.pieces:
-            if offset < piece.take:
-                break
-            offset -= piece.take
-        only = Piece(piece.path, piece.skip + offset, 1)
-        return dataclasses.replace(shard, first_record=index, pieces=(only,))
+    def _record(self, item: Item) -> tuple[bytes, int]:
+        fact, encoded = canonical_images.canonical(item, _form(self.spec))
+        if fact.bad:
+            raise DataError(
+                f"Data set {self.spec.dataset}: {fact.name} cannot be shown "
+                f"({fact.bad}). Repair or remove it, or choose another image."
+            )
+        return encoded, fact.label
 
 
-def _label(serialized: bytes) -> int:
-    features = tf.train.Example.FromString(serialized).features.feature
-    return features[LABEL_FEATURE].int64_list.value[0]
+def _form(spec: DataSpec, cut: tuple[tuple[str, float], ...] = ()) -> Form:
+    return Form(spec.image_shape, spec.fit or "crop", cut)
 
 
 def open_split(data: DataConfig, split: str) -> Split:
@@ -96,11 +87,35 @@ def open_split(data: DataConfig, split: str) -> Split:
     Raises:
         DataError: If the data set is unavailable or has no such split.
     """
-    names = list(data.splits.model_dump())
-    if split not in names:
-        raise DataError(f"--split {split}: give one of {', '.join(names)}.")
-    builder = dataset_source.prepare(data)
-    # A fingerprint requires reading all files, and is not shown here.
-    spec = dataset_contents.data_spec(builder, data, data_fingerprint="not computed")
-    shards = [s for s in dataset_contents.shards(builder, data) if s.split == split]
-    return Split(spec, split, tuple(shards))
+    if split not in SPLITS:
+        raise DataError(f"--split {split}: give one of {', '.join(SPLITS)}.")
+    source = sources.open_source(data)
+    shape, _ = shape_choice.choose(source, data)
+    spec = DataSpec(
+        dataset=source.dataset,
+        version=source.version,
+        image_shape=shape,
+        class_names=source.class_names,
+        num_examples={},
+        fit=data.fit,
+        # It requires reading all files, and is not shown here.
+        fingerprint="not computed",
+    )
+    items = _items(source, split, spec)
+    return Split(
+        dataclasses.replace(spec, num_examples={split: len(items)}), split, items
+    )
+
+
+def _items(source: Source, split: str, spec: DataSpec) -> Sequence[Item]:
+    """The images of a split; where their pixels decide on it, all are decoded."""
+    cut = [name for name, _ in source.cut]
+    if not cut or split not in ("train", *cut):
+        return source.items(split)
+    items = source.items("train")
+    facts = canonical_images.convert(items, _form(spec, source.cut))
+    return [
+        item
+        for item, (fact, _) in zip(items, facts, strict=True)
+        if fact.split == split
+    ]

@@ -12,7 +12,7 @@ from PIL import Image
 from tensorflow_datasets.core.download.checksums import UrlInfo
 from tfx.types import standard_artifacts
 
-from tfx_distill.components.tfds_example_gen import executor
+from tfx_distill.components.example_gen import executor
 from tfx_distill.trainer.config.data_config import DataConfig, SplitsConfig
 
 _TINY_URL = "http://tiny.invalid/tiny-images.gz"
@@ -67,6 +67,8 @@ def tiny_config(folder, *, pixel=7, received=None):
         data_dir=str(folder / "data"),
         manual_dir=str(manual_dir),
         splits=SplitsConfig(train="train[:50%]", eval="train[50%:]", test="train"),
+        allow_overlap=True,
+        allow_conflicts=True,
     )
 
 

@@ -1,12 +1,22 @@
-"""The sections `data` and `views`: training images and their augmented copies."""
+"""The sections `data` and `views`: images, and their augmented copies."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt
 
-from tfx_distill.trainer.config.section import Degrees, Items, Rule, Section, Seed
+from tfx_distill.trainer.config.dataset_name import dataset_name
+from tfx_distill.trainer.config.section import (
+    NUMBER,
+    Degrees,
+    Folder,
+    Items,
+    Rule,
+    Section,
+    Seed,
+    Share,
+)
 
 SplitExpression = Annotated[
     str, Rule("a TFDS split expression, such as train[:90%]", str.strip)
@@ -18,6 +28,10 @@ ImageShape = Annotated[
         lambda shape: len(shape) == 3 and min(shape) > 0 and shape[2] in (1, 3),
     ),
 ]
+
+
+# Both together leave a part to train on.
+CutShare = Annotated[float, Field(gt=0, le=0.4), NUMBER]
 
 
 class SplitsConfig(Section):
@@ -39,6 +53,11 @@ class DataConfig(Section):
     dataset: Annotated[str, Rule("a TFDS name[/config][:version]", str.strip)] = Field(
         "mnist", description="Any TFDS image-classification data set"
     )
+    images: Folder | None = Field(
+        None,
+        description="Your images: a folder of classes, or a CSV or JSON-lines file; "
+        "null: data.dataset",
+    )
     data_dir: str | None = Field(
         None, description="Prepared data sets; null: ~/tensorflow_datasets"
     )
@@ -46,12 +65,40 @@ class DataConfig(Section):
         None, description="Downloaded original files; null: $DISTILL_MANUAL_DIR"
     )
     image_shape: ImageShape | None = Field(
-        None, description="Size to resize images to; null: the data set's"
+        None, description="Size of all images; null: theirs, or chosen from theirs"
+    )
+    fit: Literal["crop", "pad", "stretch"] = Field(
+        "crop",
+        description="How images of another shape are fitted: cut out the centre, add "
+        "black borders, or change the proportions",
     )
     splits: SplitsConfig = Field(default_factory=SplitsConfig)
+    eval_share: CutShare = Field(
+        0.1, description="Cut out of the training images if data.images has no eval"
+    )
+    test_share: CutShare = Field(
+        0.1, description="Cut out of the training images if data.images has no test"
+    )
+    strict: bool = Field(
+        False, description="Refuse images that need conversion, also when serving"
+    )
+    max_bad_share: Share = Field(
+        0.0, description="Largest share of unreadable images to skip"
+    )
+    allow_overlap: bool = Field(
+        False, description="Accept the same image in several splits"
+    )
+    allow_conflicts: bool = Field(
+        False, description="Accept the same image with several labels"
+    )
     substitute: bool = Field(
         True, description="A local run without MNIST falls back to digits"
     )
+
+    @property
+    def name(self) -> str:
+        """What the data set is called."""
+        return dataset_name(self.images, self.dataset)
 
 
 class ViewsConfig(Section):

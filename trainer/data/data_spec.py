@@ -1,6 +1,6 @@
 """What later steps must know about the examples, as one typed value.
 
-`TfdsExampleGen` writes it twice: as properties of the Examples artifact, for people and
+Our ExampleGens write it twice: as properties of the Examples artifact, for people and
 queries, and as `data_spec.json` in the artifact's folder, for executors. For examples
 of another ExampleGen, `spec_resolver` makes it.
 """
@@ -17,7 +17,7 @@ from tfx_distill.trainer.errors import DataError
 
 FILE_NAME = "data_spec.json"
 
-# The two features of every record that `TfdsExampleGen` writes.
+# The two features of every record that our ExampleGens write.
 IMAGE_FEATURE = "image"  # bytes: one PNG or JPEG file
 LABEL_FEATURE = "label"  # int64: index into `class_names`
 _OWN_NAMES: tuple[tuple[str, Any], ...] = (
@@ -33,14 +33,14 @@ class DataSpec:
     """One image-classification data set as it went into the pipeline.
 
     Attributes:
-        dataset: TFDS name, with its builder configuration if it has one; for other
-            examples, their artifact's name.
+        dataset: TFDS name, with its builder configuration if it has one; the name of
+            a folder of images; for other examples, their artifact's name.
         version: TFDS version, such as `3.0.1`; empty for other examples.
         image_shape: (height, width, channels) in pixels; channels is 1 or 3.
         class_names: One name for each label, in label order.
         num_examples: Number of records by split: `train`, `eval`, `test`.
-        resize: Whether images are resized to `image_shape` after decoding.
-            When false, an image of another shape is an error.
+        fit: How an image of another shape is brought to `image_shape` after decoding:
+            `crop`, `pad` or `stretch`. None: it is an error.
         fingerprint: Hash of the content of the data set's files.
         image_feature: Name of the feature that holds one PNG or JPEG file.
         label_feature: Name of the feature that holds the label.
@@ -54,7 +54,7 @@ class DataSpec:
     image_shape: tuple[int, int, int]
     class_names: tuple[str, ...]
     num_examples: dict[str, int]
-    resize: bool = False
+    fit: str | None = None
     fingerprint: str = ""
     image_feature: str = IMAGE_FEATURE
     label_feature: str = LABEL_FEATURE
@@ -70,7 +70,7 @@ class DataSpec:
         return self.split_names.get(split, split)
 
     def to_json(self) -> str:
-        """Returns JSON without the names that TfdsExampleGen gives to features."""
+        """Returns JSON without the names that our ExampleGens give to features."""
         values = dataclasses.asdict(self)
         given = {k: v for k, v in values.items() if (k, v) not in _OWN_NAMES}
         return json.dumps(given, indent=2, sort_keys=True)
@@ -80,6 +80,8 @@ class DataSpec:
         fields = json.loads(text)
         fields["image_shape"] = tuple(fields["image_shape"])
         fields["class_names"] = tuple(fields["class_names"])
+        if fields.pop("resize", False):  # of models and examples of earlier versions
+            fields["fit"] = "stretch"
         return cls(**fields)
 
     def save(self, examples_dir: str) -> None:
@@ -100,5 +102,5 @@ class DataSpec:
         except FileNotFoundError:
             raise DataError(
                 f"Examples in {examples_dir} have no {FILE_NAME}. Use examples that "
-                "TfdsExampleGen wrote, or set the names of their features."
+                "an ExampleGen of this package wrote, or set the names of their features."
             ) from None

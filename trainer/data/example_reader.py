@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfx_distill.trainer import file_system
-from tfx_distill.trainer.data import augmentation, memory_limit
+from tfx_distill.trainer.data import augmentation, image_fitting, memory_limit
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.data.streamed_arrays import StreamedImages
 from tfx_distill.trainer.errors import DataError
@@ -179,22 +179,21 @@ def decode_image(encoded: tf.Tensor, spec: DataSpec) -> tf.Tensor:
 
     Args:
         encoded: Scalar string, a PNG or JPEG file.
-        spec: Says the shape, and whether to resize to it.
+        spec: Says the shape, and how an image of another one is fitted.
 
     Returns:
         uint8 `(height, width, channels)` in 0–255.
     """
-    height, width, channels = spec.image_shape
-    # channels=0 keeps those of the file: a colour image among grey ones is an
-    # error to report, not something to convert in silence.
+    # channels=0 keeps those of the file: what to do with others is not the decoder's
+    # choice, and the one for GIF and BMP knows no grey.
     image = tf.io.decode_image(encoded, channels=0, expand_animations=False)
-    if spec.resize:
-        image = tf.image.resize(image, (height, width), antialias=True)
-        image = tf.cast(tf.clip_by_value(tf.round(image), 0, 255), tf.uint8)
+    if spec.fit is not None:
+        image = image_fitting.to_channels(image, spec.image_shape[2])
+        return image_fitting.fit(image, spec.image_shape, spec.fit)
     with tf.control_dependencies(
         [tf.debugging.assert_equal(tf.shape(image), spec.image_shape, "image shape")]
     ):
-        return tf.ensure_shape(tf.identity(image), (height, width, channels))
+        return tf.ensure_shape(tf.identity(image), spec.image_shape)
 
 
 def decode_examples(serialized: tf.Tensor, spec: DataSpec) -> tf.Tensor:
@@ -275,7 +274,7 @@ def _locate(
                     f"{where}, record {record}: the image does not decode. Expected a "
                     f"PNG or JPEG file. {advice}"
                 )
-            if not spec.resize and tuple(image.shape) != tuple(spec.image_shape):
+            if spec.fit is None and tuple(image.shape) != tuple(spec.image_shape):
                 return DataError(
                     f"{where}, record {record}: image of shape {tuple(image.shape)}, "
                     f"expected {tuple(spec.image_shape)}. {advice}"

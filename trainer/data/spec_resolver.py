@@ -60,7 +60,7 @@ def _found(
         image_shape=(0, 0, 0),  # until the first record was read
         class_names=(),
         num_examples=_counts(examples_dir, config),
-        resize=config.image_shape is not None,
+        fit="stretch" if config.image_shape else None,
         fingerprint=fingerprint,
         image_feature=image_feature,
         label_feature=label_feature,
@@ -89,12 +89,12 @@ def _with_config(spec: DataSpec, config: ExamplesConfig) -> DataSpec:
         for name in ("image_feature", "label_feature", "image_shape", "class_names")
         if (value := getattr(config, name))
     }
-    resize = spec.resize or config.image_shape is not None
+    fit = spec.fit or ("stretch" if config.image_shape else None)
     return dataclasses.replace(
         spec,
         num_examples=counts,
         split_names=_renamed(config),
-        resize=resize,
+        fit=fit,
         **changes,
     )
 

@@ -10,7 +10,7 @@ import pathlib
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from tfx.dsl.compiler import compiler, constants
@@ -20,6 +20,7 @@ from tfx.orchestration.portable import launcher, runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
 from tfx_distill.components import property_names
+from tfx_distill.components.evaluator import margin_check
 from tfx_distill.pipeline import graph
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.mlmd import store_connection, updates
@@ -31,7 +32,8 @@ from tfx_distill.pipeline.runners.local import (
     run_folders,
 )
 from tfx_distill.pipeline.version import VERSION
-from tfx_distill.trainer.data import memory_limit
+from tfx_distill.trainer.data import data_findings, memory_limit
+from tfx_distill.trainer.data.data_report import DataReport
 from tfx_distill.trainer.errors import DistillError, Interrupted, causes
 
 logger = logging.getLogger(__name__)
@@ -54,6 +56,8 @@ class Watcher(Protocol):
 
     def node_finished(self, node_id: str, result: results.NodeResult) -> None: ...
 
+    def data_found(self, notices: Sequence[str]) -> None: ...
+
 
 @dataclasses.dataclass(frozen=True)
 class CompletedNodes:
@@ -67,7 +71,12 @@ def run(
     config: PipelineConfig, watcher: Watcher, run_dir: pathlib.Path
 ) -> results.RunResult:
     """Runs the whole pipeline and reads its result; see `run_nodes`."""
-    nodes = run_nodes(config, watcher, run_dir)
+
+    def check(report: DataReport) -> None:
+        # Before anything is trained; the gate checks it again.
+        margin_check.require_resolvable(config.gate, report.num_examples["test"])
+
+    nodes = run_nodes(config, watcher, run_dir, require=check)
     with _metadata(config) as handle:
         return results.collect(
             handle.store, nodes.executions, nodes.results, run_dir.name, str(run_dir)
@@ -83,6 +92,7 @@ def run_nodes(
     watcher: Watcher,
     run_dir: pathlib.Path,
     until: str | None = None,
+    require: Callable[[DataReport], None] = lambda report: None,
 ) -> CompletedNodes:
     """Runs the pipeline, or its first part.
 
@@ -91,6 +101,7 @@ def run_nodes(
         watcher: Receives the start and the end of each node.
         run_dir: Existing folder of this run; its name is the run's id.
         until: Id of the last node to run; None runs all.
+        require: Raises an error for data on which nothing should be trained.
 
     Raises:
         DistillError: If a node fails. Nothing was pushed unless the message says so.
@@ -109,7 +120,12 @@ def run_nodes(
             stale = updates.fail_unfinished(handle.store, config.pipeline_name)
         if stale:
             logger.warning("%d executions of a killed run are now marked failed", stale)
-        runner = _DagRunner(run_dir.name, connection, watcher)
+
+        def data_found(report: DataReport) -> None:
+            watcher.data_found(data_findings.notices(report, config.data))
+            require(report)
+
+        runner = _DagRunner(run_dir.name, connection, watcher, data_found)
         limit = memory_limit.limited_to(config.pipeline.images_in_memory_mb)
         with limit, _recorded(config, run_dir, runner), _signals_as_errors():
             runner.run(ir)
@@ -139,8 +155,15 @@ def _recorded(
 class _DagRunner:
     """Runs nodes as TFX's LocalDagRunner does; records their time and cache hits."""
 
-    def __init__(self, run_id: str, connection: Any, watcher: Watcher) -> None:
+    def __init__(
+        self,
+        run_id: str,
+        connection: Any,
+        watcher: Watcher,
+        data_found: Callable[[DataReport], None],
+    ) -> None:
         self._run_id, self._connection, self._watcher = run_id, connection, watcher
+        self._data_found = data_found
         self.current_node = ""
         self.completed = CompletedNodes({}, {})
 
@@ -158,7 +181,7 @@ class _DagRunner:
             self._watcher.node_started(node_id, index, len(pipeline.nodes))
             start = time.monotonic()
             try:
-                cached = self._launch(pipeline, node.pipeline_node)
+                cached, report = self._launch(pipeline, node.pipeline_node)
             except Exception as error:
                 logger.exception("%s failed", node_id)
                 raise _explained(node_id, error) from error
@@ -166,11 +189,18 @@ class _DagRunner:
             result = results.NodeResult(seconds=round(seconds, 3), cached=cached)
             self.completed.results[node_id] = result
             self._watcher.node_finished(node_id, result)
+            if report is not None:
+                self._data_found(report)
 
     def _launch(
         self, pipeline: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode
-    ) -> bool:
-        """Runs one node; returns whether its result came from the cache."""
+    ) -> tuple[bool, DataReport | None]:
+        """Runs one node.
+
+        Returns:
+            Whether its result came from the cache, and the report on the data that an
+            ExampleGen read.
+        """
         node_id = node.node_info.id
         deployment = runner_utils.extract_local_deployment_config(pipeline)
         info = launcher.Launcher(
@@ -190,7 +220,9 @@ class _DagRunner:
         self.completed.executions[node_id] = info.execution_id
         with tfx_metadata.Metadata(self._connection) as handle:
             ran = Store(handle.store).around_execution(info.execution_id)
-        return ran.executions[info.execution_id].state == CACHED
+        examples = dict(ran.outputs(info.execution_id)).get("examples")
+        report = DataReport.load(examples.uri) if examples else None
+        return ran.executions[info.execution_id].state == CACHED, report
 
 
 def _explained(node_id: str, error: BaseException) -> DistillError:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from tfx_distill.components.tfds_example_gen import dataset_source
 from tfx_distill.pipeline.config.loader import load_config
 from tfx_distill.pipeline.config.schema import PipelineConfig
+from tfx_distill.trainer.data import image_listing
 
 SUBSTITUTE = "digits"
 _SUBSTITUTED = "mnist"
@@ -32,6 +33,9 @@ def available(
     Raises:
         DataError: If the data set is unavailable and may not be replaced.
     """
+    if config.data.images is not None:
+        image_listing.find(config.data)
+        return config, ""
     try:
         dataset_source.prepare(config.data)
         return config, ""

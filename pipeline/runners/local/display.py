@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from types import TracebackType
 
 from rich import box
@@ -91,6 +92,11 @@ class RunDisplay:
         self._remove_bar()
         how = "from cache" if result.cached else f"{result.seconds:.1f} s"
         self._print(f"{self._label:<30} {how:>10}")
+
+    def data_found(self, notices: Sequence[str]) -> None:
+        """Tells what the user should know of the data."""
+        for notice_ in notices:
+            self._print(f"    {notice_}")
 
     def progressed(self, progress: training_progress.Progress) -> None:
         values = "  ".join(

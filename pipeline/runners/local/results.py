@@ -144,7 +144,9 @@ def collect(
     reader = Store(store)
     graph = reader.graph_of_runs([reader.run(run_id)])
     outputs = {node: dict(graph.outputs(id_)) for node, id_ in executions.items()}
-    examples = outputs["TfdsExampleGen"]["examples"].properties
+    examples = next(
+        o["examples"] for o in outputs.values() if "examples" in o
+    ).properties
     pushed = _pushed(graph.pushed_models(run_id))
     lite = outputs.get("LiteConverter", {}).get("lite_models")
     return RunResult(

@@ -58,13 +58,13 @@ def execute(
 
 def _run_all(config: PipelineConfig, watcher: Any, run_dir: pathlib.Path) -> Any:
     from tfx_distill.components.evaluator import margin_check
-    from tfx_distill.components.tfds_example_gen import dataset_contents, dataset_source
+    from tfx_distill.components.example_gen import sources
     from tfx_distill.pipeline.runners.local import dag_runner
 
     # The gate checks this again with the examples; here nothing is trained yet.
-    builder = dataset_source.prepare(config.data)
-    num_examples = dataset_contents.num_test_examples(builder, config.data)
-    margin_check.require_resolvable(config.gate, num_examples)
+    num_test = sources.open_source(config.data).num_test
+    if num_test is not None:
+        margin_check.require_resolvable(config.gate, num_test)
     return dag_runner.run(config, watcher, run_dir)
 
 
@@ -103,7 +103,7 @@ def perform(
         from tfx_distill.pipeline.runners.local import dataset_fallback, display
 
         with display.RunDisplay(terminal.err) as watcher:
-            watcher.doing(f"Preparing {config.data.dataset}")
+            watcher.doing(f"Preparing {config.data.name}")
             config, notice = dataset_fallback.available(config, file, overrides)
             if notice:
                 terminal.err.print(display.notice(notice))

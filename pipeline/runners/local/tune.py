@@ -90,7 +90,7 @@ def _collect(
     outputs = dict(searched.outputs(execution))
     best, results = outputs["best_hyperparameters"], outputs["tuner_results"]
     return TuningResult(
-        dataset=config.data.dataset,
+        dataset=config.data.name,
         hyperparameters=best.id,
         file=os.path.join(best.uri, FILE_NAME),
         trials_file=os.path.join(results.uri, trials.FILE_NAME),

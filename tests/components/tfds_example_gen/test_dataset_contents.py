@@ -1,6 +1,5 @@
 """What a data set holds: its features, splits and fingerprint."""
 
-import json
 import shutil
 
 import pytest
@@ -20,41 +19,9 @@ def _unprepared(name, tmp_path):
     return dataset_source.open_builder(DataConfig(dataset=name, data_dir=str(tmp_path)))
 
 
-def test_spec_of_digits(builder, digits):
-    spec = dataset_contents.data_spec(builder, digits, "abc")
-    assert json.loads(spec.to_json()) == {
-        "dataset": "digits",
-        "version": "1.0.0",
-        "image_shape": [28, 28, 1],
-        "class_names": [str(digit) for digit in range(10)],
-        "num_examples": {"train": 1293, "eval": 144, "test": 360},
-        "resize": False,
-        "fingerprint": "abc",
-    }
-
-
 def test_configuration_is_part_of_the_name(tmp_path):
     builder = _unprepared("emnist/letters", tmp_path)
     assert dataset_contents.full_name(builder) == "emnist/letters"
-
-
-@pytest.mark.parametrize("side", [28, 32])
-def test_another_shape_than_the_data_sets_asks_for_resizing(builder, digits, side):
-    data = digits.replace(image_shape=(side, side, 1))
-    spec = dataset_contents.data_spec(builder, data)
-    assert (spec.image_shape, spec.resize) == ((side, side, 1), side != 28)
-
-
-def test_other_channels_are_refused(builder, digits):
-    data = digits.replace(image_shape=(28, 28, 3))
-    with pytest.raises(DataError, match=r"image_shape has 3 channels, .* have 1"):
-        dataset_contents.data_spec(builder, data)
-
-
-def test_images_of_various_sizes_need_a_shape(tmp_path):
-    data = DataConfig(dataset="tf_flowers", data_dir=str(tmp_path))
-    with pytest.raises(DataError, match=r"various sizes. Set data.image_shape, as \["):
-        dataset_contents.data_spec(dataset_source.open_builder(data), data)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +46,7 @@ def test_features_may_have_other_names(tmp_path):
 def test_wrong_split_expression_lists_the_splits(builder, digits, expression):
     data = digits.replace(splits=SplitsConfig(eval=expression))
     with pytest.raises(DataError) as caught:
-        dataset_contents.data_spec(builder, data)
+        dataset_contents.num_test_examples(builder, data)
     assert str(caught.value) == (
         f"data.splits.eval: {expression!r} is no TFDS split expression, or "
         "reaches beyond the split. Data set digits has train (1437 records), "
@@ -90,7 +57,7 @@ def test_wrong_split_expression_lists_the_splits(builder, digits, expression):
 def test_empty_split_is_refused(builder, digits):
     data = digits.replace(splits=SplitsConfig(test="test[5:5]"))
     with pytest.raises(DataError, match=r"test: 'test\[5:5\]' selects no record"):
-        dataset_contents.data_spec(builder, data)
+        dataset_contents.num_test_examples(builder, data)
 
 
 def test_split_may_come_from_several_parts(builder, digits):

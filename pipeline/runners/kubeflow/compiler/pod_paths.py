@@ -18,7 +18,7 @@ from tfx_distill.trainer.errors import ConfigError
 _DATA_DIR, _SERVING_DIR = "/data", "/serving"
 
 # Nodes that read or write a volume.
-_DATA_NODES = ("TfdsExampleGen", "DistillationTuner")
+_DATA_NODES = ("TfdsExampleGen", "ImageExampleGen", "DistillationTuner")
 _SERVING_NODES = ("Pusher", "Evaluator")
 
 
@@ -120,6 +120,9 @@ def _with_pod_folders(
         manual_dir = None  # the variable refers to this machine
     if manual_dir is not None:
         manual_dir = data.folder("data.manual_dir", manual_dir, "")
+    images = config.data.images
+    if images is not None:
+        images = data.folder("data.images", images, "")
     directory = serving.folder(
         "pusher.directory", config.pusher.directory, config.pipeline_name
     )
@@ -128,7 +131,9 @@ def _with_pod_folders(
         search_dir = data.folder("tuning.directory", tuning.directory, "tuning")
         tuning = tuning.replace(directory=search_dir)
     return config.replace(
-        data=config.data.replace(data_dir=data_dir, manual_dir=manual_dir),
+        data=config.data.replace(
+            images=images, data_dir=data_dir, manual_dir=manual_dir
+        ),
         pusher=config.pusher.replace(directory=directory),
         tuning=tuning,
     )
@@ -137,9 +142,9 @@ def _with_pod_folders(
 def _notes(config: PipelineConfig) -> list[str]:
     volumes = config.kubeflow.volumes
     notes = []
-    if volumes.data is None and config.data.dataset.split("/")[0] != "digits":
+    if volumes.data is None and config.data.name.split("/")[0] != "digits":
         notes.append(
-            f"Without kubeflow.volumes.data, each run prepares {config.data.dataset} "
+            f"Without kubeflow.volumes.data, each run prepares {config.data.name} "
             "again, in a pod that needs network access."
         )
     if volumes.serving is None:

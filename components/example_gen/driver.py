@@ -8,8 +8,8 @@ from tfx.orchestration.portable import data_types
 from tfx.proto.orchestration import driver_output_pb2
 
 from tfx_distill.components import cache_driver, property_names
-from tfx_distill.components.tfds_example_gen import dataset_contents, dataset_source
-from tfx_distill.components.tfds_example_gen.executor import DATA_KEY
+from tfx_distill.components.example_gen import sources
+from tfx_distill.components.example_gen.executor import DATA_KEY
 from tfx_distill.trainer.config.data_config import DataConfig
 from tfx_distill.trainer.errors import DataError
 
@@ -28,7 +28,7 @@ class Driver(cache_driver.CacheDriver):
         properties = result.exec_properties
         data = DataConfig.from_json(execution_info.exec_properties[DATA_KEY])
         try:
-            fingerprint = dataset_contents.fingerprint(dataset_source.prepare(data))
+            fingerprint = sources.open_source(data).fingerprint()
         except DataError:
             # A driver that raises leaves its execution running for ever in ML
             # Metadata. So the executor is made to fail, and never a cache to hit.

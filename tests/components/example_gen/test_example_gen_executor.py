@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 
 import example_data
 import pytest
@@ -60,6 +61,7 @@ def test_files_lie_as_those_of_tfx(examples):
         "Split-train/data_tfrecord-00000-of-00001.gz",
         "Split-eval/data_tfrecord-00000-of-00001.gz",
         "Split-test/data_tfrecord-00000-of-00001.gz",
+        "data_report.json",
         "data_spec.json",
     }
 
@@ -91,14 +93,24 @@ def test_metadata_say_what_the_examples_are(digits, examples):
         "data_fingerprint": dataset_contents.fingerprint(
             dataset_source.prepare(digits)
         ),
+        "conversions": "{}",
+        "skipped": "0",
+        "overlaps": "{}",
         "payload_format": "FORMAT_TF_EXAMPLE",
         "file_format": "tfrecords_gzip",
     }
 
 
 def test_data_spec_lies_beside_the_splits(digits, examples):
-    expected = dataset_contents.data_spec(dataset_source.prepare(digits), digits)
-    assert DataSpec.load(examples.uri) == expected
+    assert DataSpec.load(examples.uri) == DataSpec(
+        dataset="digits",
+        version="1.0.0",
+        image_shape=(28, 28, 1),
+        class_names=tuple(str(digit) for digit in range(10)),
+        num_examples={"train": 1293, "eval": 144, "test": 360},
+        fit="crop",
+        fingerprint=dataset_contents.fingerprint(dataset_source.prepare(digits)),
+    )
 
 
 def test_trainer_reads_what_was_written(examples):
@@ -114,8 +126,9 @@ def test_broken_image_is_named_by_data_set_split_and_record(damaged, tmp_path):
     with pytest.raises(DataError) as caught:
         example_data.generate(damaged("test", break_17), tmp_path / "out")
     assert str(caught.value) == (
-        "Data set digits, split test, record 17: image does not decode (neither PNG "
-        "nor JPEG). Repair or remove it in the data set, then run again."
+        "Data set digits: 1 of 1,797 images cannot be used (test[17]: not an image of a "
+        "known format). Repair or remove them, or set data.max_bad_share: 0.001 to skip "
+        "them."
     )
 
 
@@ -124,19 +137,30 @@ def test_records_count_from_the_start_of_our_split(damaged, tmp_path):
         records[1300] = example_data.example(example_data.picture(), 10)
 
     data = damaged("train", break_1300)  # eval begins at 1293
-    with pytest.raises(DataError, match="split eval, record 7: label 10 is outside"):
+    with pytest.raises(DataError, match=r"eval\[7\]: label 10 is outside"):
         example_data.generate(data, tmp_path / "out")
 
 
-def test_first_of_several_broken_records_is_named(damaged, tmp_path, monkeypatch):
+def test_all_broken_records_are_named(damaged, tmp_path, monkeypatch):
     monkeypatch.setattr(dataset_contents, "_MAX_SHARD_RECORDS", 50)
 
     def break_some(records):
         for record in (301, 99, 203):
             records[record] = b"\xff"
 
-    with pytest.raises(DataError, match="split test, record 99: it is not a"):
+    with pytest.raises(DataError) as caught:
         example_data.generate(damaged("test", break_some), tmp_path / "out")
+    assert re.findall(r"test\[\d+\]", str(caught.value)) == [
+        "test[203]", "test[301]", "test[99]",
+    ]  # fmt: skip
+
+
+def test_broken_records_are_skipped_up_to_a_share(damaged, tmp_path):
+    data = damaged("test", lambda records: records.__setitem__(17, b"\xff"))
+    allowed = data.replace(max_bad_share=0.001)
+    artifact = example_data.generate(allowed, tmp_path / "out")
+    assert DataSpec.load(artifact.uri).num_examples["test"] == 359
+    assert len(_written(artifact, "test")) == 359
 
 
 def test_file_with_a_record_too_few(damaged, tmp_path):
@@ -156,5 +180,7 @@ def test_two_worker_processes_write_the_same_bytes(digits, examples, tmp_path):
 @pytest.mark.slow
 def test_worker_process_names_the_broken_record(damaged, tmp_path):
     data = damaged("test", lambda records: records.__setitem__(17, b"\xff"))
-    with pytest.raises(DataError, match=r"^Data set digits, split test, record 17: it"):
+    with pytest.raises(
+        DataError, match=r"^Data set digits: .* \(test\[17\]: it is not"
+    ):
         example_data.generate(data, tmp_path / "out", TWO_WORKERS)

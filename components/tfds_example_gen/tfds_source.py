@@ -1,0 +1,55 @@
+"""A TFDS data set as a source of images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+from tfx_distill.components.tfds_example_gen import (
+    dataset_contents,
+    dataset_source,
+    tfds_records,
+)
+from tfx_distill.components.tfds_example_gen.tfds_records import Shard, TfdsRecord
+from tfx_distill.trainer.config.data_config import DataConfig
+
+
+class TfdsSource:
+    """See `raw_images.Source`; its order is the data set's."""
+
+    cut: tuple[tuple[str, float], ...] = ()
+    ignored: Mapping[str, int] = {}
+
+    def __init__(self, data: DataConfig) -> None:
+        """Prepares the data set.
+
+        Raises:
+            DataError: If that fails, it does not fit, or a split is empty or unknown.
+        """
+        self._builder = dataset_source.prepare(data)
+        self._data = data
+        self.dataset = dataset_contents.full_name(self._builder)
+        self.version = str(self._builder.version)
+        format_ = dataset_contents.record_format(self._builder)
+        self.declared_shape = format_.shape
+        self.class_names: tuple[str, ...] = tuple(
+            self._builder.info.features[format_.label_key].names
+        )
+        self.num_test = dataset_contents.num_test_examples(self._builder, data)
+
+    def chunks(self, image_shape: tuple[int, int, int]) -> list[Shard]:
+        del image_shape  # the files that there are say how large records are
+        return dataset_contents.shards(self._builder, self._data)
+
+    def items(self, split: str) -> tfds_records.Records:
+        shards = dataset_contents.shards(self._builder, self._data)
+        return tfds_records.Records([s for s in shards if s.split == split])
+
+    def sample(self, count: int) -> Iterator[TfdsRecord]:
+        shards = dataset_contents.shards(self._builder, self._data)
+        each = math.ceil(count / len(shards))
+        for shard in shards:
+            yield from tfds_records.beginning(shard, each).items()
+
+    def fingerprint(self) -> str:
+        return dataset_contents.fingerprint(self._builder)

@@ -1,0 +1,177 @@
+"""Brings any image to the one form in which all of a data set's images are stored.
+
+That is one PNG or JPEG file, upright, of 8 bits, of exactly the data set's shape. Files
+that are so already pass through byte for byte. What is found out in passing becomes a
+`Fact` for the data report.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import functools
+import io
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from tfx_distill.trainer.data import image_fitting, photo_normaliser
+from tfx_distill.trainer.data.photo_normaliser import UnreadableImage
+from tfx_distill.trainer.data.raw_images import Item
+
+_MAX_THREADS = 4
+# Mean size of files below which threads only get into each other's way: Python's own
+# part is then larger than the decoder's.
+_MIN_BYTES_FOR_THREADS = 4096
+# Images that a thread gets at once: one by one, handing them over would cost more than
+# the decoding of a small one. Bounded in bytes, since a few are enormous.
+_BATCH_IMAGES = 64
+_BATCH_BYTES = 4 * 2**20
+
+
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """What images are brought to.
+
+    Attributes:
+        image_shape: (height, width, channels) in pixels.
+        fit: See `image_fitting.fit`.
+        cut: Splits that are cut out of `train`, with their shares in (0, 1).
+    """
+
+    image_shape: tuple[int, int, int]
+    fit: str
+    cut: tuple[tuple[str, float], ...] = ()
+
+    def split_of(self, split: str, digest: int) -> str:
+        """The split of an image: decided by its pixels alone where one is cut out.
+
+        So a new image moves no other, and duplicates stay together.
+        """
+        if split != "train":
+            return split
+        place = digest / 2**64
+        for name, share in self.cut:
+            if place < share:
+                return name
+            place -= share
+        return split
+
+
+class Fact(NamedTuple):
+    """What reading one image found out.
+
+    Attributes:
+        name: Of the image.
+        split: `train`, `eval` or `test`; empty for a bad one.
+        label: Class index.
+        height: Before it was fitted, in pixels.
+        width: As `height`.
+        digest: Hash of its pixels, uint64.
+        conversions: Kinds of conversion; see `photo_normaliser`.
+        bad: Why it cannot be used; empty: it can.
+    """
+
+    name: str
+    split: str = ""
+    label: int = -1
+    height: int = 0
+    width: int = 0
+    digest: int = 0
+    conversions: tuple[str, ...] = ()
+    bad: str = ""
+
+
+def canonical(item: Item, form: Form) -> tuple[Fact, bytes]:
+    """Reads one image and converts it; returns its facts and its file.
+
+    A bad image has facts, too, and no bytes.
+    """
+    try:
+        raw = item.open()
+        photo = photo_normaliser.read(raw.encoded)
+    except UnreadableImage as error:
+        return Fact(item.name, bad=str(error)), b""
+    encoded, kinds = raw.encoded, photo.conversions
+    channels = 1 if photo.image.mode == "L" else 3
+    shape = (photo.height, photo.width, channels)
+    if not photo.is_plain or shape != form.image_shape:
+        encoded, more = _converted(photo.image, form)
+        kinds += more
+    split = form.split_of(raw.split, photo.digest)
+    fact = Fact(
+        item.name, split, raw.label, photo.height, photo.width, photo.digest, kinds
+    )
+    return fact, encoded
+
+
+def _converted(image: Image.Image, form: Form) -> tuple[bytes, tuple[str, ...]]:
+    """The PNG file of an image in the form, and what else was converted."""
+    height, width, channels = form.image_shape
+    kinds: tuple[str, ...] = ()
+    mode = "L" if channels == 1 else "RGB"
+    if image.mode != mode:
+        kinds += (
+            photo_normaliser.TO_GREY if mode == "L" else photo_normaliser.TO_COLOUR,
+        )
+        image = image.convert(mode)
+    if image.size != (width, height):
+        kinds += (photo_normaliser.FITTED,)
+        pixels = np.asarray(image).reshape(image.height, image.width, channels)
+        fitted = _fit(form.image_shape, form.fit)(pixels).numpy()
+        image = Image.fromarray(fitted[..., 0] if channels == 1 else fitted)
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue(), kinds
+
+
+@functools.lru_cache(maxsize=4)
+def _fit(image_shape: tuple[int, int, int], how: str) -> Callable[..., tf.Tensor]:
+    signature = tf.TensorSpec((None, None, image_shape[2]), tf.uint8)
+    return tf.function(
+        lambda image: image_fitting.fit(image, image_shape, how),
+        input_signature=[signature],
+    )
+
+
+def convert(items: Iterable[Item], form: Form) -> Iterator[tuple[Fact, bytes]]:
+    """Yields `canonical` of each image, in order; several threads do large ones.
+
+    Memory holds no more than a few batches at a time.
+    """
+    workers = min(_MAX_THREADS, os.cpu_count() or 1)
+    pending: deque[Callable[[], list[tuple[Fact, bytes]]]] = deque()
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        for batch in _batches(items):
+            if sum(item.size_bytes for item in batch) < _MIN_BYTES_FOR_THREADS * len(
+                batch
+            ):
+                pending.append(functools.partial(_convert_batch, batch, form))
+            else:
+                pending.append(pool.submit(_convert_batch, batch, form).result)
+            if len(pending) > 2 * workers:
+                yield from pending.popleft()()
+        while pending:
+            yield from pending.popleft()()
+
+
+def _convert_batch(batch: list[Item], form: Form) -> list[tuple[Fact, bytes]]:
+    return [canonical(item, form) for item in batch]
+
+
+def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    batch: list[Item] = []
+    size_bytes = 0
+    for item in items:
+        batch.append(item)
+        size_bytes += item.size_bytes
+        if len(batch) >= _BATCH_IMAGES or size_bytes >= _BATCH_BYTES:
+            yield batch
+            batch, size_bytes = [], 0
+    if batch:
+        yield batch

@@ -1,0 +1,216 @@
+"""What a data set holds, and what is wrong with it: looked at before anything is trained.
+
+An ExampleGen of ours writes it as `data_report.json` beside the examples; `distill data
+check` makes it without a run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from tfx_distill.trainer import file_system
+from tfx_distill.trainer.config.data_config import DataConfig
+from tfx_distill.trainer.data.image_facts import Facts
+from tfx_distill.trainer.data.raw_images import SPLITS
+
+FILE_NAME = "data_report.json"
+
+_SHOWN = 5  # groups of equal images that are named, and names in each
+_LABELS = "labels"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EqualImages:
+    """Images with the same pixels.
+
+    Attributes:
+        number: Number of different images that occur more than once.
+        groups: The first of them, each with the names of its copies.
+    """
+
+    number: int = 0
+    groups: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DataReport:
+    """One data set, looked at.
+
+    Attributes:
+        dataset: Its name.
+        image_shape: (height, width, channels) of its examples, in pixels.
+        shape_chosen: Whether the shape was chosen from the images' sizes.
+        fit: How images of another shape are fitted.
+        class_names: In label order.
+        num_images: Number of images by split, for each class.
+        heights: Smallest, median and largest, in pixels, before fitting.
+        widths: As `heights`.
+        num_converted: Number of images that were converted in any way.
+        conversions: Number of images by kind of conversion.
+        examples: A few names for each kind of conversion.
+        bad: Name and reason of each image that cannot be used.
+        ignored: Number of files that are taken for no image, by their suffix.
+        duplicates: Images that occur several times in a split, by split.
+        overlaps: Images that occur in two splits, by the splits' names as `train, test`.
+        conflicts: Images that occur with several labels.
+    """
+
+    dataset: str
+    image_shape: tuple[int, ...]
+    shape_chosen: bool
+    fit: str
+    class_names: tuple[str, ...]
+    num_images: dict[str, tuple[int, ...]]
+    heights: tuple[int, ...]
+    widths: tuple[int, ...]
+    num_converted: int
+    conversions: dict[str, int]
+    examples: dict[str, tuple[str, ...]]
+    bad: tuple[tuple[str, str], ...]
+    ignored: dict[str, int]
+    duplicates: dict[str, EqualImages]
+    overlaps: dict[str, EqualImages]
+    conflicts: EqualImages
+
+    @property
+    def num_examples(self) -> dict[str, int]:
+        """Number of images by split."""
+        return {split: sum(counts) for split, counts in self.num_images.items()}
+
+    def missing(self, split: str) -> tuple[str, ...]:
+        """Classes without an image in a split."""
+        counts = self.num_images[split]
+        return tuple(
+            n for n, count in zip(self.class_names, counts, strict=True) if not count
+        )
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> DataReport:
+        values = json.loads(text)
+        for name in ("image_shape", "class_names", "heights", "widths"):
+            values[name] = tuple(values[name])
+        values["bad"] = tuple(map(tuple, values["bad"]))
+        for name in ("num_images", "examples"):
+            values[name] = {key: tuple(row) for key, row in values[name].items()}
+        for name in ("duplicates", "overlaps"):
+            values[name] = {key: _equal(item) for key, item in values[name].items()}
+        values["conflicts"] = _equal(values["conflicts"])
+        return cls(**values)
+
+    def save(self, examples_dir: str) -> None:
+        with file_system.open_file(os.path.join(examples_dir, FILE_NAME), "w") as file:
+            file.write(self.to_json())
+
+    @classmethod
+    def load(cls, examples_dir: str) -> DataReport | None:
+        """Reads the report beside some examples; None if there is none."""
+        path = os.path.join(examples_dir, FILE_NAME)
+        if not file_system.exists(path):
+            return None
+        with file_system.open_file(path) as file:
+            return cls.from_json(file.read())
+
+
+def _equal(values: Mapping[str, object]) -> EqualImages:
+    groups: Sequence[Sequence[str]] = values["groups"]  # type: ignore[assignment]
+    return EqualImages(number=values["number"], groups=tuple(map(tuple, groups)))  # type: ignore[arg-type]
+
+
+def make(
+    facts: Facts,
+    data: DataConfig,
+    *,
+    dataset: str,
+    class_names: tuple[str, ...],
+    image_shape: tuple[int, int, int],
+    shape_chosen: bool,
+    ignored: Mapping[str, int],
+) -> DataReport:
+    """Makes the report of all images of a data set.
+
+    Args:
+        facts: Of each image.
+        data: How they were read.
+        dataset: See `DataReport`.
+        class_names: See `DataReport`.
+        image_shape: See `DataReport`.
+        shape_chosen: See `DataReport`.
+        ignored: See `DataReport`.
+    """
+    counts = np.zeros((len(SPLITS), len(class_names)), np.int64)
+    np.add.at(counts, (facts.splits, facts.labels), 1)
+    duplicates, overlaps, conflicts = _equal_images(facts)
+    return DataReport(
+        dataset=dataset,
+        image_shape=tuple(image_shape),
+        shape_chosen=shape_chosen,
+        fit=data.fit,
+        class_names=class_names,
+        num_images={
+            s: tuple(row.tolist()) for s, row in zip(SPLITS, counts, strict=True)
+        },
+        heights=_spread(facts.heights),
+        widths=_spread(facts.widths),
+        num_converted=facts.num_converted,
+        conversions=dict(sorted(facts.converted.items())),
+        examples={kind: tuple(names) for kind, names in sorted(facts.examples.items())},
+        bad=tuple(sorted(facts.bad)),
+        ignored=dict(sorted(ignored.items())),
+        duplicates=duplicates,
+        overlaps=overlaps,
+        conflicts=conflicts,
+    )
+
+
+def _spread(values: np.ndarray) -> tuple[int, ...]:
+    if not len(values):
+        return (0, 0, 0)
+    return int(values.min()), int(np.median(values)), int(values.max())
+
+
+def _equal_images(
+    facts: Facts,
+) -> tuple[dict[str, EqualImages], dict[str, EqualImages], EqualImages]:
+    """Duplicates in each split, overlaps of two splits, and conflicts of labels."""
+    found: dict[str, list[np.ndarray]] = {}
+    for rows in _groups(facts.digests):
+        inside, numbers = np.unique(facts.splits[rows], return_counts=True)
+        for split in inside[numbers > 1]:
+            copies = rows[facts.splits[rows] == split]
+            found.setdefault(SPLITS[split], []).append(copies)
+        for first, second in itertools.combinations(inside, 2):
+            both = f"{SPLITS[first]}, {SPLITS[second]}"
+            found.setdefault(both, []).append(rows)
+        if len(np.unique(facts.labels[rows])) > 1:
+            found.setdefault(_LABELS, []).append(rows)
+
+    def named(kind: str) -> EqualImages:
+        groups = sorted(found.get(kind, []), key=lambda rows: int(rows[0]))
+        names = [[facts.names[i] for i in rows[:_SHOWN]] for rows in groups[:_SHOWN]]
+        return EqualImages(number=len(groups), groups=tuple(map(tuple, names)))
+
+    kinds = sorted(found.keys() - {_LABELS})
+    return (
+        {kind: named(kind) for kind in kinds if kind in SPLITS},
+        {kind: named(kind) for kind in kinds if kind not in SPLITS},
+        named(_LABELS),
+    )
+
+
+def _groups(digests: np.ndarray) -> Iterator[np.ndarray]:
+    """Yields the rows of each digest that occurs more than once."""
+    order = np.argsort(digests, kind="stable")
+    is_new = np.diff(digests[order]) != 0
+    starts = np.flatnonzero(np.concatenate([[True], is_new])[: len(digests)])
+    sizes = np.diff(np.append(starts, len(digests)))
+    for start, size in zip(starts[sizes > 1], sizes[sizes > 1], strict=True):
+        yield order[start : start + size]

@@ -1,0 +1,90 @@
+"""Fits images into one shape, in TensorFlow: in ExampleGen and in served models alike."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+
+def fit(image: tf.Tensor, image_shape: tuple[int, int, int], how: str) -> tf.Tensor:
+    """Brings an image to a height and width; one that has them stays as it is.
+
+    Args:
+        image: uint8 `(any height, any width, channels)`, 0–255.
+        image_shape: (height, width, channels) in pixels.
+        how: `crop` cuts the centre out in the wanted proportions, `pad` adds black
+            borders, `stretch` changes the proportions.
+
+    Returns:
+        uint8 `image_shape`; interpolated bilinearly, without aliasing.
+    """
+    height, width, _ = image_shape
+
+    def fitted() -> tf.Tensor:
+        return tf.ensure_shape(_METHODS[how](image, height, width), image_shape)
+
+    fits = tf.reduce_all(tf.equal(tf.shape(image)[:2], (height, width)))
+    return tf.ensure_shape(tf.cond(fits, lambda: image, fitted), image_shape)
+
+
+def to_channels(image: tf.Tensor, channels: int) -> tf.Tensor:
+    """Drops alpha, then makes grey of colour or colour of grey.
+
+    Args:
+        image: uint8 `(height, width, 1 to 4)`: grey, grey and alpha, RGB or RGBA.
+        channels: 1 or 3.
+
+    Returns:
+        uint8 `(height, width, channels)`.
+    """
+    is_colour = tf.shape(image)[2] >= 3
+    if channels == 1:
+        return tf.cond(
+            is_colour,
+            lambda: tf.image.rgb_to_grayscale(image[:, :, :3]),
+            lambda: image[:, :, :1],
+        )
+    return tf.cond(
+        is_colour,
+        lambda: image[:, :, :3],
+        lambda: tf.repeat(image[:, :, :1], 3, axis=2),
+    )
+
+
+def _stretch(image: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+    image = tf.image.resize(image, (height, width), antialias=True)
+    return tf.cast(tf.clip_by_value(tf.round(image), 0, 255), tf.uint8)
+
+
+def _crop(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    old_height, old_width = tf.shape(image)[0], tf.shape(image)[1]
+    # The largest window of the wanted proportions.
+    new_height = tf.clip_by_value(_rounded(old_width * height, width), 1, old_height)
+    new_width = tf.clip_by_value(_rounded(old_height * width, height), 1, old_width)
+    window = tf.image.crop_to_bounding_box(
+        image,
+        (old_height - new_height) // 2,
+        (old_width - new_width) // 2,
+        new_height,
+        new_width,
+    )
+    return _stretch(window, height, width)
+
+
+def _pad(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    old_height, old_width = tf.shape(image)[0], tf.shape(image)[1]
+    new_height = tf.clip_by_value(_rounded(old_height * width, old_width), 1, height)
+    new_width = tf.clip_by_value(_rounded(old_width * height, old_height), 1, width)
+    return tf.image.pad_to_bounding_box(
+        _stretch(image, new_height, new_width),
+        (height - new_height) // 2,
+        (width - new_width) // 2,
+        height,
+        width,
+    )
+
+
+def _rounded(product: tf.Tensor, divisor: tf.Tensor) -> tf.Tensor:
+    return (2 * product + divisor) // (2 * divisor)
+
+
+_METHODS = {"crop": _crop, "pad": _pad, "stretch": _stretch}

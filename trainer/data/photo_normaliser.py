@@ -1,0 +1,206 @@
+"""Any photo as upright pixels of 8 bits, grey or colour; decoded with Pillow.
+
+What TensorFlow's decoders do in a serving signature is done here alike: alpha is
+dropped, 16 bits lose the lower eight, CMYK is inverted where Adobe's marker says so.
+They do not read the EXIF orientation; this does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageChops, ImageOps, PngImagePlugin
+
+# Formats that damaged files cannot make slow; content decides, not the extension.
+_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
+_PASSED_THROUGH = ("PNG", "JPEG", "MPO")  # MPO: a JPEG with further images behind it
+# Read off the file and its header, before anything is decoded.
+MAX_BYTES = 128 * 2**20
+_MAX_PIXELS = 64 * 10**6
+# A JPEG of twice this size or more is decoded at 1/2, 1/4 or 1/8 of it, never below.
+_DRAFT_SIDE = 1024
+_ORIENTATION = 0x0112  # EXIF
+_PNG = b"\x89PNG\r\n\x1a\n"
+_PNG_DEPTH_AT = 24  # byte of a PNG file that holds the bits per channel
+
+# Kinds of conversion.
+TURNED = "turned upright"
+ALPHA = "transparency dropped"
+PALETTE = "palette to colour"
+CMYK = "CMYK to RGB"
+BILEVEL = "black and white to grey"
+DEEP = "16 to 8 bits"
+FRAME = "first frame taken"
+OTHER_MODE = "other colours to RGB"
+OTHER_FORMAT = "stored as PNG"
+TO_COLOUR = "grey to colour"
+TO_GREY = "colour to grey"
+FITTED = "fitted to another size"
+
+
+class UnreadableImage(ValueError):
+    """A file that holds no image, or a damaged one. The text is the reason alone."""
+
+
+class Photo(NamedTuple):
+    """One decoded photo.
+
+    Attributes:
+        image: Mode `L` or `RGB`, upright.
+        height: In the file, upright, in pixels.
+        width: As `height`.
+        conversions: Kinds of what was converted, in order.
+        digest: Hash of the pixels, uint64: equal for equal ones, grey or grey in RGB.
+        is_plain: Whether the file itself is such an image, as PNG or JPEG.
+    """
+
+    image: Image.Image
+    height: int
+    width: int
+    conversions: tuple[str, ...]
+    digest: int
+    is_plain: bool
+
+
+def read(encoded: bytes) -> Photo:
+    """Decodes a file of any common format.
+
+    Raises:
+        UnreadableImage: If it is none, is damaged, or is too large.
+    """
+    if not encoded:
+        raise UnreadableImage("the file is empty")
+    if len(encoded) > MAX_BYTES:
+        raise UnreadableImage(f"larger than {MAX_BYTES // 2**20} MiB")
+    try:
+        return _decoded(_open(encoded), encoded)
+    except UnreadableImage:
+        raise
+    except Image.UnidentifiedImageError:
+        raise UnreadableImage(_unidentified(encoded)) from None
+    except Exception as error:  # Pillow's decoders raise whatever they meet
+        detail = " ".join(str(error).split()) or type(error).__name__
+        raise UnreadableImage(f"does not decode ({detail})") from None
+
+
+def size_and_channels(encoded: bytes) -> tuple[int, int, int]:
+    """Reads (height, width, channels) of the upright image off the file's header.
+
+    Raises:
+        UnreadableImage: If it has none.
+    """
+    try:
+        file = _open(encoded)
+        width, height = file.size
+        if _is_turned(file) and file.getexif()[_ORIENTATION] >= 5:
+            width, height = height, width
+        return height, width, 1 if file.mode in _GREY else 3
+    except Exception as error:
+        raise UnreadableImage(str(error)) from None
+
+
+_GREY = ("L", "1", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
+
+
+def _open(encoded: bytes) -> Image.Image:
+    file = io.BytesIO(encoded)
+    if encoded.startswith(_PNG):  # a tenth faster for small images
+        return PngImagePlugin.PngImageFile(file)
+    return Image.open(file, formats=_FORMATS)
+
+
+def _decoded(file: Image.Image, encoded: bytes) -> Photo:
+    width, height = file.size
+    if width * height > _MAX_PIXELS:
+        raise UnreadableImage(
+            f"{width} x {height} pixels, more than {_MAX_PIXELS // 10**6} million"
+        )
+    kinds = []
+    if file.format not in _PASSED_THROUGH:
+        kinds.append(OTHER_FORMAT)
+    elif file.format != "PNG" and min(width, height) >= 2 * _DRAFT_SIDE:
+        file.draft(None, (_DRAFT_SIDE, _DRAFT_SIDE))
+    if file.format != "MPO" and getattr(file, "is_animated", False):
+        kinds.append(FRAME)
+    file.load()
+    image: Image.Image = file
+    if _is_turned(file):
+        image = ImageOps.exif_transpose(file)
+        kinds.append(TURNED)
+        if file.getexif()[_ORIENTATION] >= 5:
+            width, height = height, width
+    is_deep_png = file.format == "PNG" and encoded[_PNG_DEPTH_AT] == 16
+    image = _eight_bits(image, kinds, file.format or "", is_deep_png)
+    return Photo(image, height, width, tuple(kinds), _digest(image), not kinds)
+
+
+def _is_turned(file: Image.Image) -> bool:
+    # Looking for EXIF takes as long as decoding a small PNG, which has no metadata.
+    if not file.info and file.format != "TIFF":
+        return False
+    return 2 <= file.getexif().get(_ORIENTATION, 1) <= 8
+
+
+def _eight_bits(
+    image: Image.Image, kinds: list[str], file_format: str, is_deep_png: bool
+) -> Image.Image:
+    """The image as `L` or `RGB`; adds what is converted to `kinds`."""
+    has_alpha = image.mode in ("LA", "La", "PA", "RGBA", "RGBa")
+    if has_alpha or "transparency" in image.info:
+        kinds.append(ALPHA)
+        image.info.pop("transparency", None)  # Pillow would warn
+    if image.mode in ("L", "RGB"):
+        if is_deep_png:  # of colour, Pillow has dropped the lower bits by itself
+            kinds.append(DEEP)
+        return image
+    if image.mode in ("LA", "La"):
+        return image.getchannel("L")
+    if image.mode == "F":
+        raise UnreadableImage("floating-point pixels, expected 8 or 16 bits")
+    if image.mode.startswith("I"):
+        kinds.append(DEEP)
+        return _upper_bits(image)
+    if image.mode == "1":
+        kinds.append(BILEVEL)
+        return image.convert("L")
+    if image.mode == "CMYK":
+        kinds.append(CMYK)
+        if "adobe" not in image.info and file_format != "TIFF":
+            image = ImageChops.invert(image)  # Pillow takes every such JPEG for Adobe's
+    elif image.mode in ("P", "PA"):
+        kinds.append(PALETTE)
+    elif not has_alpha:
+        kinds.append(OTHER_MODE)
+    return image.convert("RGB")
+
+
+def _upper_bits(image: Image.Image) -> Image.Image:
+    values = np.asarray(image).astype(np.int64)  # Pillow alone would clip at 255
+    if values.min() < 0 or values.max() > 65535:
+        raise UnreadableImage("32-bit pixels, expected 8 or 16 bits")
+    return Image.fromarray((values >> 8).astype(np.uint8))
+
+
+def _digest(image: Image.Image) -> int:
+    if image.mode == "RGB" and _is_grey(image):
+        image = image.getchannel(0)
+    size = b"%dx%d" % image.size
+    digest = hashlib.blake2b(image.tobytes(), digest_size=8, person=size[:16])
+    return int.from_bytes(digest.digest(), "little")
+
+
+def _is_grey(image: Image.Image) -> bool:
+    red, green, blue = image.getpixel((0, 0))  # type: ignore[misc]
+    if not red == green == blue:  # so for nearly every photo
+        return False
+    pixels = np.asarray(image)
+    return bool((pixels[..., :1] == pixels).all())
+
+
+def _unidentified(encoded: bytes) -> str:
+    if encoded[4:8] == b"ftyp":
+        return "HEIC, AVIF or a video, which is not read: save it as JPEG or PNG"
+    return "not an image of a known format"
