@@ -29,6 +29,12 @@ class Interrupted(DistillError):
     """The user or the system stopped the run. Never counts as a failed trial."""
 
 
+def first_line(error: BaseException) -> str:
+    """The kind of an error and the first line of its text, with a full stop."""
+    text = str(error).strip().split("\n")[0].rstrip(".")
+    return f"{type(error).__name__}: {text}." if text else f"{type(error).__name__}."
+
+
 def causes(error: BaseException) -> Iterator[BaseException]:
     """Yields an exception and its chain of causes."""
     seen: set[int] = set()

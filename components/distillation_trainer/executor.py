@@ -21,11 +21,13 @@ from tfx_distill.trainer.config.training_config import StudentConfig
 from tfx_distill.trainer.data.batches import DistillationData
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.distillation import (
+    dry_run,
     logits_files,
     teacher_logits,
     training,
 )
 from tfx_distill.trainer.export import saved_model
+from tfx_distill.trainer.models import architectures
 from tfx_distill.trainer.models.teachers import Teachers
 from tfx_distill.trainer.tuning import hyperparameters
 
@@ -37,14 +39,15 @@ class Executor(base_executor.BaseExecutor):
 
     def Do(self, input_dict, output_dict, exec_properties) -> None:
         inputs = ExecutionInputs(input_dict, exec_properties)
-        student, distillation = _settings(inputs, exec_properties)
+        student, distillation = settings(inputs, exec_properties)
+        dry_run.check_student(student, distillation, inputs.spec)
         logs_dir = artifact_utils.get_single_uri(output_dict["model_run"])
         trained, distillation = _train(
             inputs, exec_properties, student, distillation, logs_dir
         )
-        settings = {"student": student, "distillation": distillation}
+        used = {"student": student, "distillation": distillation}
         (model,) = output_dict["model"]
-        _write(model, trained, exec_properties["role"], inputs.spec, settings)
+        _write(model, trained, exec_properties["role"], inputs.spec, used)
 
 
 def _train(
@@ -81,6 +84,7 @@ def _write(
     spec: DataSpec,
     settings: Mapping[str, Section],
 ) -> None:
+    student = dict(settings["student"])
     saved_model.save(
         trained.model,
         path_utils.serving_model_dir(model.uri),
@@ -89,15 +93,15 @@ def _write(
         config={name: section.model_dump() for name, section in settings.items()},
         history=trained.history,
         seconds=trained.seconds,
+        source=architectures.source(student["model"], student["options"]),
     )
     num_parameters = trained.model.count_params()
-    architecture = str(dict(settings["student"])["model"])
     model.set_string_custom_property(property_names.DATASET, spec.dataset)
-    model.set_string_custom_property("architecture", architecture)
+    model.set_string_custom_property("architecture", student["model"])
     model.set_int_custom_property(property_names.NUM_PARAMETERS, num_parameters)
 
 
-def _settings(
+def settings(
     inputs: ExecutionInputs, exec_properties: dict[str, Any]
 ) -> tuple[StudentConfig, DistillationConfig]:
     """The configured settings, with a tuner's values applied."""

@@ -16,7 +16,12 @@ from tfx_distill.components.execution_inputs import ExecutionInputs
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
 from tfx_distill.trainer.config.training_config import StudentConfig
 from tfx_distill.trainer.config.tuning_config import TuningConfig
-from tfx_distill.trainer.tuning import hyperparameter_search, oracles, trial_training
+from tfx_distill.trainer.distillation import dry_run
+from tfx_distill.trainer.tuning import (
+    hyperparameter_search,
+    oracles,
+    trial_training,
+)
 from tfx_distill.trainer.tuning.trials import Trial
 
 # As TFX's Tuner names it.
@@ -31,7 +36,8 @@ class Executor(base_executor.BaseExecutor):
 
     def Do(self, input_dict, output_dict, exec_properties) -> None:
         config = TuningConfig.from_json(exec_properties["tuning"])
-        task = _task(ExecutionInputs(input_dict, exec_properties), exec_properties)
+        inputs = ExecutionInputs(input_dict, exec_properties)
+        task = _task(inputs, exec_properties, config)
         found = hyperparameter_search.search(task, config, exec_properties["directory"])
         results = artifact_utils.get_single_instance(output_dict["tuner_results"])
         found.save(results.uri)
@@ -42,23 +48,26 @@ class Executor(base_executor.BaseExecutor):
 
 
 def _task(
-    inputs: ExecutionInputs, exec_properties: dict[str, Any]
+    inputs: ExecutionInputs, exec_properties: dict[str, Any], config: TuningConfig
 ) -> trial_training.Task:
     distillation = DistillationConfig.from_json(exec_properties["distillation"])
+    student = StudentConfig.from_json(exec_properties["student"])
+    first = oracles.first(config, student, distillation)
+    dry_run.check_student(*first, inputs.spec)
     teachers, data = prepare(inputs, exec_properties, distillation)
     return trial_training.Task(
         data=data,
         spec=inputs.spec,
-        student=StudentConfig.from_json(exec_properties["student"]),
+        student=student,
         distillation=distillation,
         feature_widths=teachers.feature_widths,
     )
 
 
 def _write(artifact: types.Artifact, config: TuningConfig, best: Trial) -> None:
-    hyperparameters = oracles.space(config)
-    hyperparameters.values = best.values
+    found = oracles.space(config)
+    found.values = best.values
     path = os.path.join(artifact.uri, FILE_NAME)
-    io_utils.write_string_file(path, json.dumps(hyperparameters.get_config()))
+    io_utils.write_string_file(path, json.dumps(found.get_config()))
     artifact.set_float_custom_property("eval_accuracy", best.objective)
     artifact.set_string_custom_property("trial", best.id)

@@ -37,7 +37,7 @@ from tfx_distill.trainer.config.examples_config import SignatureConfig
 from tfx_distill.trainer.config.servability_config import ServabilityConfig
 from tfx_distill.trainer.data import example_reader
 from tfx_distill.trainer.errors import ModelError
-from tfx_distill.trainer.export import saved_model, saved_model_files
+from tfx_distill.trainer.export import keras_files, saved_model, saved_model_files
 
 logger = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ class _Model:
         """What a server must return: of the trained Keras model, if there is one."""
         if self._predictor is not None:
             return self._predictor.logits(images)
-        self._trained = saved_model.load_keras(self._folder)
+        self._trained = keras_files.load(self._folder)
         return _logits(self._trained, images)
 
     def cost(self, latency: Mapping[str, Mapping[str, float]]) -> Measurement:

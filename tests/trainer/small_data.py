@@ -44,12 +44,6 @@ def convolutional(image_shape, num_classes):
     )
 
 
-def softmax(image_shape, num_classes):
-    model = dense(image_shape, num_classes)
-    model.add(keras.layers.Softmax())
-    return model
-
-
 def png(image: np.ndarray) -> bytes:
     return tf.io.encode_png(image).numpy()
 

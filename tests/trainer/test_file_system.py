@@ -12,7 +12,7 @@ from tfx_distill.trainer.data import example_reader
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.distillation import logits_files, teacher_logits
 from tfx_distill.trainer.errors import ModelError
-from tfx_distill.trainer.export import saved_model, saved_model_files
+from tfx_distill.trainer.export import keras_files, saved_model, saved_model_files
 from tfx_distill.trainer.models.teachers import Teachers
 
 
@@ -33,7 +33,7 @@ def test_a_model_is_written_and_read_remotely(exported, spec, evaluation, remote
         saved_model.Predictor(remote).logits(images),
         saved_model.Predictor(local).logits(images),
     )
-    loaded = saved_model.load_keras(remote)
+    loaded = keras_files.load(remote)
     assert isinstance(loaded, keras.Model)
 
 

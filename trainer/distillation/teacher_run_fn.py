@@ -8,8 +8,9 @@ from typing import Any
 from tfx_distill.trainer.config.training_config import TeacherConfig
 from tfx_distill.trainer.data import example_reader
 from tfx_distill.trainer.data.data_spec import DataSpec
-from tfx_distill.trainer.distillation import training
+from tfx_distill.trainer.distillation import dry_run, training
 from tfx_distill.trainer.export import saved_model
+from tfx_distill.trainer.models import architectures
 
 CONFIG_KEY = "teacher"  # in the Trainer's custom_config: TeacherConfig as JSON
 
@@ -23,11 +24,13 @@ def run_fn(fn_args: Any) -> None:
             SavedModel) and `model_run_dir` (for TensorBoard logs).
 
     Raises:
-        DistillError: If the examples or the architecture do not fit.
+        DistillError: If the examples or the architecture do not fit, or the model could
+            not be exported and served; see `dry_run`.
     """
     config = TeacherConfig.from_json(fn_args.custom_config[CONFIG_KEY])
     examples_dir = _examples_dir(fn_args.train_files)
     spec = DataSpec.load(examples_dir)
+    dry_run.check_teacher(config, spec)
     splits = example_reader.load_splits(examples_dir, spec)
     trained = training.train_teacher(
         splits["train"], splits["eval"], spec, config, fn_args.model_run_dir
@@ -40,6 +43,7 @@ def run_fn(fn_args: Any) -> None:
         config={"teacher": config.model_dump()},
         history=trained.history,
         seconds=trained.seconds,
+        source=architectures.source(config.model, config.options),
     )
 
 

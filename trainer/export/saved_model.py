@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,17 +10,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfx_distill.trainer import file_system
 from tfx_distill.trainer.config.examples_config import LOGITS, SignatureConfig
 from tfx_distill.trainer.data import memory_limit
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.data.streamed_arrays import StreamedImages
 from tfx_distill.trainer.errors import ModelError
-from tfx_distill.trainer.export import signatures
+from tfx_distill.trainer.export import keras_files, signatures
 from tfx_distill.trainer.export.model_adapter import AdaptedModel
 from tfx_distill.trainer.export.saved_model_files import (
-    KERAS_FILE,
     ModelCard,
+    Source,
     read_card,
     write_card,
 )
@@ -36,6 +34,7 @@ def save(
     config: Mapping[str, Any],
     history: Mapping[str, list[float]],
     seconds: float,
+    source: Source | None = None,
 ) -> ModelCard:
     """Writes a SavedModel with two signatures, and the model's card inside it.
 
@@ -49,6 +48,7 @@ def save(
         config: What it was trained with, plain values.
         history: See `training.Trained`.
         seconds: Wall time of the training.
+        source: What builds the model again, from `architectures.source`.
     """
     signatures.save(_Variables(model), model_dir, spec, _predict(model))
     card = ModelCard(
@@ -59,13 +59,10 @@ def save(
         history=history,
         seconds=seconds,
         versions=_versions(),
+        source=source,
     )
     write_card(card, model_dir)
-    # Without the loss and metrics of its training, which are ours: plain Keras
-    # loads it.
-    plain = keras.Model(model.input, model.output, name=model.name)
-    with file_system.written_locally(os.path.join(model_dir, KERAS_FILE)) as path:
-        plain.save(path)
+    keras_files.write(model, model_dir)
     return card
 
 
@@ -83,24 +80,6 @@ class _Variables(tf.Module):
 
 def _predict(model: keras.Model) -> Any:
     return lambda images: signatures.outputs(model(images, training=False))
-
-
-def load_keras(model_dir: str) -> keras.Model:
-    """The Keras model beside a SavedModel.
-
-    Raises:
-        ModelError: If there is none, or Keras cannot load it.
-    """
-    path = os.path.join(model_dir, KERAS_FILE)
-    try:
-        with file_system.read_locally(path) as local:
-            return keras.models.load_model(local, compile=False)
-    except (OSError, ValueError, TypeError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise ModelError(
-            f"No Keras model at {path} ({reason}). Train the model with this pipeline; "
-            "its own layers must be registered with Keras."
-        ) from error
 
 
 class Predictor:

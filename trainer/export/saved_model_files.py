@@ -19,7 +19,23 @@ from tfx_distill.trainer.errors import ModelError
 # TensorFlow Serving ignores this folder of a SavedModel; tools may use it.
 EXTRA_DIR = "assets.extra"
 KERAS_FILE = os.path.join(EXTRA_DIR, "model.keras")
+WEIGHTS_FILE = os.path.join(EXTRA_DIR, "model.weights.h5")
 _CARD_FILE = os.path.join(EXTRA_DIR, "model_card.json")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Source:
+    """The function that built a model. With the weights, it builds the model again.
+
+    Attributes:
+        function: Its dotted path.
+        options: Its further arguments.
+        code: SHA-256 of its file, hexadecimal; empty without a file.
+    """
+
+    function: str
+    options: Mapping[str, Any]
+    code: str
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,6 +50,8 @@ class ModelCard:
         history: Values by name, one for each epoch.
         seconds: Wall time of the training.
         versions: Versions of Python and the libraries used for training.
+        source: What builds the model again; None in cards of earlier versions, and of
+            ensembles.
     """
 
     role: str
@@ -43,6 +61,7 @@ class ModelCard:
     history: Mapping[str, list[float]]
     seconds: float
     versions: Mapping[str, str]
+    source: Source | None = None
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True)
@@ -51,6 +70,8 @@ class ModelCard:
     def from_json(cls, text: str) -> ModelCard:
         fields = json.loads(text)
         fields["spec"] = DataSpec.from_json(json.dumps(fields["spec"]))
+        if fields.get("source"):
+            fields["source"] = Source(**fields["source"])
         return cls(**fields)
 
 

@@ -18,7 +18,8 @@ from typing import Any
 
 import keras
 
-from tfx_distill.trainer.errors import Interrupted, ModelError
+from tfx_distill.trainer.errors import Interrupted, ModelError, first_line
+from tfx_distill.trainer.export.saved_model_files import Source
 
 PREPROCESSING_LAYER = "scale_pixels"
 
@@ -198,14 +199,13 @@ def _core(
         size = "x".join(map(str, image_shape))
         raise ModelError(
             f"{path} cannot build a model for {size} images and {num_classes} classes: "
-            f"{_first_line(error)} Choose an architecture that fits them."
+            f"{first_line(error)} Choose an architecture that fits them."
         ) from error
     if logits is None:
         raise ModelError(
             f"{path} returned {type(core).__name__}, expected a Keras model. "
             "Return keras.Model or keras.Sequential."
         )
-    _require_logits(path, core)
     return core, logits
 
 
@@ -237,6 +237,11 @@ def source_digest(path: str) -> str:
     return hashlib.sha256(pathlib.Path(file).read_bytes()).hexdigest()
 
 
+def source(path: str, options: Mapping[str, Any] | None = None) -> Source:
+    """What builds the same model again, for its card; errors as `source_digest`."""
+    return Source(function=path, options=dict(options or {}), code=source_digest(path))
+
+
 def _import(path: str) -> Architecture:
     module_name, _, name = path.rpartition(".")
     try:
@@ -251,22 +256,3 @@ def _import(path: str) -> Architecture:
             f"{path} is not a function. Give one that returns a Keras model."
         )
     return function
-
-
-def _require_logits(path: str, core: keras.Model) -> None:
-    last = core.layers[-1] if core.layers else None
-    activation = getattr(last, "activation", None)
-    is_softmax = isinstance(last, keras.layers.Softmax)
-    if is_softmax or activation in (
-        keras.activations.softmax,
-        keras.activations.sigmoid,
-    ):
-        raise ModelError(
-            f"{path} ends in probabilities, expected logits: a temperature acts on "
-            "logits. Remove the softmax from its last layer."
-        )
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip().split("\n")[0].rstrip(".")
-    return f"{type(error).__name__}: {text}."

@@ -44,6 +44,7 @@ def save(model_dirs: Sequence[str], average: AverageConfig, model_dir: str) -> N
         },
         history={},
         seconds=sum(card.seconds for card in known),
+        source=None,
     )
     saved_model_files.write_card(card, model_dir)
 

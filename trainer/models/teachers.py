@@ -14,7 +14,7 @@ from scipy import special
 from tfx_distill.trainer.config.training_config import AverageConfig
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.errors import ModelError
-from tfx_distill.trainer.export import saved_model, saved_model_files
+from tfx_distill.trainer.export import keras_files, saved_model, saved_model_files
 from tfx_distill.trainer.models import features
 
 
@@ -133,7 +133,7 @@ class Teachers:
                 "distillation.features, or none of the features."
             )
         return features.feature_model(
-            saved_model.load_keras(model_dirs[0]), layers, "Teacher"
+            keras_files.load(model_dirs[0]), layers, "Teacher"
         )
 
 

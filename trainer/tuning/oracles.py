@@ -15,7 +15,10 @@ import keras_tuner
 import numpy as np
 from keras_tuner import oracles
 
+from tfx_distill.trainer.config.distillation_config import DistillationConfig
+from tfx_distill.trainer.config.training_config import StudentConfig
 from tfx_distill.trainer.config.tuning_config import RangeConfig, TuningConfig
+from tfx_distill.trainer.tuning import hyperparameters
 from tfx_distill.trainer.tuning.trial_training import OBJECTIVE
 
 # Decides whether a student with these values may become a trial.
@@ -68,6 +71,13 @@ def space(config: TuningConfig) -> keras_tuner.HyperParameters:
     for key, values in config.space.items():
         _declare(result, key, values)
     return result
+
+
+def first(
+    config: TuningConfig, student: StudentConfig, distillation: DistillationConfig
+) -> tuple[StudentConfig, DistillationConfig]:
+    """The settings with the first value of each dimension, which they may need."""
+    return hyperparameters.apply(space(config).values, student, distillation)
 
 
 def _declare(

@@ -24,7 +24,7 @@ from tfx_distill.trainer.config.distillation_config import (
 from tfx_distill.trainer.config.training_config import AverageConfig, StudentConfig
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.errors import DataError, ModelError
-from tfx_distill.trainer.export import saved_model, saved_model_files
+from tfx_distill.trainer.export import keras_files, saved_model_files
 
 STUDENT = StudentConfig(epochs=1, batch_size=256)
 VIEWS = ViewsConfig(count=2)
@@ -150,7 +150,7 @@ def test_a_control_of_a_student_with_features_learns_without_them(train):
 
 def _weights(model):
     folder = path_utils.serving_model_path(model.uri)
-    return saved_model.load_keras(folder).get_weights()
+    return keras_files.load(folder).get_weights()
 
 
 def test_a_teacher_of_other_classes_is_refused_before_training(

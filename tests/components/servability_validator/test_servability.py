@@ -88,7 +88,7 @@ def test_a_keras_file_that_the_disk_does_not_give_fails_the_node(
     def fail(_):
         raise ModelError("it cannot be read") from OSError(errno.EIO, "disk")
 
-    monkeypatch.setattr(executor.saved_model, "load_keras", fail)
+    monkeypatch.setattr(executor.keras_files, "load", fail)
     models = {"model": [validated[0]], "teacher_model": [teacher]}
     inputs = {"examples": [examples], **models}
     with pytest.raises(ModelError, match="it cannot be read"):

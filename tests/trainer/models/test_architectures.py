@@ -46,11 +46,6 @@ def test_a_built_model_scales_raw_pixels_itself(spec):
     np.testing.assert_allclose(model(pixels), core(np.ones((1, 8, 8, 1), np.float32)))
 
 
-def test_probabilities_instead_of_logits_are_refused():
-    with pytest.raises(ModelError, match="ends in probabilities, expected logits"):
-        architectures.build("small_data.softmax", (8, 8, 1), 3)
-
-
 def test_an_unknown_path_is_named():
     with pytest.raises(
         ModelError,

@@ -16,7 +16,7 @@ from tfx_distill.trainer.config.training_config import StudentConfig
 from tfx_distill.trainer.data.batches import DistillationData
 from tfx_distill.trainer.distillation import training
 from tfx_distill.trainer.errors import ConfigError, ModelError
-from tfx_distill.trainer.export import lite, saved_model
+from tfx_distill.trainer.export import keras_files, lite, saved_model
 from tfx_distill.trainer.models import architectures, quantization
 
 CONVOLUTIONAL = "small_data.convolutional"
@@ -142,7 +142,7 @@ def test_the_student_that_comes_out_is_plain(aware, spec, evaluation, tmp_path):
     logits = np.asarray(student(evaluation.images))
     answer = saved_model.Predictor(folder).predict(evaluation.images)
     np.testing.assert_allclose(answer["logits"], logits, atol=1e-5)
-    again = np.asarray(saved_model.load_keras(folder)(evaluation.images))
+    again = np.asarray(keras_files.load(folder)(evaluation.images))
     np.testing.assert_allclose(again, logits, atol=1e-5)
 
 
