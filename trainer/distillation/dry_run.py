@@ -52,14 +52,14 @@ def check_teacher(
     Raises:
         ModelError: In one line, with what to do.
     """
-    split = _noise(spec)
+    split = _split(spec)
     small = config.replace(epochs=1, batch_size=NUM_IMAGES)
 
     def train() -> training.Trained:
         return training.train_teacher(split, split, spec, small)
 
     def look(folder: str) -> None:
-        Teachers([folder], feature_layers=feature_layers).predict(split.images)
+        Teachers([folder], feature_layers=feature_layers).predict(_noise(spec))
 
     _once(config, spec, train, look, feature_layers)
 
@@ -81,7 +81,7 @@ def check_student(
     Raises:
         ModelError: In one line, with what to do.
     """
-    split = _noise(spec)
+    split = _split(spec)
     aware = min(1, config.quantization_aware_epochs)
     small = config.replace(
         epochs=1 + aware,
@@ -98,24 +98,25 @@ def check_student(
         )
 
     def look(folder: str) -> None:
-        _convert(config.model, folder, split.images, flavours, spec)
+        _convert(config.model, folder, _noise(spec), flavours, spec)
 
     layers = [pair.student for pair in distillation.features]
     _once(config, spec, train, look, [aware, layers, list(flavours)])
 
 
-def _noise(spec: DataSpec) -> Split:
-    rng = np.random.default_rng(0)
+def _noise(spec: DataSpec) -> np.ndarray:
     shape = (NUM_IMAGES, *spec.image_shape)
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+def _split(spec: DataSpec) -> Split:
     labels = np.arange(NUM_IMAGES, dtype=np.int32) % spec.num_classes
-    return Split(rng.integers(0, 256, shape, dtype=np.uint8), labels)
+    return Split(_noise(spec), labels)
 
 
 def _distillation_data(split: Split, width: int) -> DistillationData:
-    logits = np.random.default_rng(1).normal(size=(1, NUM_IMAGES, width))
-    digests = np.arange(NUM_IMAGES, dtype=np.uint64)
-    views = ViewsConfig(count=1)
-    return DistillationData(split, logits.astype(np.float32), views, digests)
+    logits = np.random.default_rng(1).normal(size=(NUM_IMAGES, 1, width))
+    return DistillationData(split, logits.astype(np.float32), ViewsConfig(count=1))
 
 
 def _once(
@@ -163,7 +164,7 @@ def _try(
     train: Callable[[], training.Trained],
     look: Callable[[str], None],
 ) -> None:
-    images = _noise(spec).images
+    images = _noise(spec)
     try:
         keras.utils.set_random_seed(config.seed)
         fresh = architectures.build(
