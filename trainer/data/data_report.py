@@ -195,7 +195,9 @@ def _equal_images(
 
     def named(kind: str) -> EqualImages:
         groups = sorted(found.get(kind, []), key=lambda rows: int(rows[0]))
-        names = [[facts.names[i] for i in rows[:_SHOWN]] for rows in groups[:_SHOWN]]
+        names = [
+            sorted(facts.names[i] for i in rows[:_SHOWN]) for rows in groups[:_SHOWN]
+        ]
         return EqualImages(number=len(groups), groups=tuple(map(tuple, names)))
 
     kinds = sorted(found.keys() - {_LABELS})

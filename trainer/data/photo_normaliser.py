@@ -12,7 +12,7 @@ import io
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageChops, ImageOps, PngImagePlugin
+from PIL import Image, ImageChops, PngImagePlugin
 
 # Formats that damaged files cannot make slow; content decides, not the extension.
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
@@ -23,6 +23,15 @@ _MAX_PIXELS = 64 * 10**6
 # A JPEG of twice this size or more is decoded at 1/2, 1/4 or 1/8 of it, never below.
 _DRAFT_SIDE = 1024
 _ORIENTATION = 0x0112  # EXIF
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_DEPTH_AT = 24  # byte of a PNG file that holds the bits per channel
 
@@ -95,7 +104,7 @@ def size_and_channels(encoded: bytes) -> tuple[int, int, int]:
     try:
         file = _open(encoded)
         width, height = file.size
-        if _is_turned(file) and file.getexif()[_ORIENTATION] >= 5:
+        if _orientation(file) >= 5:
             width, height = height, width
         return height, width, 1 if file.mode in _GREY else 3
     except Exception as error:
@@ -126,22 +135,29 @@ def _decoded(file: Image.Image, encoded: bytes) -> Photo:
     if file.format != "MPO" and getattr(file, "is_animated", False):
         kinds.append(FRAME)
     file.load()
-    image: Image.Image = file
-    if _is_turned(file):
-        image = ImageOps.exif_transpose(file)
+    image, orientation = file, _orientation(file)
+    if orientation in _UPRIGHT:
+        image = file.transpose(_UPRIGHT[orientation])
+        image.info = file.info
         kinds.append(TURNED)
-        if file.getexif()[_ORIENTATION] >= 5:
+        if orientation >= 5:
             width, height = height, width
     is_deep_png = file.format == "PNG" and encoded[_PNG_DEPTH_AT] == 16
     image = _eight_bits(image, kinds, file.format or "", is_deep_png)
     return Photo(image, height, width, tuple(kinds), _digest(image), not kinds)
 
 
-def _is_turned(file: Image.Image) -> bool:
+def _orientation(file: Image.Image) -> int:
+    """EXIF's, 1 to 8; 1 is upright, 5 and more lie on their side."""
     # Looking for EXIF takes as long as decoding a small PNG, which has no metadata.
-    if not file.info and file.format != "TIFF":
-        return False
-    return 2 <= file.getexif().get(_ORIENTATION, 1) <= 8
+    # A TIFF file is turned by Pillow when it is decoded.
+    if not file.info or file.format == "TIFF":
+        return 1
+    try:
+        found = file.getexif().get(_ORIENTATION, 1)
+    except Exception:  # damaged metadata around an image that may be sound
+        return 1
+    return found if found in _UPRIGHT else 1
 
 
 def _eight_bits(

@@ -1,0 +1,158 @@
+"""What a look at a data set finds, and what is refused."""
+
+import numpy as np
+import pytest
+from photo_files import encoded, noise, plain, write_folder
+
+from tfx_distill.trainer.config.data_config import DataConfig
+from tfx_distill.trainer.data import canonical_images, data_check, data_findings
+from tfx_distill.trainer.data.canonical_images import Form
+from tfx_distill.trainer.data.data_report import DataReport
+from tfx_distill.trainer.data.image_facts import Facts
+from tfx_distill.trainer.data.image_source import ImageSource
+from tfx_distill.trainer.errors import DataError
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A sound data set with 5, 3 and 3 images of two classes."""
+    root = tmp_path / "photos"
+    seed = 0
+    for split, count in (("train", 5), ("eval", 3), ("test", 3)):
+        seed = write_folder(root / split, {"cat": count, "dog": count}, first=seed)
+    return root
+
+
+def _look(root, **settings):
+    data = DataConfig(images=str(root), **settings)
+    return data_check.look(ImageSource(data), data), data
+
+
+def _copy(root, source, target):
+    (root / target).write_bytes((root / source).read_bytes())
+
+
+def _refusal(root, **settings):
+    report, data = _look(root, **settings)
+    with pytest.raises(DataError) as caught:
+        data_findings.require_usable(report, data)
+    return str(caught.value)
+
+
+def test_sound_data_are_counted_and_used(photos):
+    report, data = _look(photos)
+    assert report.num_images == {"train": (5, 5), "eval": (3, 3), "test": (3, 3)}
+    assert (report.heights, report.image_shape) == ((8, 8, 8), (8, 8, 3))
+    assert data_findings.refusals(report, data) == []
+    assert data_findings.notices(report, data) == []
+
+
+def test_report_survives_its_file(photos, tmp_path):
+    _copy(photos, "train/cat/0.png", "test/dog/copy.png")
+    (photos / "train" / "cat" / "bad.jpg").write_bytes(b"")
+    (photos / "train" / "cat" / "grey.png").write_bytes(encoded(plain(1, 5, 6)))
+    report, _ = _look(photos)
+    report.save(str(tmp_path))
+    assert DataReport.load(str(tmp_path)) == report
+    assert DataReport.load(str(photos)) is None
+
+
+def test_same_image_in_two_splits_is_refused_unless_allowed(photos):
+    _copy(photos, "train/cat/0.png", "test/cat/copy.png")
+    assert _refusal(photos) == (
+        "Data set photos: The same image is in two splits: 1 image in train and test, "
+        "such as test/cat/copy.png = train/cat/0.png. Results on images that were "
+        "trained on prove nothing. Remove the copies or cut other splits, or set "
+        "data.allow_overlap: true."
+    )
+    report, data = _look(photos, allow_overlap=True)
+    assert data_findings.refusals(report, data) == []
+    assert "in two splits: 1 image" in data_findings.notices(report, data)[0]
+
+
+def test_copies_in_one_split_are_told(photos):
+    _copy(photos, "train/cat/0.png", "train/cat/copy.png")
+    report, data = _look(photos)
+    assert data_findings.refusals(report, data) == []
+    assert data_findings.notices(report, data) == [
+        "1 image more than once in train, such as train/cat/0.png = train/cat/copy.png."
+    ]
+
+
+def test_copy_in_another_format_is_a_copy(photos):
+    (photos / "test" / "cat" / "same.bmp").write_bytes(encoded(noise(0), "BMP"))
+    assert "train/cat/0.png" in _refusal(photos)
+
+
+def test_image_with_two_labels_is_refused_unless_allowed(photos):
+    _copy(photos, "train/cat/0.png", "train/dog/copy.png")
+    assert "1 image with more than one label" in _refusal(photos)
+    report, data = _look(photos, allow_conflicts=True)
+    assert data_findings.refusals(report, data) == []
+
+
+def test_unreadable_files_are_all_named_unless_they_are_few(photos):
+    (photos / "train" / "cat" / "a.jpg").write_bytes(b"")
+    (photos / "test" / "dog" / "b.jpg").write_text("no image")
+    assert _refusal(photos) == (
+        "Data set photos: 2 of 24 images cannot be used (test/dog/b.jpg: not an image "
+        "of a known format; train/cat/a.jpg: the file is empty). Repair or remove them, "
+        "or set data.max_bad_share: 0.084 to skip them."
+    )
+    report, data = _look(photos, max_bad_share=0.084)
+    assert data_findings.refusals(report, data) == []
+    assert report.num_examples == {"train": 10, "eval": 6, "test": 6}
+
+
+def test_conversions_are_counted_in_one_notice_or_refused(photos):
+    (photos / "train" / "cat" / "0.png").write_bytes(encoded(plain(1, 5, 6)))
+    (photos / "train" / "cat" / "1.png").write_bytes(encoded(plain(2)))
+    report, data = _look(photos, image_shape=(8, 8, 3))
+    assert data_findings.notices(report, data) == [
+        "2 of 22 images converted: grey to colour 2, fitted to another size 1."
+    ]
+    refusal = _refusal(photos, strict=True, image_shape=(8, 8, 3))
+    assert "2 of 22 images need conversion (grey to colour 2 (train/cat/" in refusal
+
+
+def test_single_class_is_refused(tmp_path):
+    write_folder(tmp_path / "photos", {"cat": 60})
+    assert "It has one class, expected two or more" in _refusal(tmp_path / "photos")
+
+
+def test_class_without_training_images_is_refused_by_name(photos):
+    (photos / "train" / "bird").mkdir()
+    write_folder(photos / "test", {"fish": 1}, first=500)
+    refusal = _refusal(photos)
+    assert "Classes without an image in train: bird, fish. Add images" in refusal
+
+
+def test_class_without_test_images_is_told(photos):
+    write_folder(photos / "train", {"bird": 2}, first=500)
+    report, data = _look(photos)
+    assert data_findings.refusals(report, data) == []
+    assert data_findings.notices(report, data) == [
+        "Classes without an image in eval: bird.",
+        "Classes without an image in test: bird.",
+    ]
+
+
+def test_split_without_images_is_refused(tmp_path):
+    write_folder(tmp_path, {"cat": 1, "dog": 1})
+    refusal = _refusal(tmp_path, eval_share=0.001)
+    assert "Split eval has no image. Add some, or raise data.eval_share." in refusal
+
+
+def test_facts_of_parts_are_those_of_the_whole(photos, tmp_path):
+    files = ImageSource(DataConfig(images=str(photos))).files
+    facts = [
+        fact for fact, _ in canonical_images.convert(files, Form((8, 8, 3), "crop"))
+    ]
+    parts = [Facts.of(facts[:7]), Facts.of(facts[7:])]
+    for i, part in enumerate(parts):
+        part.save(str(tmp_path / str(i)))
+    joined = Facts.joined(Facts.load(str(tmp_path / str(i))) for i in range(2))
+    whole = Facts.of(facts)
+    assert joined.names == whole.names
+    np.testing.assert_array_equal(joined.digests, whole.digests)
+    np.testing.assert_array_equal(joined.labels, whole.labels)
