@@ -75,7 +75,7 @@ def confused_with(report: Report) -> dict[str, str]:
         order = np.argsort(-mistakes, axis=1, kind="stable")[:, :_MAX_CONFUSED]
         for label, predicted in enumerate(order.tolist()):
             texts = [
-                f"{report.class_name(other)} {count:,}"
+                f"{report.class_name(other)} ×{count:,}"
                 for other in predicted
                 if (count := int(mistakes[label, other]))
             ]
