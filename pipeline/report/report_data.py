@@ -17,6 +17,7 @@ from tfx_distill.pipeline.report.collect.prediction_analysis import (
     Confusion,
 )
 from tfx_distill.pipeline.report.collect.thumbnails import Thumbnail
+from tfx_distill.trainer.data.data_report import DataReport
 from tfx_distill.trainer.evaluation.lite_scores import LiteScore
 from tfx_distill.trainer.tuning.trials import Trials
 
@@ -164,13 +165,25 @@ class Balance:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Data:
-    """The data set that the run used."""
+    """The data set that the run used.
+
+    Attributes:
+        dataset: Its name.
+        version: Its version.
+        fingerprint: A hash of its records.
+        image_shape: (height, width, channels) in pixels.
+        class_names: In label order.
+        found: What its ExampleGen found in the images; None if it did not look.
+        balances: By split.
+        features: A row for each feature and split.
+    """
 
     dataset: str
     version: str
     fingerprint: str
     image_shape: tuple[int, ...]
     class_names: tuple[str, ...]
+    found: DataReport | None = None
     balances: tuple[Balance, ...] = ()
     features: tuple[tuple[str, ...], ...] = ()
 

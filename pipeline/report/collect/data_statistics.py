@@ -52,7 +52,7 @@ def counted(data: Data, statistics_dir: str, examples_dir: str) -> Data:
             name = feature.name or "/".join(feature.path.step)
             features.append(_row(split, name, feature, int(dataset.num_examples)))
             if name == LABEL_FEATURE:
-                exact = _exact(examples_dir, split, data.class_names)
+                exact = _exact(examples_dir, split, data)
                 balances.append(
                     Balance(
                         split=split,
@@ -100,14 +100,20 @@ def _row(split: str, name: str, feature: Any, total: int) -> tuple[str, ...]:
 
 
 def _exact(
-    examples_dir: str, split: str, class_names: tuple[str, ...]
+    examples_dir: str, split: str, data: Data
 ) -> tuple[tuple[str, int], ...] | None:
-    """Examples by class, counted; None if that would take too long."""
+    """Examples by class, as the ExampleGen counted them, or counted here.
+
+    None if that would take too long.
+    """
+    if data.found is not None and split in data.found.num_images:
+        counts = data.found.num_images[split]
+        return tuple(zip(data.class_names, counts, strict=True))
     files = pathlib.Path(examples_dir, f"Split-{split}").glob("*.gz")
     if sum(path.stat().st_size for path in files) > _MAX_COUNTED_BYTES:
         return None
-    counts = collections.Counter(example_records.labels(examples_dir, split))
-    return tuple((name, counts[label]) for label, name in enumerate(class_names))
+    labels = collections.Counter(example_records.labels(examples_dir, split))
+    return tuple((name, labels[label]) for label, name in enumerate(data.class_names))
 
 
 def _counts(feature: Any, class_names: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
