@@ -11,13 +11,16 @@ import itertools
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tfx_distill.trainer import file_system
-from tfx_distill.trainer.config.data_config import DataConfig
-from tfx_distill.trainer.data.image_facts import Facts
 from tfx_distill.trainer.data.raw_images import SPLITS
+
+if TYPE_CHECKING:  # TensorFlow would take longer than all else of what reads a report
+    from tfx_distill.trainer.config.data_config import DataConfig
+    from tfx_distill.trainer.data.image_facts import Facts
 
 FILE_NAME = "data_report.json"
 
