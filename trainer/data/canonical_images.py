@@ -22,7 +22,7 @@ from PIL import Image
 
 from tfx_distill.trainer.data import image_fitting, photo_normaliser
 from tfx_distill.trainer.data.photo_normaliser import UnreadableImage
-from tfx_distill.trainer.data.raw_images import Item
+from tfx_distill.trainer.data.raw_images import Item, RawImage
 
 _MAX_THREADS = 4
 # Mean size of files below which threads only get into each other's way: Python's own
@@ -93,10 +93,13 @@ def canonical(item: Item, form: Form) -> tuple[Fact, bytes]:
     A bad image has facts, too, and no bytes.
     """
     try:
-        raw = item.open()
-        photo = photo_normaliser.read(raw.encoded)
+        return _canonical(item.name, item.open(), form)
     except UnreadableImage as error:
         return Fact(item.name, bad=str(error)), b""
+
+
+def _canonical(name: str, raw: RawImage, form: Form) -> tuple[Fact, bytes]:
+    photo = photo_normaliser.read(raw.encoded)
     encoded, kinds = raw.encoded, photo.conversions
     channels = 1 if photo.image.mode == "L" else 3
     shape = (photo.height, photo.width, channels)
@@ -104,9 +107,7 @@ def canonical(item: Item, form: Form) -> tuple[Fact, bytes]:
         encoded, more = _converted(photo.image, form)
         kinds += more
     split = form.split_of(raw.split, photo.digest)
-    fact = Fact(
-        item.name, split, raw.label, photo.height, photo.width, photo.digest, kinds
-    )
+    fact = Fact(name, split, raw.label, photo.height, photo.width, photo.digest, kinds)
     return fact, encoded
 
 
@@ -161,7 +162,46 @@ def convert(items: Iterable[Item], form: Form) -> Iterator[tuple[Fact, bytes]]:
 
 
 def _convert_batch(batch: list[Item], form: Form) -> list[tuple[Fact, bytes]]:
-    return [canonical(item, form) for item in batch]
+    return _plain_pngs(batch, form) or [canonical(item, form) for item in batch]
+
+
+def _plain_pngs(batch: list[Item], form: Form) -> list[tuple[Fact, bytes]]:
+    """As `canonical` for PNGs that are all in the form already; else nothing.
+
+    TensorFlow decodes them together in half of Pillow's time.
+    """
+    raws = []
+    try:
+        for item in batch:
+            raw = item.open()
+            if not photo_normaliser.is_plain_png(raw.encoded, form.image_shape):
+                return []
+            raws.append(raw)
+        decode = _png_decoder(form.image_shape)
+        images = decode([raw.encoded for raw in raws]).numpy()
+    except (UnreadableImage, tf.errors.InvalidArgumentError):
+        return []
+    height, width, _ = form.image_shape
+    result = []
+    for item, raw, pixels in zip(batch, raws, images, strict=True):
+        digest = photo_normaliser.digest(pixels)
+        split = form.split_of(raw.split, digest)
+        fact = Fact(item.name, split, raw.label, height, width, digest)
+        result.append((fact, raw.encoded))
+    return result
+
+
+@functools.lru_cache(maxsize=4)
+def _png_decoder(image_shape: tuple[int, int, int]) -> Callable[..., tf.Tensor]:
+    shape = tf.TensorSpec(image_shape, tf.uint8)
+
+    def decode(encoded: tf.Tensor) -> tf.Tensor:
+        return tf.ensure_shape(tf.io.decode_png(encoded), image_shape)
+
+    return tf.function(
+        lambda encoded: tf.map_fn(decode, encoded, fn_output_signature=shape),
+        input_signature=[tf.TensorSpec((None,), tf.string)],
+    )
 
 
 def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:

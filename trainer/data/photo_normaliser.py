@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import struct
 from typing import NamedTuple
 
 import numpy as np
@@ -95,6 +96,42 @@ def read(encoded: bytes) -> Photo:
         raise UnreadableImage(f"does not decode ({detail})") from None
 
 
+def digest(pixels: np.ndarray) -> int:
+    """Hashes the pixels of an image.
+
+    Args:
+        pixels: uint8 `(height, width)`, or with 1 or 3 channels behind.
+
+    Returns:
+        uint64: equal for equal images, also for grey in three channels.
+    """
+    if pixels.shape[2:] == (3,):
+        red, green, blue = pixels[0, 0]  # differ in nearly every photo
+        if red == green == blue and (pixels[..., :1] == pixels).all():
+            pixels = pixels[..., 0]
+    size = b"%dx%d" % pixels.shape[:2]
+    content = np.ascontiguousarray(pixels)
+    found = hashlib.blake2b(content, digest_size=8, person=size)  # type: ignore[arg-type]
+    return int.from_bytes(found.digest(), "little")
+
+
+def is_plain_png(encoded: bytes, image_shape: tuple[int, int, int]) -> bool:
+    """Whether a file is surely a PNG of a shape that needs no conversion, if it is sound.
+
+    Reads the header alone: 8 bits per channel, no palette and no metadata.
+    """
+    height, width, channels = image_shape
+    header = struct.pack(">II", width, height) + (
+        b"\x08\0" if channels == 1 else b"\x08\2"
+    )
+    return (
+        encoded.startswith(_PNG)
+        and encoded[16:26] == header
+        and encoded[37:41] == b"IDAT"
+        and b"eXIf" not in encoded
+    )
+
+
 def size_and_channels(encoded: bytes) -> tuple[int, int, int]:
     """Reads (height, width, channels) of the upright image off the file's header.
 
@@ -144,7 +181,8 @@ def _decoded(file: Image.Image, encoded: bytes) -> Photo:
             width, height = height, width
     is_deep_png = file.format == "PNG" and encoded[_PNG_DEPTH_AT] == 16
     image = _eight_bits(image, kinds, file.format or "", is_deep_png)
-    return Photo(image, height, width, tuple(kinds), _digest(image), not kinds)
+    pixels = digest(np.asarray(image))
+    return Photo(image, height, width, tuple(kinds), pixels, not kinds)
 
 
 def _orientation(file: Image.Image) -> int:
@@ -198,22 +236,6 @@ def _upper_bits(image: Image.Image) -> Image.Image:
     if values.min() < 0 or values.max() > 65535:
         raise UnreadableImage("32-bit pixels, expected 8 or 16 bits")
     return Image.fromarray((values >> 8).astype(np.uint8))
-
-
-def _digest(image: Image.Image) -> int:
-    if image.mode == "RGB" and _is_grey(image):
-        image = image.getchannel(0)
-    size = b"%dx%d" % image.size
-    digest = hashlib.blake2b(image.tobytes(), digest_size=8, person=size[:16])
-    return int.from_bytes(digest.digest(), "little")
-
-
-def _is_grey(image: Image.Image) -> bool:
-    red, green, blue = image.getpixel((0, 0))  # type: ignore[misc]
-    if not red == green == blue:  # so for nearly every photo
-        return False
-    pixels = np.asarray(image)
-    return bool((pixels[..., :1] == pixels).all())
 
 
 def _unidentified(encoded: bytes) -> str:
