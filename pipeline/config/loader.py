@@ -77,7 +77,8 @@ def shipped_names() -> list[str]:
 def read_file(file: str | os.PathLike[str]) -> dict[str, Any]:
     """Returns the mapping in a YAML file, or in a shipped one by its name."""
     path = pathlib.Path(file)
-    if not path.exists() and str(file) in shipped_names():
+    # A folder `photos` must not hide the shipped configuration of that name.
+    if not path.is_file() and str(file) in shipped_names():
         path = CONFIGS_DIR / f"{file}.yaml"
     advice = f"Give a YAML file or one of {', '.join(shipped_names())}."
     values = read_yaml(path, f"Configuration file {file}", advice)

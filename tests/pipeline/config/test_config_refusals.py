@@ -138,6 +138,12 @@ def test_a_missing_file_is_refused_with_the_shipped_names():
         load_config("nowhere.yaml")
 
 
+def test_a_folder_does_not_hide_a_shipped_configuration(tmp_path, monkeypatch):
+    (tmp_path / "photos").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert load_config("photos").pipeline.name.startswith("photos-")
+
+
 def test_searching_and_fixed_hyperparameters_exclude_each_other():
     with pytest.raises(ConfigError, match="hyperparameters must be null while tuning"):
         load_config("tuned", ["hyperparameters=3"])
