@@ -92,6 +92,12 @@ def open_builder(data: DataConfig) -> tfds.core.DatasetBuilder:
         ) from error
 
 
+def full_name(builder: tfds.core.DatasetBuilder) -> str:
+    """The data set's name, with its configuration if it has one."""
+    config = builder.builder_config
+    return f"{builder.name}/{config.name}" if config is not None else builder.name
+
+
 def _is_prepared(builder: tfds.core.DatasetBuilder) -> bool:
     # TFDS warns of files that are not in a folder that is not there.
     return builder.data_path.exists() and builder.is_prepared()

@@ -28,13 +28,11 @@ class TfdsSource:
         """
         self._builder = dataset_source.prepare(data)
         self._data = data
-        self.dataset = dataset_contents.full_name(self._builder)
+        self.dataset = dataset_source.full_name(self._builder)
         self.version = str(self._builder.version)
-        format_ = dataset_contents.record_format(self._builder)
+        format_ = dataset_contents.record_format(self._builder, data)
         self.declared_shape = format_.shape
-        self.class_names: tuple[str, ...] = tuple(
-            self._builder.info.features[format_.label_key].names
-        )
+        self.class_names = format_.class_names
         self.num_test = dataset_contents.num_test_examples(self._builder, data)
 
     def chunks(self, image_shape: tuple[int, int, int]) -> list[Shard]:
@@ -52,4 +50,4 @@ class TfdsSource:
             yield from tfds_records.beginning(shard, each).items()
 
     def fingerprint(self) -> str:
-        return dataset_contents.fingerprint(self._builder)
+        return dataset_contents.fingerprint(self._builder, self._data)

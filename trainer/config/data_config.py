@@ -64,6 +64,13 @@ class DataConfig(Section):
     manual_dir: str | None = Field(
         None, description="Downloaded original files; null: $DISTILL_MANUAL_DIR"
     )
+    image_feature: str | None = Field(
+        None, description="Of a TFDS data set; null: its supervised key or only image"
+    )
+    label_feature: str | None = Field(
+        None,
+        description="Class label, text or integer; null: its supervised key or only one",
+    )
     image_shape: ImageShape | None = Field(
         None, description="Size of all images; null: theirs, or chosen from theirs"
     )

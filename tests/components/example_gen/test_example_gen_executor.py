@@ -90,15 +90,17 @@ def test_metadata_say_what_the_examples_are(digits, examples):
         "image_shape": "28x28x1",
         "class_names": json.dumps([str(digit) for digit in range(10)]),
         "num_examples": '{"train": 1293, "eval": 144, "test": 360}',
-        "data_fingerprint": dataset_contents.fingerprint(
-            dataset_source.prepare(digits)
-        ),
+        "data_fingerprint": _fingerprint(digits),
         "conversions": "{}",
         "skipped": "0",
         "overlaps": "{}",
         "payload_format": "FORMAT_TF_EXAMPLE",
         "file_format": "tfrecords_gzip",
     }
+
+
+def _fingerprint(data):
+    return dataset_contents.fingerprint(dataset_source.prepare(data), data)
 
 
 def test_data_spec_lies_beside_the_splits(digits, examples):
@@ -109,7 +111,7 @@ def test_data_spec_lies_beside_the_splits(digits, examples):
         class_names=tuple(str(digit) for digit in range(10)),
         num_examples={"train": 1293, "eval": 144, "test": 360},
         fit="crop",
-        fingerprint=dataset_contents.fingerprint(dataset_source.prepare(digits)),
+        fingerprint=_fingerprint(digits),
     )
 
 

@@ -19,26 +19,37 @@ def _unprepared(name, tmp_path):
     return dataset_source.open_builder(DataConfig(dataset=name, data_dir=str(tmp_path)))
 
 
+def _format(name, tmp_path, **changes):
+    builder = _unprepared(name, tmp_path)
+    return dataset_contents.record_format(builder, DataConfig(**changes))
+
+
 def test_configuration_is_part_of_the_name(tmp_path):
     builder = _unprepared("emnist/letters", tmp_path)
-    assert dataset_contents.full_name(builder) == "emnist/letters"
+    assert dataset_source.full_name(builder) == "emnist/letters"
 
 
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [
-        ("iris", r"its features features \(Tensor\), label \(ClassLabel\)"),
-        ("coco_captions", "supervised keys are None"),
-        ("ag_news_subset", r"description \(Text\), label \(ClassLabel\)"),
+        ("iris", r"the image is .*Its features: features \(Tensor\), label \(ClassLa"),
+        (
+            "coco_captions",
+            "the label is .*supervised keys: None; suitable: image/filename,",
+        ),
+        (
+            "ag_news_subset",
+            r"the image is .*description \(Text\), label \(ClassLabel\)",
+        ),
     ],
 )
 def test_data_set_without_image_and_label_is_refused(name, complaint, tmp_path):
     with pytest.raises(DataError, match=complaint):
-        dataset_contents.record_format(_unprepared(name, tmp_path))
+        _format(name, tmp_path)
 
 
 def test_features_may_have_other_names(tmp_path):
-    found = dataset_contents.record_format(_unprepared("tiny", tmp_path))
+    found = _format("tiny", tmp_path)
     assert (found.image_key, found.label_key) == ("picture", "kind")
 
 
@@ -67,28 +78,36 @@ def test_split_may_come_from_several_parts(builder, digits):
     assert [(piece.skip, piece.take) for piece in shard.pieces] == [(1434, 3), (0, 2)]
 
 
-def test_fingerprint_is_the_same_elsewhere(builder, digits, tmp_path):
+def test_a_feature_of_another_type_is_refused(tmp_path):
+    with pytest.raises(
+        DataError, match="data.label_feature: picture; suitable: id, kind"
+    ):
+        _format("tiny", tmp_path, label_feature="picture")
+
+
+def _fingerprint(data):
+    return dataset_contents.fingerprint(dataset_source.prepare(data), data)
+
+
+def test_fingerprint_is_the_same_elsewhere(digits, tmp_path):
     shutil.copytree(digits.data_dir, tmp_path / "moved")
     moved = digits.replace(data_dir=str(tmp_path / "moved"))
-    assert dataset_contents.fingerprint(
-        dataset_source.prepare(moved)
-    ) == dataset_contents.fingerprint(builder)
+    assert _fingerprint(moved) == _fingerprint(digits)
 
 
-def test_fingerprint_changes_with_one_record(builder, damaged):
-    data = damaged("train", lambda records: records.__setitem__(0, records[1]))
-    changed = dataset_contents.fingerprint(dataset_source.prepare(data))
-    assert changed != dataset_contents.fingerprint(builder)
+def test_fingerprint_changes_with_one_record(digits, damaged):
+    changed = damaged("train", lambda records: records.__setitem__(0, records[1]))
+    assert _fingerprint(changed) != _fingerprint(digits)
 
 
-def test_fingerprint_of_a_broken_file_is_a_fingerprint(digits, damaged):
+def test_fingerprint_of_a_broken_file_is_a_fingerprint(damaged):
     data = damaged("train", lambda records: records.__setitem__(0, b"\xff"))
-    assert len(dataset_contents.fingerprint(dataset_source.prepare(data))) == 64
+    assert len(_fingerprint(data)) == 64
 
 
-def test_files_of_another_format_are_refused(digits, tmp_path):
+def test_files_that_need_a_missing_package_are_refused(digits, tmp_path):
     data = digits.replace(data_dir=str(tmp_path))
     builder = dataset_source.open_builder(data)
-    builder.info.set_file_format(tfds.core.FileFormat.ARRAY_RECORD, override=True)
-    with pytest.raises(DataError, match="array_record files, expected tfrecord"):
-        dataset_contents.record_format(builder)
+    builder.info.set_file_format(tfds.core.FileFormat.RIEGELI, override=True)
+    with pytest.raises(DataError, match="riegeli files, and the package riegeli is"):
+        dataset_contents.record_format(builder, data)

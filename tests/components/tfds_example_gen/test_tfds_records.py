@@ -8,16 +8,13 @@ import tensorflow as tf
 from example_data import example, picture
 
 from tfx_distill.components.tfds_example_gen import dataset_contents, dataset_source
-from tfx_distill.components.tfds_example_gen.tfds_records import (
-    Piece,
-    RecordFormat,
-    Shard,
-    TfdsRecord,
-)
+from tfx_distill.components.tfds_example_gen.record_files import Piece
+from tfx_distill.components.tfds_example_gen.record_format import RecordFormat
+from tfx_distill.components.tfds_example_gen.tfds_records import Shard, TfdsRecord
 from tfx_distill.trainer.data.photo_normaliser import UnreadableImage
 from tfx_distill.trainer.errors import DataError
 
-FORMAT = RecordFormat("image", "label", shape=(28, 28, 1), num_classes=10)
+FORMAT = RecordFormat("image", "label", (28, 28, 1), tuple("0123456789"))
 
 
 def _opened(record, record_format=FORMAT):
