@@ -118,7 +118,9 @@ def samples(
     help="SavedModel; default: its teacher.",
 )
 @click.option(
-    "--resize", is_flag=True, help="Fit image files to the models' input size."
+    "--resize",
+    is_flag=True,
+    help="Fit files of another size even if the model was trained with data.strict.",
 )
 @options.json_option("Print the predictions as JSON.")
 def predict(

@@ -35,7 +35,7 @@ class Request:
         teacher_dir: SavedModel; None: the teacher of the newest student.
         student_dir: SavedModel; None: the newest student.
         png: File for the picture; None: no picture.
-        resize: Fit files of another size to the models' size.
+        resize: Fit files of another size, even if the models take their own alone.
         as_json: Print a JSON list of `ImagePredictions.as_dict`, and no images.
     """
 
@@ -149,9 +149,10 @@ def _of_files(
         if card
         else saved_model.Predictor(student_dir).image_shape
     )
+    fit = (card.spec.fit if card else None) or ("crop" if resize else None)
     images = []
     for file in files:
-        image, notes = image_files.pixels(file, shape, resize=resize)
+        image, notes = image_files.pixels(file, shape, fit)
         images.append(image)
         for note in notes:
             _notice(notices, note)

@@ -104,31 +104,43 @@ def _canonical(name: str, raw: RawImage, form: Form) -> tuple[Fact, bytes]:
     channels = 1 if photo.image.mode == "L" else 3
     shape = (photo.height, photo.width, channels)
     if not photo.is_plain or shape != form.image_shape:
-        encoded, more = _converted(photo.image, form)
-        kinds += more
+        pixels, more = fitted(photo.image, form)
+        encoded, kinds = _png(pixels), kinds + more
     split = form.split_of(raw.split, photo.digest)
     fact = Fact(name, split, raw.label, photo.height, photo.width, photo.digest, kinds)
     return fact, encoded
 
 
-def _converted(image: Image.Image, form: Form) -> tuple[bytes, tuple[str, ...]]:
-    """The PNG file of an image in the form, and what else was converted."""
+def fitted(image: Image.Image, form: Form) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Brings an image to the form's channels and size.
+
+    Args:
+        image: Mode `L` or `RGB`.
+        form: Says the shape, and how to fit to it.
+
+    Returns:
+        uint8 `form.image_shape`, and the kinds of conversion that this took.
+    """
     height, width, channels = form.image_shape
     kinds: tuple[str, ...] = ()
     mode = "L" if channels == 1 else "RGB"
     if image.mode != mode:
-        kinds += (
-            photo_normaliser.TO_GREY if mode == "L" else photo_normaliser.TO_COLOUR,
-        )
+        is_grey = image.mode == "L"
+        kinds = (photo_normaliser.TO_COLOUR if is_grey else photo_normaliser.TO_GREY,)
         image = image.convert(mode)
+    pixels = np.asarray(image).reshape(image.height, image.width, channels)
     if image.size != (width, height):
         kinds += (photo_normaliser.FITTED,)
-        pixels = np.asarray(image).reshape(image.height, image.width, channels)
-        fitted = _fit(form.image_shape, form.fit)(pixels).numpy()
-        image = Image.fromarray(fitted[..., 0] if channels == 1 else fitted)
+        pixels = _fit(form.image_shape, form.fit)(pixels).numpy()
+    return pixels, kinds
+
+
+def _png(pixels: np.ndarray) -> bytes:
     file = io.BytesIO()
-    image.save(file, "PNG")
-    return file.getvalue(), kinds
+    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(
+        file, "PNG"
+    )
+    return file.getvalue()
 
 
 @functools.lru_cache(maxsize=4)

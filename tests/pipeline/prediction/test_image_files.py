@@ -20,8 +20,8 @@ def _saved(tmp_path, image, name="a.png", **options):
     return str(path)
 
 
-def _pixels(path, shape=(_SIDE, _SIDE, 1), resize=False):
-    return image_files.pixels(image_files.load(path), shape, resize=resize)
+def _pixels(path, shape=(_SIDE, _SIDE, 1), fit=None):
+    return image_files.pixels(image_files.load(path), shape, fit)
 
 
 def _refused(path, **options):
@@ -30,7 +30,7 @@ def _refused(path, **options):
     return str(info.value)
 
 
-@pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.tif", "a.gif"])
+@pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.tif"])
 def test_pixels_arrive_as_they_are_in_the_file(tmp_path, name):
     found, notes = _pixels(_saved(tmp_path, Image.fromarray(_digit()), name))
     assert found.dtype == np.uint8 and notes == ()
@@ -52,12 +52,11 @@ def test_a_photo_is_turned_upright(tmp_path):
     np.testing.assert_array_equal(found[:, :, 0], _digit())
 
 
-def test_transparent_parts_are_white_and_that_is_said(tmp_path):
-    image = Image.new("RGBA", (_SIDE, _SIDE), (0, 0, 0, 0))
-    image.paste((0, 0, 0, 255), (0, 0, 5, _SIDE))
-    found, notes = _pixels(_saved(tmp_path, image))
-    assert (found[:, :5] == 0).all() and (found[:, 5:] == 255).all()
-    assert "transparent parts become white" in notes[0]
+def test_transparency_is_dropped_as_in_training_and_that_is_said(tmp_path):
+    path = _saved(tmp_path, Image.new("RGBA", (_SIDE, _SIDE), (70, 70, 70, 9)))
+    found, notes = _pixels(path)
+    assert (found == 70).all()
+    assert notes == (f"{path}: transparency dropped.", f"{path}: colour to grey.")
 
 
 def test_sixteen_bits_are_brought_to_eight(tmp_path):
@@ -70,7 +69,7 @@ def test_of_an_animation_the_first_frame_counts_and_that_is_said(tmp_path):
     frames = [Image.fromarray(_digit()), Image.new("L", (_SIDE, _SIDE), 90)]
     path = _saved(tmp_path, frames[0], "a.gif", save_all=True, append_images=frames[1:])
     found, notes = _pixels(path)
-    assert found[5, 7, 0] == 251 and "first of 2 frames" in notes[0]
+    assert found[5, 7, 0] == 251 and "first frame taken" in notes[0]
 
 
 def test_another_size_is_refused_with_the_way_out(tmp_path):
@@ -79,24 +78,26 @@ def test_another_size_is_refused_with_the_way_out(tmp_path):
     assert path in text and "40x30" in text and "28x28" in text and "--resize" in text
 
 
-def test_resizing_keeps_the_aspect_and_fills_with_the_borders_colour(tmp_path):
+def test_another_size_is_fitted_as_the_model_was_trained(tmp_path):
     image = Image.new("L", (40, 80), 30)
-    image.paste(200, (10, 10, 30, 70))
-    found, notes = _pixels(_saved(tmp_path, image), resize=True)
-    assert (found[:, :7] == 30).all() and (found[:, 21:] == 30).all()
-    assert found[14, 14, 0] == 200 and "40x80 pixels, fitted into 28x28" in notes[0]
+    image.paste(200, (0, 20, 40, 60))
+    path = _saved(tmp_path, image)
+    cropped, notes = _pixels(path, fit="crop")
+    padded, _ = _pixels(path, fit="pad")
+    assert (cropped == 200).all() and (padded[:, :7] == 0).all()
+    assert notes == (f"{path}: 40x80 pixels, fitted into 28x28 (crop).",)
 
 
 def test_shrinking_does_not_alias(tmp_path):
     stripes = np.zeros((280, 280), np.uint8)
     stripes[:, ::2] = 255
-    found, _ = _pixels(_saved(tmp_path, Image.fromarray(stripes)), resize=True)
+    found, _ = _pixels(_saved(tmp_path, Image.fromarray(stripes)), fit="stretch")
     assert np.abs(found[2:-2, 2:-2].astype(int) - 127).max() < 12
 
 
 def test_a_single_row_of_pixels_can_be_fitted(tmp_path):
     path = _saved(tmp_path, Image.new("RGB", (500, 1), (9, 8, 7)))
-    assert (_pixels(path, (8, 8, 3), resize=True)[0] == (9, 8, 7)).all()
+    assert (_pixels(path, (8, 8, 3), fit="stretch")[0] == (9, 8, 7)).all()
 
 
 def test_files_that_are_no_images_are_named(tmp_path):
@@ -104,8 +105,8 @@ def test_files_that_are_no_images_are_named(tmp_path):
     _saved(tmp_path, Image.effect_noise((_SIDE, _SIDE), 90), "cut.png")
     with open(tmp_path / "cut.png", "r+b") as file:
         file.truncate(300)
-    assert "text.png is not an image" in _refused(tmp_path / "text.png")
-    assert "cut.png cannot be decoded" in _refused(tmp_path / "cut.png")
+    assert "text.png cannot be used: not an image" in _refused(tmp_path / "text.png")
+    assert "cut.png cannot be used: does not decode" in _refused(tmp_path / "cut.png")
     assert "No such file" in _refused(tmp_path / "none.png")
     assert "Is a directory" in _refused(tmp_path)
 
