@@ -8,9 +8,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfx_distill.pipeline.report.collect.prediction_analysis import Confusion
 from tfx_distill.pipeline.report.report_data import Balance, ClassRow, Report
+from tfx_distill.pipeline.short_text import shortened
 
 MAX_SHOWN = 30  # classes that a reader sees before asking for the rest
+_MAX_LETTERS = 24  # of a name beside a matrix
 _MAX_CONFUSED = 3
 _MAX_MISTAKES = 200
 
@@ -63,6 +66,12 @@ def worst_first(rows: Sequence[ClassRow]) -> list[ClassRow]:
 def shown(rows: Sequence[ClassRow]) -> Sequence[ClassRow]:
     """All of few classes in their order; of many the worst."""
     return rows if len(rows) <= MAX_SHOWN else worst_first(rows)[:MAX_SHOWN]
+
+
+def short_names(report: Report, confusion: Confusion) -> list[str]:
+    """The names of all classes as they fit beside a matrix."""
+    labels = range(len(confusion.counts))
+    return [shortened(report.class_name(label), _MAX_LETTERS) for label in labels]
 
 
 def confused_with(report: Report) -> dict[str, str]:

@@ -123,7 +123,7 @@ def _facts(report: Report) -> dict[str, str]:
     parameters, size, seconds = (
         (student.parameters, student.bytes, student.seconds) if student else [None] * 3
     )
-    source = data and f"{data.dataset} {data.version}, {data.fingerprint[:12]}"
+    source = data and f"{data.title}, {data.fingerprint[:12]}"
     differences = {one.name: one.interval for one in report.differences}
     difference = differences.get("student − teacher")
     errors = {one.role: one.error for one in report.calibrations}

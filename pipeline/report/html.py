@@ -19,10 +19,7 @@ from markupsafe import Markup, escape
 from tfx_distill.pipeline.report import class_tables, compare, number_text
 from tfx_distill.pipeline.report.charts import lineage_drawing, run_charts
 from tfx_distill.pipeline.report.report_data import Report
-from tfx_distill.pipeline.short_text import shortened
 from tfx_distill.trainer.tuning import trials
-
-_MAX_LETTERS = 24  # of a class name beside a matrix
 
 
 def run_page(report: Report) -> str:
@@ -85,7 +82,6 @@ def _environment() -> jinja2.Environment:
         heat=_heat,
         bound_of_class=lambda key: re.sub(r"^gate\.((min|max)_)?class_", "", key),
         breakable=_breakable,
-        shortened=lambda name: shortened(name, _MAX_LETTERS),
     )
     return environment
 

@@ -187,6 +187,11 @@ class Data:
     balances: tuple[Balance, ...] = ()
     features: tuple[tuple[str, ...], ...] = ()
 
+    @property
+    def title(self) -> str:
+        """Name and version; a folder of images has none."""
+        return f"{self.dataset} {self.version}".strip()
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Report:

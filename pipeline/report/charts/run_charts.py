@@ -21,6 +21,7 @@ from tfx_distill.pipeline.report.report_data import (
 from tfx_distill.trainer.tuning.trials import Trials
 
 _ROLES = ("teacher", "student", "control")
+_NEAR_ONE = 0.9  # from here on, differences of accuracies are lost on a linear axis
 _EPOCH = Axis(label="epoch", write="{:g}".format, scale="epochs")
 
 
@@ -86,7 +87,11 @@ def curve(name: str, colour: str, values: Sequence[float], line: str = "-") -> S
 
 
 def accuracy_by_epoch(title: str, series: Sequence[Series]) -> Chart:
-    """Learning curves whose ends can be told apart."""
+    """Learning curves whose ends can be told apart, also near 1."""
+    best = max(value.value for one in series for _, value in one.points)
+    if best < _NEAR_ONE:
+        text = "One point for each epoch."
+        return plots.plot(title, text, series, _EPOCH, Axis(label="accuracy"))
     text = (
         "The distance from 0.9 to 0.99 is the distance from 0.99 to 0.999: equal "
         "steps divide the errors by equal factors."

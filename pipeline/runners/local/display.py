@@ -132,9 +132,10 @@ def notice(text: str) -> Panel:
 
 def result_table(result: RunResult) -> Group:
     """The end of a run: both models, the verdict, and the student's place."""
+    # A folder of images has no version.
+    dataset = f"{result.dataset} {result.dataset_version}".strip()
     table = Table(
-        title=f"{escape(result.dataset)} {escape(result.dataset_version)}, "
-        f"{result.num_test_examples:,} test images",
+        title=f"{escape(dataset)}, {result.num_test_examples:,} test images",
         box=box.SIMPLE_HEAD,
         title_justify="left",
     )

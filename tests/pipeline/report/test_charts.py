@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 
 from tfx_distill.pipeline.report import number_text
-from tfx_distill.pipeline.report.charts import axis_scales, plots, svg_figure
+from tfx_distill.pipeline.report.charts import (
+    axis_scales,
+    plots,
+    run_charts,
+    svg_figure,
+)
 from tfx_distill.pipeline.report.charts.axis_scales import Axis, Series
 from tfx_distill.pipeline.report.collect.intervals import Interval
 
@@ -117,3 +122,17 @@ def test_wide_letters_have_the_room_that_they_take():
 def test_a_long_name_takes_several_lines():
     texts = [one.text for one in _dots("great white shark of the ocean").iter("text")]
     assert texts[-2:] == ["great white shark of", "the ocean"]
+
+
+@pytest.mark.parametrize(("best", "is_curved"), [(0.46, False), (0.97, True)])
+def test_only_accuracies_near_one_are_drawn_by_their_errors(best, is_curved):
+    curves = [run_charts.curve("student", "student", [0.3, 0.4, best])]
+    chart = run_charts.accuracy_by_epoch("Title", curves)
+    assert ("equal factors" in chart.description) == is_curved
+    heights = [
+        float(one.get("y"))
+        for one in ElementTree.fromstring(chart.drawing).iter("use")
+        if one.get("y")
+    ][-3:]
+    steps = np.diff(heights) / np.diff([0.3, 0.4, best])
+    assert (abs(steps[1] / steps[0] - 1) < 0.01) != is_curved

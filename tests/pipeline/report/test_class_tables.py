@@ -73,7 +73,7 @@ def test_a_refusal_on_many_classes_is_one_row(few, thousand):
 
 def test_a_page_of_a_thousand_classes_has_no_matrix_and_a_sane_size(few, thousand):
     page = html.run_page(thousand)
-    assert 'class="matrix"' in html.run_page(few)
-    assert 'class="matrix"' not in page
+    assert 'class="matrix' in html.run_page(few)
+    assert 'class="matrix' not in page
     assert len(page) < 1_500_000
     assert page.count('<details class="all">') == 3
