@@ -87,18 +87,20 @@ class _Volume:
             return f"{self.path}/{default_name}"
         if self.config is None:
             advice = (
-                f"Put the folder on a volume with kubeflow.volumes.{self.key}.claim, "
+                f"Put the folder on a volume with kubeflow.volumes.{self.key}.claim"
             )
         elif is_within(given, self.path) and ".." not in given:
             return given.rstrip("/")
         else:
             advice = (
                 f"Set it to a folder in {self.path}, where kubeflow.volumes.{self.key} "
-                "is mounted, "
+                "is mounted"
             )
+        if key != "data.images":  # which nothing can replace
+            advice += f", or --set {key}=null"
         raise ConfigError(
             f"{key}: {given} is a folder of this machine, which pods do not have. "
-            f"{advice}or --set {key}=null."
+            f"{advice}."
         )
 
 
@@ -142,7 +144,8 @@ def _with_pod_folders(
 def _notes(config: PipelineConfig) -> list[str]:
     volumes = config.kubeflow.volumes
     notes = []
-    if volumes.data is None and config.data.name.split("/")[0] != "digits":
+    is_digits = config.data.name.split("/")[0] == "digits"
+    if volumes.data is None and not is_digits:
         notes.append(
             f"Without kubeflow.volumes.data, each run prepares {config.data.name} "
             "again, in a pod that needs network access."

@@ -42,6 +42,13 @@ def test_a_folder_that_is_on_a_volume_stays():
     assert found.pod_paths.config.data.manual_dir == "/data/files"
 
 
+def test_images_lie_on_the_volume_for_data():
+    found = _make(DATA, "data.images=/data/photos").pod_paths
+    assert found.config.data.images == "/data/photos"
+    assert found.config.pipeline_name == "smoke-photos"
+    assert found.mounted["ImageExampleGen"] == [("distill-data", "/data")]
+
+
 def test_the_variable_for_original_files_speaks_of_this_machine(monkeypatch):
     monkeypatch.setenv("DISTILL_MANUAL_DIR", "/here/alone")
     assert _make().pod_paths.config.data.manual_dir is None
@@ -57,6 +64,7 @@ def test_the_variable_for_original_files_speaks_of_this_machine(monkeypatch):
         ([DATA, "data.data_dir=/database"], "Set it to a folder in /data"),
         ([DATA, "data.data_dir=/data/../x"], "Set it to a folder in /data"),
         (["data.manual_dir=files"], "with kubeflow.volumes.data.claim"),
+        (["data.images=photos"], "with kubeflow.volumes.data.claim."),
         (["pusher.directory=/models"], "--set pusher.directory=null"),
         (
             ["tuning={directory: /t}"],
