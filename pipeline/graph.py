@@ -2,6 +2,7 @@
 
     TfdsExampleGen ─┬─ StatisticsGen ─ SchemaGen ─ ExampleValidator ─ AnomalyGate
                     │                                                   ┊ first
+                    ├─ ModelCheck ┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┤
                     ├─ Teacher [, Teacher2 …, TeacherEnsemble] ┄┄┄┄┄┄┄┄┄┘
                     ├─ TeacherLogits
                     ├─ [Assistant, AssistantLogits]
@@ -19,6 +20,7 @@ node is ImageExampleGen. Node ids are plain names, which Kubeflow accepts as wel
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from tfx import types
@@ -41,6 +43,7 @@ from tfx_distill.components.distillation_tuner.component import DistillationTune
 from tfx_distill.components.evaluator.component import Evaluator
 from tfx_distill.components.image_example_gen.component import ImageExampleGen
 from tfx_distill.components.lite_converter.component import LiteConverter
+from tfx_distill.components.model_check.component import ModelCheck
 from tfx_distill.components.pusher.component import Pusher
 from tfx_distill.components.servability_validator.component import ServabilityValidator
 from tfx_distill.components.teacher_ensemble.component import TeacherEnsemble
@@ -71,10 +74,11 @@ def create_pipeline(
             runs, such as `metadata_connection_config`.
     """
     dag = _Dag(config)
-    gate = dag.add_data()
-    teacher = dag.add_teachers(gate)
+    known = dag.add_known_hyperparameters(hyperparameters_dir)
+    checks = [dag.add_model_check(known), dag.add_data()]
+    teacher = dag.add_teachers(checks)
     inputs = dag.add_assistant(dag.add_teacher_logits(teacher, "TeacherLogits"))
-    hyperparameters = dag.add_hyperparameters(inputs, hyperparameters_dir)
+    hyperparameters = dag.add_search(inputs) if known is None else known
     student = dag.add_students({**inputs, "hyperparameters": hyperparameters})
     dag.add_gates_and_push(teacher, student, served_model)
     return tfx_pipeline.Pipeline(
@@ -118,16 +122,40 @@ class _Dag:
         validator = self._add(ExampleValidator(statistics=statistics, schema=schema))
         return self._add(AnomalyGate(anomalies=validator.outputs["anomalies"]))
 
-    def add_teachers(self, gate: AnomalyGate) -> types.BaseChannel:
-        """Adds one teacher, or several and their ensemble; returns the model."""
-        ensemble = self._config.ensemble
-        trained = []
-        for number in range(ensemble.size):
-            teacher = self._config.teacher
-            settings = teacher.replace(
-                seed=teacher.seed + number,
-                model=ensemble.models[number] if ensemble.models else teacher.model,
+    def add_known_hyperparameters(self, folder: str | None) -> types.BaseChannel | None:
+        """Adds the result of an earlier search in `folder`, if configured."""
+        if (self._config.hyperparameters is None) != (folder is None):
+            raise ValueError(
+                "Resolve config.hyperparameters with fixed_hyperparameters.folder first."
             )
+        if folder is None:
+            return None
+        node = importer.Importer(folder, standard_artifacts.HyperParameters)
+        return self._add(node, "Hyperparameters").outputs["result"]
+
+    def add_model_check(
+        self, hyperparameters: types.BaseChannel | None
+    ) -> base_node.BaseNode:
+        """Adds the trial of all models; returns the node that may fail."""
+        config = self._config
+        teachers = config.ensemble.recipes(config.teacher)
+        return self._add(
+            ModelCheck(
+                examples=self._examples,
+                teachers=list({one.model: one for one in teachers}.values()),
+                student=config.student,
+                assistant=config.assistant,
+                distillation=config.distillation,
+                lite=config.lite,
+                tuning=config.tuning,
+                hyperparameters=hyperparameters,
+            )
+        )
+
+    def add_teachers(self, checks: Sequence[base_node.BaseNode]) -> types.BaseChannel:
+        """Adds one teacher, or several and their ensemble; returns the model."""
+        ensemble, trained = self._config.ensemble, []
+        for number, settings in enumerate(ensemble.recipes(self._config.teacher)):
             trainer = Trainer(
                 examples=self._examples,
                 run_fn=f"{teacher_run_fn.__name__}.{teacher_run_fn.run_fn.__name__}",
@@ -139,7 +167,8 @@ class _Dag:
                     "code": architectures.source_digest(settings.model),
                 },
             )
-            trainer.add_upstream_node(gate)
+            for check in checks:
+                trainer.add_upstream_node(check)
             trained.append(self._add(trainer, _numbered("Teacher", number)))
         models = [trainer.outputs["model"] for trainer in trained]
         if len(models) == 1:
@@ -178,17 +207,10 @@ class _Dag:
         model = self._add(assistant, "Assistant").outputs["model"]
         return self.add_teacher_logits(model, "AssistantLogits")
 
-    def add_hyperparameters(
-        self, inputs: dict[str, types.BaseChannel], folder: str | None
+    def add_search(
+        self, inputs: dict[str, types.BaseChannel]
     ) -> types.BaseChannel | None:
-        """Adds the result of an earlier search in `folder`, or a search, or nothing."""
-        if (self._config.hyperparameters is None) != (folder is None):
-            raise ValueError(
-                "Resolve config.hyperparameters with fixed_hyperparameters.folder first."
-            )
-        if folder is not None:
-            node = importer.Importer(folder, standard_artifacts.HyperParameters)
-            return self._add(node, "Hyperparameters").outputs["result"]
+        """Adds a search of hyperparameters, if configured; returns its result."""
         if self._config.tuning is None:
             return None
         tuner = DistillationTuner(

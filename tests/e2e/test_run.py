@@ -13,6 +13,7 @@ pytestmark = pytest.mark.e2e
 
 BEFORE_THE_STUDENT = (
     "TfdsExampleGen",
+    "ModelCheck",
     "StatisticsGen",
     "SchemaGen",
     "ExampleValidator",
@@ -65,7 +66,7 @@ def test_the_pushed_version_holds_the_litert_files(first):
 
 def test_library_noise_goes_to_the_log_and_progress_to_the_person(place, first):
     process, _ = first
-    assert "[12/12] Pusher" in process.stderr
+    assert "[13/13] Pusher" in process.stderr
     assert "training the student: epoch 12/12" in process.stderr
     for noise in ("Warning", "WARNING", "INFO", "TF_", "cuda"):
         assert noise not in process.stderr

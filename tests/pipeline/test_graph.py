@@ -1,5 +1,6 @@
 """The DAG follows the configuration, and stays portable."""
 
+import json
 import re
 
 import pytest
@@ -15,6 +16,7 @@ from tfx_distill.trainer.errors import ModelError
 EVERYTHING = ("ensemble.size=2", "assistant={}", "control=true", "seeds=2")
 DATA = [
     "TfdsExampleGen",
+    "ModelCheck",
     "StatisticsGen",
     "SchemaGen",
     "ExampleValidator",
@@ -113,11 +115,24 @@ def test_on_kubeflow_what_serves_is_a_parameter_of_the_run(tmp_path):
     assert task["served_model"] == {"componentInputParameter": "served-model"}
 
 
-def test_nothing_trains_before_the_anomaly_gate():
+def test_nothing_trains_before_data_and_models_are_checked():
     ir = compiler.Compiler().compile(_pipeline("ensemble.size=2"))
     nodes = {n.pipeline_node.node_info.id: n.pipeline_node for n in ir.nodes}
     for teacher in ("Teacher", "Teacher2"):
-        assert "AnomalyGate" in nodes[teacher].upstream_nodes
+        assert {"AnomalyGate", "ModelCheck"} <= set(nodes[teacher].upstream_nodes)
+
+
+def test_every_model_is_tried_as_it_will_be_trained():
+    nodes = _nodes(
+        "hyperparameters=3", "ensemble.size=2", "assistant={}",
+        hyperparameters_dir="/somewhere",
+    )  # fmt: skip
+    check = nodes["ModelCheck"]
+    given = nodes["Hyperparameters"].outputs["result"]
+    assert check.inputs["hyperparameters"] == given
+    # Teachers that differ in their seed are one model.
+    models = json.loads(check.exec_properties["models"])
+    assert (len(models["teachers"]), models["assistant"]["options"]) == (1, {})
 
 
 def test_an_unknown_architecture_is_refused_before_anything_runs():

@@ -151,3 +151,13 @@ class EnsembleConfig(Section):
         require(fine, "models", list(self.models), expected)
         self.average.normalized(self.size)
         return self
+
+    def recipes(self, teacher: TeacherConfig) -> list[TeacherConfig]:
+        """The recipe of each teacher: its own seed, and its model if `models` has one."""
+        return [
+            teacher.replace(
+                seed=teacher.seed + number,
+                model=self.models[number] if self.models else teacher.model,
+            )
+            for number in range(self.size)
+        ]

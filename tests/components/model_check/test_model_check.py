@@ -1,0 +1,97 @@
+"""The component that tries all models before the first is trained."""
+
+import json
+
+import pytest
+from tfx.types import channel, standard_artifacts
+
+from tfx_distill.components.model_check.component import ModelCheck
+from tfx_distill.components.model_check.executor import Executor
+from tfx_distill.trainer.config.lite_config import LiteConfig
+from tfx_distill.trainer.config.training_config import (
+    AssistantConfig,
+    StudentConfig,
+    TeacherConfig,
+)
+from tfx_distill.trainer.config.tuning_config import TuningConfig
+from tfx_distill.trainer.errors import ModelError
+
+SPACE = {"student.options.units": {"choices": [4, 8]}}
+MODELS = """
+import keras
+
+def plain(image_shape, num_classes, units):
+    return keras.Sequential([
+        keras.Input(image_shape), keras.layers.Flatten(),
+        keras.layers.Dense(units), keras.layers.Dense(num_classes),
+    ])
+
+def softmax(image_shape, num_classes):
+    model = plain(image_shape, num_classes, 4)
+    model.add(keras.layers.Softmax())
+    return model
+"""
+
+
+@pytest.fixture(autouse=True)
+def module(tmp_path, monkeypatch):
+    """A user's module in the current folder."""
+    (tmp_path / "checked_models.py").write_text(MODELS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+
+def _component(**arguments):
+    given = {"teachers": [], "student": StudentConfig()} | arguments
+    examples = channel.Channel(standard_artifacts.Examples)
+    return ModelCheck(examples=examples, **given)
+
+
+@pytest.fixture
+def check(examples):
+    """A function that runs the executor with the node's own parameters."""
+
+    def run(**arguments):
+        node = _component(**arguments)
+        Executor().Do({"examples": [examples]}, {}, dict(node.exec_properties))
+
+    return run
+
+
+def test_models_that_work_pass(check):
+    teacher = TeacherConfig(model="checked_models.plain", options={"units": 5})
+    student = StudentConfig(model="checked_models.plain", options={"units": 4})
+    check(teachers=[teacher], student=student, lite=LiteConfig())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"student": StudentConfig(model="checked_models.softmax")},
+        {"teachers": [TeacherConfig(model="checked_models.softmax")]},
+        {"assistant": AssistantConfig(model="checked_models.softmax")},
+    ],
+    ids=["student", "teacher", "assistant"],
+)
+def test_any_model_that_cannot_work_is_refused(check, arguments):
+    with pytest.raises(ModelError, match=r"^checked_models\.softmax answers with soft"):
+        check(**arguments)
+
+
+def test_a_search_is_tried_with_its_first_values(check):
+    student = StudentConfig(model="checked_models.plain")  # which needs `units`
+    check(student=student, tuning=TuningConfig(space=SPACE))
+    with pytest.raises(ModelError, match="missing 1 required positional argument"):
+        check(student=student)
+
+
+def test_the_code_of_every_model_is_in_the_cache_key():
+    node = _component(teachers=[TeacherConfig(model="checked_models.softmax")])
+    digests = json.loads(node.exec_properties["code"])
+    assert len(set(digests)) == 2
+
+
+def test_what_does_not_change_the_trial_does_not_repeat_it():
+    one, other = (_component(student=StudentConfig(epochs=n)) for n in (3, 4))
+    assert one.exec_properties == other.exec_properties
+    aware = _component(student=StudentConfig(quantization_aware_epochs=2))
+    assert one.exec_properties != aware.exec_properties
