@@ -35,6 +35,8 @@ from tfx_distill.trainer.progress import Progress, subtask
 
 NUM_IMAGES = 8
 _FEATURE_WIDTH = 2  # of a teacher's feature; any will do
+# More than there are, so that Keras runs one step in a call: several take it longer.
+_BATCH_SIZE = 10**6
 
 _passed: set[str] = set()  # what this process has tried already
 
@@ -53,12 +55,12 @@ def check_teacher(
         ModelError: In one line, with what to do.
     """
     split = _split(spec)
-    small = config.replace(epochs=1, batch_size=NUM_IMAGES)
+    small = config.replace(epochs=1, batch_size=_BATCH_SIZE)
 
     def train() -> training.Trained:
         return training.train_teacher(split, split, spec, small)
 
-    def look(folder: str) -> None:
+    def look(folder: str, model: keras.Model) -> None:
         Teachers([folder], feature_layers=feature_layers).predict(_noise(spec))
 
     _once(config, spec, train, look, feature_layers)
@@ -86,7 +88,7 @@ def check_student(
     small = config.replace(
         epochs=1 + aware,
         quantization_aware_epochs=aware,
-        batch_size=NUM_IMAGES,
+        batch_size=_BATCH_SIZE,
         views=None,
     )
     widths = [_FEATURE_WIDTH] * len(distillation.features)
@@ -97,8 +99,8 @@ def check_student(
             data, data, spec, small, distillation, feature_widths=widths
         )
 
-    def look(folder: str) -> None:
-        _convert(config.model, folder, _noise(spec), flavours, spec)
+    def look(folder: str, model: keras.Model) -> None:
+        _convert(config.model, folder, model, flavours, spec)
 
     layers = [pair.student for pair in distillation.features]
     _once(config, spec, train, look, [aware, layers, list(flavours)])
@@ -123,7 +125,7 @@ def _once(
     config: TrainingConfig,
     spec: DataSpec,
     train: Callable[[], training.Trained],
-    look: Callable[[str], None],
+    look: Callable[[str, keras.Model], None],
     extra: Sequence[object],
 ) -> None:
     """Tries a model unless this process has tried the same."""
@@ -162,7 +164,7 @@ def _try(
     config: TrainingConfig,
     spec: DataSpec,
     train: Callable[[], training.Trained],
-    look: Callable[[str], None],
+    look: Callable[[str, keras.Model], None],
 ) -> None:
     images = _noise(spec)
     try:
@@ -172,8 +174,9 @@ def _try(
         )
         answer_checks.require_logits(fresh, images, config.model)
         with tempfile.TemporaryDirectory(prefix="dry-run-") as folder:
-            _export_and_serve(config, spec, train().model, images, folder)
-            look(folder)
+            model = train().model
+            _export_and_serve(config, spec, model, images, folder)
+            look(folder, model)
     except DistillError:
         raise
     except Exception as error:  # whatever a user's layers raise
@@ -223,10 +226,10 @@ def _examples(images: np.ndarray, spec: DataSpec) -> Iterator[bytes]:
 
 
 def _convert(
-    path: str, folder: str, images: np.ndarray, flavours: Sequence[str], spec: DataSpec
+    path: str, folder: str, model: keras.Model, flavours: Sequence[str], spec: DataSpec
 ) -> None:
     """Converts a model to LiteRT; int8 is rounded, and only has to answer."""
-    model = keras_files.load(folder)
+    images = _noise(spec)
     expected = answer_checks.answers(model, images)
     for flavour in flavours:
         content = lite.convert(folder, flavour, images, spec.class_names)
