@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tensorflow_data_validation import StatsOptions
 from tfx import types
 from tfx.components import (
     ExampleValidator,
@@ -109,7 +110,9 @@ class _Dag:
 
     def add_data(self) -> AnomalyGate:
         """Adds statistics, schema and validation; returns the node that may fail."""
-        generator = StatisticsGen(examples=self._examples)
+        # Otherwise Beam groups images by their bytes, all of them in memory.
+        options = StatsOptions(use_sketch_based_topk_uniques=True)
+        generator = StatisticsGen(examples=self._examples, stats_options=options)
         statistics = self._add(generator).outputs["statistics"]
         schema = self._add(
             # From the split that models learn from; the others must match it.

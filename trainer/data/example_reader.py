@@ -148,12 +148,7 @@ def load_sample(examples_dir: str, split: str, spec: DataSpec, size: int) -> np.
         uint8 `(size, height, width, channels)`, the same for equal arguments.
     """
     records = sample_records(examples_dir, split, spec, size)
-    step = memory_limit.batch_size(spec.image_shape)
-    batches = [
-        decode_examples(tf.constant(records[at : at + step]), spec).numpy()
-        for at in range(0, len(records), step)
-    ]
-    return np.concatenate(batches)
+    return decode_examples(tf.constant(records), spec).numpy()
 
 
 def sample_records(

@@ -77,16 +77,17 @@ class Fit:
             ModelError: If the loss is not finite.
         """
         self._compile(model, optimizer, **compile_arguments)
-        result = model.fit(
-            self.batches,
-            initial_epoch=epochs.start,
-            epochs=epochs.stop,
-            validation_data=self.validation,
-            validation_freq=self.config.epochs if self.validate_last_only else 1,
-            shuffle=False,  # the batches define their own order
-            verbose=0,
-            callbacks=self._all_callbacks(),
-        )
+        with _Lent(self.batches) as batches, _Lent(self.validation) as validation:
+            result = model.fit(
+                batches,
+                initial_epoch=epochs.start,
+                epochs=epochs.stop,
+                validation_data=validation,
+                validation_freq=self.config.epochs if self.validate_last_only else 1,
+                shuffle=False,  # the batches define their own order
+                verbose=0,
+                callbacks=self._all_callbacks(),
+            )
         return {
             name: [float(value) for value in values]
             for name, values in result.history.items()
@@ -117,6 +118,32 @@ class Fit:
                 keras.callbacks.TensorBoard(self.logs_dir, write_graph=False)
             )
         return callbacks
+
+
+class _Lent(keras.utils.PyDataset):
+    """Batches for one call of `fit`.
+
+    TensorFlow never lets go of what it took batches from, with all images.
+    """
+
+    def __init__(self, batches: keras.utils.PyDataset) -> None:
+        super().__init__()
+        self._batches: Any = batches
+
+    def __enter__(self) -> _Lent:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._batches = None
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, index: int) -> Any:
+        return self._batches[index]
+
+    def on_epoch_end(self) -> None:
+        self._batches.on_epoch_end()
 
 
 class _ProgressCallback(keras.callbacks.Callback):
