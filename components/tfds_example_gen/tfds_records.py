@@ -106,6 +106,10 @@ class Records(Sequence[TfdsRecord]):
     def __len__(self) -> int:
         return sum(shard.size for shard in self._shards)
 
+    def __iter__(self) -> Iterator[TfdsRecord]:
+        for shard in self._shards:  # one by one would open a file for each record
+            yield from shard.items()
+
     def __getitem__(self, index: Any) -> Any:
         shard = max(
             (shard for shard in self._shards if shard.first_record <= index),

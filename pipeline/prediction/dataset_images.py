@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -101,21 +102,38 @@ def open_split(data: DataConfig, split: str) -> Split:
         # It requires reading all files, and is not shown here.
         fingerprint="not computed",
     )
-    items = _items(source, split, spec)
+    items = _items(source, split, data, spec)
     return Split(
         dataclasses.replace(spec, num_examples={split: len(items)}), split, items
     )
 
 
-def _items(source: Source, split: str, spec: DataSpec) -> Sequence[Item]:
-    """The images of a split; where their pixels decide on it, all are decoded."""
+def _items(
+    source: Source, split: str, data: DataConfig, spec: DataSpec
+) -> Sequence[Item]:
+    """The images of a split as a run has them.
+
+    Where their pixels decide on the split, or bad ones are skipped, all are decoded.
+    """
     cut = [name for name, _ in source.cut]
-    if not cut or split not in ("train", *cut):
-        return source.items(split)
-    items = source.items("train")
-    facts = canonical_images.convert(items, _form(spec, source.cut))
-    return [
-        item
-        for item, (fact, _) in zip(items, facts, strict=True)
-        if fact.split == split
-    ]
+    is_cut = bool(cut) and split in ("train", *cut)
+    items = source.items("train" if is_cut else split)
+    if not is_cut and not data.max_bad_share:
+        return items
+    converted = canonical_images.convert(items, _form(spec, source.cut))
+    kept = [i for i, (fact, _) in enumerate(converted) if fact.split == split]
+    return _Chosen(items, kept)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Chosen(Sequence[Item]):
+    """Some of a source's images, not opened."""
+
+    items: Sequence[Item]
+    places: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.items[self.places[index]]

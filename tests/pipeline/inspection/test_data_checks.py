@@ -133,6 +133,13 @@ def test_single_images_are_those_of_the_run(tmp_path, split):
     assert [is_dog[image.tobytes()] for image in images] == labels.tolist()
 
 
+def test_skipped_files_are_not_among_the_images(photos):
+    (photos / "test" / "cat" / "broken.jpg").write_bytes(b"")
+    data = load_config(None, [f"data.images={photos}", "data.max_bad_share=0.1"]).data
+    opened = dataset_images.open_split(data, "test")
+    assert len(opened) == 6 and len(opened.read(range(6))[0]) == 6
+
+
 def test_name_of_the_folder_is_that_of_the_pipeline(tmp_path):
     config = load_config("smoke", [f"data.images={tmp_path}/Meine Fotos/"])
     assert config.pipeline_name == "smoke-meine-fotos"
