@@ -9,6 +9,10 @@ from tfx_distill.trainer.config.data_config import DataConfig
 from tfx_distill.trainer.data.data_report import DataReport, EqualImages
 from tfx_distill.trainer.errors import DataError
 
+# Of the smaller split, or of all images, in a TFDS data set: public ones hold a few copies
+# that nobody can remove, too few to change a result by more than a tenth of a point.
+_TOLERATED_SHARE = 0.001
+
 
 def require_usable(report: DataReport, data: DataConfig) -> None:
     """Refuses a data set on which nothing should be trained.
@@ -73,18 +77,40 @@ def _few_images(report: DataReport) -> Iterable[str]:
 
 
 def _equal_images(report: DataReport, data: DataConfig) -> Iterable[str]:
-    if report.overlaps and not data.allow_overlap:
+    refused = _refused_overlaps(report, data)
+    if refused:
         yield (
-            f"The same image is in two splits: {_overlaps(report)}. Results on images "
+            f"The same image is in two splits: {_overlaps(refused)}. Results on images "
             "that were trained on prove nothing. Remove the copies or cut other splits, "
             "or set data.allow_overlap: true."
         )
-    if report.conflicts.number and not data.allow_conflicts:
+    if _conflicts_are_refused(report, data):
         yield (
             f"{_images(report.conflicts.number)} with more than one label, such as "
             f"{_first(report.conflicts)}. Correct the labels, or set "
             "data.allow_conflicts: true."
         )
+
+
+def _refused_overlaps(report: DataReport, data: DataConfig) -> dict[str, EqualImages]:
+    """Those that are too many, by pair of splits."""
+    if data.allow_overlap:
+        return {}
+    found = {}
+    for pair, equal in report.overlaps.items():
+        smaller = min(report.num_examples[split] for split in pair.split(", "))
+        if equal.number > _tolerated_share(data) * smaller:
+            found[pair] = equal
+    return found
+
+
+def _conflicts_are_refused(report: DataReport, data: DataConfig) -> bool:
+    most = _tolerated_share(data) * sum(report.num_examples.values())
+    return not data.allow_conflicts and report.conflicts.number > most
+
+
+def _tolerated_share(data: DataConfig) -> float:
+    return _TOLERATED_SHARE if data.images is None else 0.0
 
 
 def notices(report: DataReport, data: DataConfig) -> list[str]:
@@ -111,21 +137,27 @@ def notices(report: DataReport, data: DataConfig) -> list[str]:
             f"{files:,} {'file' if files == 1 else 'files'} that are no images by their "
             f"name left out: {_counts(report.ignored)}."
         )
-    if report.overlaps and data.allow_overlap:
-        found.append(f"The same image is in two splits: {_overlaps(report)}.")
-    for split, equal in report.duplicates.items():
-        found.append(
-            f"{_images(equal.number)} more than once in {split}, such as {_first(equal)}."
-        )
-    if report.conflicts.number and data.allow_conflicts:
-        equal = report.conflicts
-        found.append(
-            f"{_images(equal.number)} with more than one label, such as {_first(equal)}."
-        )
+    found += _equal_notices(report, data)
     for split in ("eval", "test"):
         if missing := report.missing(split):
             found.append(f"Classes without an image in {split}: {', '.join(missing)}.")
     return found
+
+
+def _equal_notices(report: DataReport, data: DataConfig) -> Iterable[str]:
+    refused = _refused_overlaps(report, data)
+    told = {p: equal for p, equal in report.overlaps.items() if p not in refused}
+    if told:
+        yield f"The same image is in two splits: {_overlaps(told)}."
+    for split, equal in report.duplicates.items():
+        yield (
+            f"{_images(equal.number)} more than once in {split}, such as {_first(equal)}."
+        )
+    equal = report.conflicts
+    if equal.number and not _conflicts_are_refused(report, data):
+        yield (
+            f"{_images(equal.number)} with more than one label, such as {_first(equal)}."
+        )
 
 
 def _sizes(report: DataReport) -> str:
@@ -135,11 +167,11 @@ def _sizes(report: DataReport) -> str:
     return f"{low} x {narrow} to {high} x {wide}"
 
 
-def _overlaps(report: DataReport) -> str:
+def _overlaps(overlaps: Mapping[str, EqualImages]) -> str:
     return "; ".join(
         f"{_images(equal.number)} in {pair.replace(', ', ' and ')}, such as "
         f"{_first(equal)}"
-        for pair, equal in report.overlaps.items()
+        for pair, equal in overlaps.items()
     )
 
 

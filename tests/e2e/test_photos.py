@@ -1,0 +1,63 @@
+"""From a folder of photos to a pushed student, without a builder."""
+
+import json
+
+import numpy as np
+import pytest
+from photo_files import encoded, orientation
+from runs import Place
+
+pytestmark = pytest.mark.e2e
+
+# Two classes that any model tells apart, on few test images.
+EASY = (
+    "teacher.epochs=4", "student.epochs=6", "gate.min_class_size=5", "gate.margin=0.6",
+    "gate.class_margin=0.95", "gate.max_accuracy_drop=0.5", "gate.min_class_accuracy=0",
+    "gate.max_class_accuracy_drop=1", "gate.min_accuracy=0.4",
+)  # fmt: skip
+
+
+def _photo(seed, low, height, width):
+    pixels = np.random.default_rng(seed).integers(low, low + 100, (height, width, 3))
+    return pixels.astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """150 dark and 150 bright photos of several sizes, some of them odd."""
+    root = tmp_path_factory.mktemp("pictures") / "Night & Day"
+    for name, low in (("night", 0), ("day", 150)):
+        (root / name).mkdir(parents=True)
+        for i in range(150):
+            photo = _photo(i + low, low, 20 + i % 9, 24)
+            (root / name / f"{i}.jpg").write_bytes(encoded(photo, "JPEG"))
+        turned = encoded(_photo(997, low, 24, 28), "JPEG", exif=orientation(6))
+        (root / name / "turned.jpg").write_bytes(turned)
+        grey = _photo(998, low, 24, 24)[..., 0]
+        (root / name / "grey.png").write_bytes(encoded(grey))
+    (root / "day" / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    return root
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return Place(tmp_path_factory.mktemp("photos"))
+
+
+def test_broken_file_ends_the_run_before_anything_is_trained(place, photos):
+    process = place.run(*EASY, f"data.images={photos}")
+    assert process.returncode == 1
+    assert "day/broken.jpg" in process.stderr and "Teacher ..." not in process.stderr
+
+
+def test_folder_becomes_a_pushed_student(place, photos):
+    sets = (*EASY, f"data.images={photos}", "data.max_bad_share=0.01")
+    process = place.run(*sets)
+    assert process.returncode == 0, process.stderr
+    assert "turned upright 2" in process.stderr
+    result = json.loads(process.stdout)
+    assert result["dataset"] == "Night & Day" and "ImageExampleGen" in result["nodes"]
+    assert "/smoke-night-day/serving/" in result["pushed"]
+    shown = place.run(*sets, options=("--json",))
+    nodes = json.loads(shown.stdout)["nodes"]
+    assert nodes["ImageExampleGen"]["cached"] and nodes["Teacher"]["cached"]
