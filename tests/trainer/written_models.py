@@ -66,6 +66,16 @@ def half_precision(image_shape, num_classes):
     return keras.Model(inputs, layers.Dense(num_classes, dtype="float32")(x))
 
 
+def overflowing(image_shape, num_classes):
+    """Half precision that overflows with other weights than its first."""
+    x = inputs = keras.Input(image_shape)
+    for _ in range(8):
+        x = layers.Conv2D(8, 3, padding="same", dtype="float16")(x)
+        x = layers.BatchNormalization(dtype="float16")(x)
+    x = layers.GlobalMaxPooling2D(dtype="float16")(x)
+    return keras.Model(inputs, layers.Dense(num_classes, dtype="float32")(x * 100.0))
+
+
 def augmenting(image_shape, num_classes):
     """Its first layer trains unless told otherwise, as its author wants."""
     inputs = keras.Input(image_shape)
@@ -122,6 +132,13 @@ def of_the_batch(image_shape, num_classes):
     return keras.Model(inputs, layers.Dense(num_classes)(x))
 
 
+def of_the_batch_from_zero(image_shape, num_classes):
+    """Its last layer begins at zero, so that at first nothing can be seen."""
+    inputs, x = _body(image_shape)
+    x = x - ops.mean(x, axis=0, keepdims=True)
+    return keras.Model(inputs, layers.Dense(num_classes, kernel_initializer="zeros")(x))
+
+
 def one_output_too_few(image_shape, num_classes):
     inputs, x = _body(image_shape)
     return keras.Model(inputs, layers.Dense(num_classes - 1)(x))
@@ -162,6 +179,7 @@ REFUSED = [
     (always_dropping, r"calls dropout\w* with training=True"),
     (noisy, "answers the same image differently each time"),
     (of_the_batch, "differently in a batch of 1 and of 8"),
+    (of_the_batch_from_zero, "differently in a batch of 1 and of 8"),
     (one_output_too_few, r"shape \(None, 2\), expected \(batch, 3\)"),
     (not_finite, "not finite before any training"),
     (another_each_time, "differently once it is built again from its weights"),

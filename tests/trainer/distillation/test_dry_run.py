@@ -27,7 +27,9 @@ def _check_student(spec, path, distillation=None, flavours=BOTH, **changes):
     dry_run.check_student(config, distillation or DistillationConfig(), spec, flavours)
 
 
-@pytest.mark.parametrize("function", written_models.WORKING)
+@pytest.mark.parametrize(
+    "function", [*written_models.WORKING, written_models.overflowing]
+)
 def test_a_model_that_works_passes(function, spec):
     dry_run.check_teacher(TEACHER.replace(model=_path(function)), spec)
     _check_student(spec, _path(function))
