@@ -183,8 +183,7 @@ def decode_image(encoded: tf.Tensor, spec: DataSpec) -> tf.Tensor:
     # choice, and the one for GIF and BMP knows no grey.
     image = tf.io.decode_image(encoded, channels=0, expand_animations=False)
     if spec.fit is not None:
-        image = image_fitting.to_channels(image, spec.image_shape[2])
-        return image_fitting.fit(image, spec.image_shape, spec.fit)
+        return image_fitting.convert(image, spec.image_shape, spec.fit)
     with tf.control_dependencies(
         [tf.debugging.assert_equal(tf.shape(image), spec.image_shape, "image shape")]
     ):

@@ -2,11 +2,46 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 import tensorflow as tf
 
 
+def convert(image: tf.Tensor, image_shape: tuple[int, int, int], how: str) -> tf.Tensor:
+    """Brings an image to a shape; one that has it already stays as it is.
+
+    Args:
+        image: uint8 `(any height, any width, 1 to 4 channels)`, 0–255.
+        image_shape: (height, width, channels) in pixels.
+        how: See `fit`.
+
+    Returns:
+        uint8 `image_shape`.
+    """
+    fits = tf.reduce_all(tf.equal(tf.shape(image), image_shape))  # nearly all do
+    converter = _converter(image_shape, how)
+    converted = tf.cond(fits, lambda: image, lambda: converter(image))
+    return tf.ensure_shape(converted, image_shape)
+
+
+@functools.lru_cache(maxsize=8)
+def _converter(
+    image_shape: tuple[int, int, int], how: str
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    # Inlined, each of its operations would take time also where they are skipped.
+    @tf.function(
+        input_signature=[tf.TensorSpec((None, None, None), tf.uint8)],
+        experimental_attributes={"_noinline": True},
+    )
+    def converter(image: tf.Tensor) -> tf.Tensor:
+        return fit(to_channels(image, image_shape[2]), image_shape, how)
+
+    return converter
+
+
 def fit(image: tf.Tensor, image_shape: tuple[int, int, int], how: str) -> tf.Tensor:
-    """Brings an image to a height and width; one that has them stays as it is.
+    """Brings an image to a height and width.
 
     Args:
         image: uint8 `(any height, any width, channels)`, 0–255.
@@ -18,12 +53,7 @@ def fit(image: tf.Tensor, image_shape: tuple[int, int, int], how: str) -> tf.Ten
         uint8 `image_shape`; interpolated bilinearly, without aliasing.
     """
     height, width, _ = image_shape
-
-    def fitted() -> tf.Tensor:
-        return tf.ensure_shape(_METHODS[how](image, height, width), image_shape)
-
-    fits = tf.reduce_all(tf.equal(tf.shape(image)[:2], (height, width)))
-    return tf.ensure_shape(tf.cond(fits, lambda: image, fitted), image_shape)
+    return tf.ensure_shape(_METHODS[how](image, height, width), image_shape)
 
 
 def to_channels(image: tf.Tensor, channels: int) -> tf.Tensor:
