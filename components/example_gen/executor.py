@@ -62,14 +62,9 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
         chunks = source.chunks(image_shape)
         chunk_work.make_folders(artifact.uri, SPLITS)
         self._run(chunks, artifact.uri, Form(image_shape, data.fit, source.cut))
+        facts = chunk_work.take_facts(artifact.uri, chunks)
         return data_report.make(
-            chunk_work.take_facts(artifact.uri, chunks),
-            data,
-            dataset=source.dataset,
-            class_names=source.class_names,
-            image_shape=image_shape,
-            shape_chosen=shape_chosen,
-            ignored=source.ignored,
+            facts, source, data, image_shape, shape_chosen=shape_chosen
         )
 
     def _run(self, chunks: Sequence[Chunk], uri: str, form: Form) -> None:

@@ -21,15 +21,8 @@ def look(source: Source, data: DataConfig) -> DataReport:
     """
     image_shape, shape_chosen = shape_choice.choose(source, data)
     form = Form(image_shape, data.fit, source.cut)
-    return data_report.make(
-        Facts.of(_facts(source, form)),
-        data,
-        dataset=source.dataset,
-        class_names=source.class_names,
-        image_shape=image_shape,
-        shape_chosen=shape_chosen,
-        ignored=source.ignored,
-    )
+    facts = Facts.of(_facts(source, form))
+    return data_report.make(facts, source, data, image_shape, shape_chosen=shape_chosen)
 
 
 def _facts(source: Source, form: Form) -> Iterator[Fact]:

@@ -21,6 +21,7 @@ from tfx_distill.trainer.data.raw_images import SPLITS
 if TYPE_CHECKING:  # TensorFlow would take longer than all else of what reads a report
     from tfx_distill.trainer.config.data_config import DataConfig
     from tfx_distill.trainer.data.image_facts import Facts
+    from tfx_distill.trainer.data.raw_images import Source
 
 FILE_NAME = "data_report.json"
 
@@ -130,34 +131,30 @@ def _equal(values: Mapping[str, object]) -> EqualImages:
 
 def make(
     facts: Facts,
+    source: Source,
     data: DataConfig,
-    *,
-    dataset: str,
-    class_names: tuple[str, ...],
     image_shape: tuple[int, int, int],
+    *,
     shape_chosen: bool,
-    ignored: Mapping[str, int],
 ) -> DataReport:
     """Makes the report of all images of a data set.
 
     Args:
         facts: Of each image.
+        source: Had them.
         data: How they were read.
-        dataset: See `DataReport`.
-        class_names: See `DataReport`.
         image_shape: See `DataReport`.
         shape_chosen: See `DataReport`.
-        ignored: See `DataReport`.
     """
-    counts = np.zeros((len(SPLITS), len(class_names)), np.int64)
+    counts = np.zeros((len(SPLITS), len(source.class_names)), np.int64)
     np.add.at(counts, (facts.splits, facts.labels), 1)
     duplicates, overlaps, conflicts = _equal_images(facts)
     return DataReport(
-        dataset=dataset,
+        dataset=source.dataset,
         image_shape=tuple(image_shape),
         shape_chosen=shape_chosen,
         fit=data.fit,
-        class_names=class_names,
+        class_names=source.class_names,
         num_images={
             s: tuple(row.tolist()) for s, row in zip(SPLITS, counts, strict=True)
         },
@@ -167,7 +164,7 @@ def make(
         conversions=dict(sorted(facts.converted.items())),
         examples={kind: tuple(names) for kind, names in sorted(facts.examples.items())},
         bad=tuple(sorted(facts.bad)),
-        ignored=dict(sorted(ignored.items())),
+        ignored=dict(sorted(source.ignored.items())),
         duplicates=duplicates,
         overlaps=overlaps,
         conflicts=conflicts,

@@ -71,12 +71,7 @@ def run(
     config: PipelineConfig, watcher: Watcher, run_dir: pathlib.Path
 ) -> results.RunResult:
     """Runs the whole pipeline and reads its result; see `run_nodes`."""
-
-    def check(report: DataReport) -> None:
-        # Before anything is trained; the gate checks it again.
-        margin_check.require_resolvable(config.gate, report.num_examples["test"])
-
-    nodes = run_nodes(config, watcher, run_dir, require=check)
+    nodes = run_nodes(config, watcher, run_dir)
     with _metadata(config) as handle:
         return results.collect(
             handle.store, nodes.executions, nodes.results, run_dir.name, str(run_dir)
@@ -92,7 +87,6 @@ def run_nodes(
     watcher: Watcher,
     run_dir: pathlib.Path,
     until: str | None = None,
-    require: Callable[[DataReport], None] = lambda report: None,
 ) -> CompletedNodes:
     """Runs the pipeline, or its first part.
 
@@ -101,7 +95,6 @@ def run_nodes(
         watcher: Receives the start and the end of each node.
         run_dir: Existing folder of this run; its name is the run's id.
         until: Id of the last node to run; None runs all.
-        require: Raises an error for data on which nothing should be trained.
 
     Raises:
         DistillError: If a node fails. Nothing was pushed unless the message says so.
@@ -116,20 +109,26 @@ def run_nodes(
                 metadata_connection_config=connection,
             )
         )
-        with _metadata(config) as handle:
-            stale = updates.fail_unfinished(handle.store, config.pipeline_name)
-        if stale:
-            logger.warning("%d executions of a killed run are now marked failed", stale)
+        _fail_unfinished(config)
 
         def data_found(report: DataReport) -> None:
             watcher.data_found(data_findings.notices(report, config.data))
-            require(report)
+            if until is None:  # the gate checks this again, after the training
+                num_test = report.num_examples["test"]
+                margin_check.require_resolvable(config.gate, num_test)
 
         runner = _DagRunner(run_dir.name, connection, watcher, data_found)
         limit = memory_limit.limited_to(config.pipeline.images_in_memory_mb)
         with limit, _recorded(config, run_dir, runner), _signals_as_errors():
             runner.run(ir)
     return runner.completed
+
+
+def _fail_unfinished(config: PipelineConfig) -> None:
+    with _metadata(config) as handle:
+        stale = updates.fail_unfinished(handle.store, config.pipeline_name)
+    if stale:
+        logger.warning("%d executions of a killed run are now marked failed", stale)
 
 
 @contextlib.contextmanager
@@ -198,8 +197,7 @@ class _DagRunner:
         """Runs one node.
 
         Returns:
-            Whether its result came from the cache, and the report on the data that an
-            ExampleGen read.
+            Whether its result came from the cache, and an ExampleGen's report.
         """
         node_id = node.node_info.id
         deployment = runner_utils.extract_local_deployment_config(pipeline)
