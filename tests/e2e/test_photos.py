@@ -29,7 +29,7 @@ def photos(tmp_path_factory):
     for name, low in (("night", 0), ("day", 150)):
         (root / name).mkdir(parents=True)
         for i in range(150):
-            photo = _photo(i + low, low, 20 + i % 9, 24)
+            photo = _photo(i + low, low, 28 + i % 9, 32)
             (root / name / f"{i}.jpg").write_bytes(encoded(photo, "JPEG"))
         turned = encoded(_photo(997, low, 24, 28), "JPEG", exif=orientation(6))
         (root / name / "turned.jpg").write_bytes(turned)

@@ -16,7 +16,8 @@ from tfx_distill.trainer.errors import DataError
 _SAMPLE = 4096
 _MAX_COMMON_SIDE = 512  # of a size that most images have
 _MAX_CHOSEN_SIDE = 160  # of the shorter side of a size that is chosen
-_STEP = 16  # pixels: pooling layers halve a size several times
+# Pixels: pooling layers halve a size several times. A small image has none to spare.
+_STEP, _SMALL_STEP, _SMALL_SIDE = 16, 4, 64
 
 
 def choose(source: Source, data: DataConfig) -> tuple[tuple[int, int, int], bool]:
@@ -50,7 +51,8 @@ def choose(source: Source, data: DataConfig) -> tuple[tuple[int, int, int], bool
 
 
 def _rounded(side: float) -> int:
-    return max(1, int(side)) if side < _STEP else int(side / _STEP) * _STEP
+    step = _STEP if side >= _SMALL_SIDE else _SMALL_STEP
+    return max(1, int(side)) if side < _STEP else int(side / step) * step
 
 
 def _sizes(source: Source) -> Iterator[tuple[int, int, int]]:
