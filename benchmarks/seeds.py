@@ -42,7 +42,7 @@ def measure(pipeline_dir: pathlib.Path, run_id: str | None) -> dict:
     from tfx_distill.trainer.export import saved_model, saved_model_files
 
     folders = artifacts(pipeline_dir, run_id)
-    examples = folders["TfdsExampleGen"]
+    examples = next(uri for node, uri in folders.items() if "ExampleGen" in node)
     spec = DataSpec.load(examples)
     split = example_reader.load_split(examples, "test", spec)
     students = []
