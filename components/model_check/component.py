@@ -82,20 +82,12 @@ class ModelCheck(base_component.BaseComponent):
             **arguments: See `ExamplesArguments`.
         """
         configs = [*teachers, student, *([assistant] if assistant else [])]
-        # Without what does not change the trial, such as epochs: it stays cached.
-        models = {
-            "teachers": [_architecture(config) for config in teachers],
-            "student": _architecture(student),
-            "assistant": _architecture(assistant) if assistant else None,
-            "distillation": {
-                "features": (distillation or DistillationConfig()).features
-            },
-        }
+        models = _models(teachers, student, assistant, distillation)
         spec = component_specs.build(
             ModelCheckSpec,
             examples=examples,
             hyperparameters=hyperparameters,
-            models=json.dumps(models, default=dict, sort_keys=True),
+            models=models,
             lite=lite or LiteConfig(flavours=()),
             tuning=tuning,
             code=json.dumps([architectures.source_digest(c.model) for c in configs]),
@@ -104,7 +96,23 @@ class ModelCheck(base_component.BaseComponent):
         super().__init__(spec=spec)
 
 
+def _models(
+    teachers: Sequence[TeacherConfig],
+    student: StudentConfig,
+    assistant: StudentConfig | None,
+    distillation: DistillationConfig | None,
+) -> str:
+    models = {
+        "teachers": [_architecture(config) for config in teachers],
+        "student": _architecture(student),
+        "assistant": _architecture(assistant) if assistant else None,
+        "distillation": {"features": (distillation or DistillationConfig()).features},
+    }
+    return json.dumps(models, default=dict, sort_keys=True)
+
+
 def _architecture(config: TrainingConfig) -> dict[str, Any]:
+    """Without what does not change the trial, such as epochs: it stays cached."""
     values: dict[str, Any] = {"model": config.model, "options": config.options}
     if isinstance(config, StudentConfig) and config.quantization_aware_epochs:
         values["quantization_aware_epochs"] = 1

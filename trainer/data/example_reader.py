@@ -7,7 +7,8 @@ import functools
 import logging
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -75,27 +76,14 @@ def load_split(examples_dir: str, split: str, spec: DataSpec) -> Split:
         spec: What the examples must look like.
 
     Raises:
-        DataError: Names split and record when a record is truncated, an image
-            does not decode or has another shape, or a label is no class; or
-            when the number of records is not the one in `spec`.
+        DataError: If a record is truncated, an image does not decode or has another
+            shape, a label is no class, or the number of records is not that of `spec`.
     """
     files = split_files(examples_dir, split, spec)
     expected = spec.num_examples[split]
-    images = _images(split, spec)
-    labels = np.empty((expected,), np.int32)
-    position = 0
+    result = Split(_images(split, spec), np.empty((expected,), np.int32))
     try:
-        for records, batch_images, batch_labels in _batches(files, spec):
-            end = position + len(batch_labels)
-            if end > expected:
-                position = end
-                break
-            if isinstance(images, StreamedImages):
-                images.append(records, batch_images)
-            else:
-                images[position:end] = batch_images
-            labels[position:end] = batch_labels
-            position = end
+        position = _fill(result, _batches(files, spec))
     except (tf.errors.InvalidArgumentError, tf.errors.DataLossError) as error:
         raise _locate(files, split, spec, error) from None
     if position != expected:
@@ -103,11 +91,28 @@ def load_split(examples_dir: str, split: str, spec: DataSpec) -> Split:
             f"Split {spec.split_name(split)} holds {position} records or more, expected "
             f"{expected} (data_spec.json). Run ExampleGen again with caching off."
         )
-    outside = np.flatnonzero((labels < 0) | (labels >= spec.num_classes))
-    if outside.size:
-        record = int(outside[0])
-        raise _bad_label(split, record, int(labels[record]), spec)
-    return Split(images, labels)
+    wrong = (result.labels < 0) | (result.labels >= spec.num_classes)
+    if wrong.any():
+        record = int(wrong.argmax())
+        raise _bad_label(split, record, int(result.labels[record]), spec)
+    return result
+
+
+def _fill(split: Split, batches: Iterable[tuple[Any, ...]]) -> int:
+    """Fills a split from the beginning; returns the number of records, or too many."""
+    images = split.images
+    position = 0
+    for records, batch_images, batch_labels in batches:
+        end = position + len(batch_labels)
+        if end > len(split):
+            return end
+        if isinstance(images, StreamedImages):
+            images.append(records, batch_images)
+        else:
+            images[position:end] = batch_images
+        split.labels[position:end] = batch_labels
+        position = end
+    return position
 
 
 def _images(split: str, spec: DataSpec) -> np.ndarray | StreamedImages:

@@ -67,7 +67,10 @@ def require_logits(model: keras.Model, images: np.ndarray, path: str) -> None:
             # Again: with a last layer that begins at zero, all answers are equal.
             _require_repeatable(model, images, path)
         drawn.append(values)
-    values = np.concatenate(drawn or [first])
+    _require_no_probabilities(np.concatenate(drawn or [first]), path)
+
+
+def _require_no_probabilities(values: np.ndarray, path: str) -> None:
     if values.min() < -1e-3 or values.max() > 1 + _ROW_SUM_TOLERANCE:
         return
     if np.allclose(values.sum(axis=1), 1, atol=_ROW_SUM_TOLERANCE):

@@ -72,6 +72,5 @@ def save(
     module.serving_default = tf.function(
         lambda examples: named(answer(examples)), input_signature=[records]
     )
-    names = (PREDICT_IMAGES, SERVING_DEFAULT)
-    signatures = {name: getattr(module, name) for name in names}
+    signatures = {n: getattr(module, n) for n in (PREDICT_IMAGES, SERVING_DEFAULT)}
     tf.saved_model.save(module, model_dir, signatures=signatures)

@@ -40,10 +40,8 @@ def available(
         dataset_source.prepare(config.data)
         return config, ""
     except dataset_source.DataUnavailable as error:
-        if (
-            config.data.dataset.split(":")[0] != _SUBSTITUTED
-            or not config.data.substitute
-        ):
+        is_mnist = config.data.dataset.split(":")[0] == _SUBSTITUTED
+        if not is_mnist or not config.data.substitute:
             raise
         reason = str(error)
     config = load_config(file, overrides, dataset=SUBSTITUTE)
