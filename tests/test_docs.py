@@ -270,7 +270,7 @@ def test_messages_on_the_troubleshooting_page_are_those_of_the_code():
 
 def test_the_error_of_a_margin_that_is_too_narrow_is_shown_as_it_is():
     with pytest.raises(ConfigError) as raised:
-        margin_check.require_resolvable(PipelineConfig().gate, 120)
+        margin_check.require_resolvable(PipelineConfig().gate, 128)
     assert f"Error: {raised.value}\n" in (DOCS / "your-own.md").read_text()
 
 
