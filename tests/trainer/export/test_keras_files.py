@@ -62,7 +62,9 @@ def test_litert_files_answer_as_the_trained_model(function, save, evaluation):
         for flavour in lite.LITE_FLAVOURS
     }
     np.testing.assert_allclose(found["float32"], expected, atol=_rounding(function))
-    np.testing.assert_allclose(found["int8"], expected, atol=0.1)
+    # int8 has 255 steps for all logits; log_softmax has fixed ones of 1/16.
+    atol = max(0.1, 0.01 * np.ptp(expected))
+    np.testing.assert_allclose(found["int8"], expected, atol=atol)
 
 
 def test_arguments_of_the_function_are_kept(save, evaluation):
