@@ -28,7 +28,7 @@ def _json(place, name, *arguments):
 def test_a_failed_run_says_which_node_and_why(place):
     _, failed = _json(place, "runs")
     found = _json(place, "explain", failed["run"])
-    assert found["conclusion"] == "The run failed at TeacherLogits."
+    assert found["conclusion"] == "The run failed at ModelCheck."
     assert "has no feature layers nowhere" in found["reasons"][0]
 
 

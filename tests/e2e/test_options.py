@@ -62,7 +62,7 @@ def test_another_student_never_runs_the_teacher_again(place):
     result = _run(place, "student.options.widths=[4, 8, 16]")
     again = [node for node, value in result["nodes"].items() if not value["cached"]]
     gates = ["Evaluator", "LiteConverter", "ServabilityValidator"]
-    assert again == ["DistillationTrainer", *gates, "Pusher"]
+    assert again == ["ModelCheck", "DistillationTrainer", *gates, "Pusher"]
 
 
 def test_quantization_aware_epochs(place):
