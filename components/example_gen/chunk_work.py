@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 import apache_beam as beam
 import tensorflow as tf
 
-from tfx_distill.trainer import progress
 from tfx_distill.trainer.data import canonical_images, image_facts
 from tfx_distill.trainer.data.canonical_images import Fact, Form
 from tfx_distill.trainer.data.data_spec import IMAGE_FEATURE, LABEL_FEATURE
@@ -21,7 +20,6 @@ from tfx_distill.trainer.data.raw_images import Chunk
 from tfx_distill.trainer.errors import DataError
 
 _FACTS_DIR = ".facts"
-_TASK = "reading images"
 
 
 class WriteChunk(beam.DoFn):
@@ -45,15 +43,10 @@ class WriteChunk(beam.DoFn):
 
     def _written(self, chunk: Chunk, files: _Files) -> Iterator[Fact]:
         serialized = _Serializer()
-        converted = canonical_images.convert(chunk.items(), self._form)
-        for number, (fact, encoded) in enumerate(converted, start=1):
+        for fact, encoded in canonical_images.convert_chunk(chunk, self._form):
             if not fact.bad:
                 files.write(fact.split, serialized(encoded, fact.label))
             yield fact
-            if number % 1000 == 0 or number == chunk.size:
-                progress.report(
-                    progress.Progress(_TASK, chunk.first + number, chunk.total)
-                )
 
 
 class _Files:

@@ -20,9 +20,10 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from tfx_distill.trainer import progress
 from tfx_distill.trainer.data import image_fitting, photo_normaliser
 from tfx_distill.trainer.data.photo_normaliser import UnreadableImage
-from tfx_distill.trainer.data.raw_images import Item, RawImage
+from tfx_distill.trainer.data.raw_images import Chunk, Item, RawImage
 
 _MAX_THREADS = 4
 # Mean size of files below which threads only get into each other's way: Python's own
@@ -32,6 +33,7 @@ _MIN_BYTES_FOR_THREADS = 4096
 # the decoding of a small one. Bounded in bytes, since a few are enormous.
 _BATCH_IMAGES = 64
 _BATCH_BYTES = 4 * 2**20
+_REPORTED = 1000  # images between two reports of progress
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,6 +152,19 @@ def _fit(image_shape: tuple[int, int, int], how: str) -> Callable[..., tf.Tensor
         lambda image: image_fitting.fit(image, image_shape, how),
         input_signature=[signature],
     )
+
+
+def convert_chunk(chunk: Chunk, form: Form) -> Iterator[tuple[Fact, bytes]]:
+    """As `convert`, of a whole chunk; reports progress.
+
+    Raises:
+        DataError: If the file that holds its images is damaged.
+    """
+    for number, converted in enumerate(convert(chunk.items(), form), start=1):
+        yield converted
+        if number % _REPORTED == 0 or number == chunk.size:
+            done = chunk.first + number
+            progress.report(progress.Progress("reading images", done, chunk.total))
 
 
 def convert(items: Iterable[Item], form: Form) -> Iterator[tuple[Fact, bytes]]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from tfx_distill.trainer import progress
 from tfx_distill.trainer.config.data_config import DataConfig
 from tfx_distill.trainer.data import canonical_images, data_report, shape_choice
-from tfx_distill.trainer.data.canonical_images import Fact, Form
+from tfx_distill.trainer.data.canonical_images import Form
 from tfx_distill.trainer.data.data_report import DataReport
 from tfx_distill.trainer.data.image_facts import Facts
 from tfx_distill.trainer.data.raw_images import Source
@@ -21,18 +18,9 @@ def look(source: Source, data: DataConfig) -> DataReport:
     """
     image_shape, shape_chosen = shape_choice.choose(source, data)
     form = Form(image_shape, data.fit, source.cut)
-    facts = Facts.of(_facts(source, form))
+    facts = Facts.of(
+        fact
+        for chunk in source.chunks(image_shape)
+        for fact, _ in canonical_images.convert_chunk(chunk, form)
+    )
     return data_report.make(facts, source, data, image_shape, shape_chosen=shape_chosen)
-
-
-def _facts(source: Source, form: Form) -> Iterator[Fact]:
-    for chunk in source.chunks(form.image_shape):
-        converted = canonical_images.convert(chunk.items(), form)
-        for number, (fact, _) in enumerate(converted, start=1):
-            yield fact
-            if number % 1000 == 0 or number == chunk.size:
-                progress.report(
-                    progress.Progress(
-                        "reading images", chunk.first + number, chunk.total
-                    )
-                )
