@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfx_distill.trainer import file_system
+from tfx_distill.trainer import file_system, json_files
 from tfx_distill.trainer.data.raw_images import SPLITS
 
 if TYPE_CHECKING:  # TensorFlow would take longer than all else of what reads a report
@@ -94,39 +93,19 @@ class DataReport:
             n for n, count in zip(self.class_names, counts, strict=True) if not count
         )
 
-    def to_json(self) -> str:
-        return json.dumps(dataclasses.asdict(self), indent=2)
-
-    @classmethod
-    def from_json(cls, text: str) -> DataReport:
-        values = json.loads(text)
-        for name in ("image_shape", "class_names", "heights", "widths"):
-            values[name] = tuple(values[name])
-        values["bad"] = tuple(map(tuple, values["bad"]))
-        for name in ("num_images", "examples"):
-            values[name] = {key: tuple(row) for key, row in values[name].items()}
-        for name in ("duplicates", "overlaps"):
-            values[name] = {key: _equal(item) for key, item in values[name].items()}
-        values["conflicts"] = _equal(values["conflicts"])
-        return cls(**values)
-
     def save(self, examples_dir: str) -> None:
-        with file_system.open_file(os.path.join(examples_dir, FILE_NAME), "w") as file:
-            file.write(self.to_json())
+        json_files.save(self, os.path.join(examples_dir, FILE_NAME))
 
     @classmethod
     def load(cls, examples_dir: str) -> DataReport | None:
-        """Reads the report beside some examples; None if there is none."""
+        """Reads the report beside some examples; None if there is none.
+
+        Raises:
+            OSError: If the file is unreadable.
+            ValueError: If it holds a wrong value.
+        """
         path = os.path.join(examples_dir, FILE_NAME)
-        if not file_system.exists(path):
-            return None
-        with file_system.open_file(path) as file:
-            return cls.from_json(file.read())
-
-
-def _equal(values: Mapping[str, object]) -> EqualImages:
-    groups: Sequence[Sequence[str]] = values["groups"]  # type: ignore[assignment]
-    return EqualImages(number=values["number"], groups=tuple(map(tuple, groups)))  # type: ignore[arg-type]
+        return json_files.load(cls, path) if file_system.exists(path) else None
 
 
 def make(

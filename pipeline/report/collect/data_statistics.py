@@ -12,9 +12,6 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from tfx_distill.pipeline.report.collect import example_records
 from tfx_distill.pipeline.report.report_data import Balance, Data
-from tfx_distill.trainer import json_files
-from tfx_distill.trainer.data import data_report
-from tfx_distill.trainer.data.data_report import DataReport
 from tfx_distill.trainer.data.data_spec import LABEL_FEATURE, DataSpec
 
 _ORDER = ("train", "eval", "test")
@@ -32,17 +29,6 @@ def described(examples_dir: str) -> Data:
         image_shape=spec.image_shape,
         class_names=spec.class_names,
     )
-
-
-def found(examples_dir: str) -> DataReport | None:
-    """What the ExampleGen found in the images; None if it did not look.
-
-    Raises:
-        OSError: If the file cannot be read.
-        ValueError: If it holds a wrong value.
-    """
-    path = pathlib.Path(examples_dir, data_report.FILE_NAME)
-    return json_files.load(DataReport, path) if path.exists() else None
 
 
 def counted(data: Data, statistics_dir: str, examples_dir: str) -> Data:

@@ -37,6 +37,7 @@ from tfx_distill.pipeline.report.collect import (
 )
 from tfx_distill.pipeline.report.report_data import Data, Difference, Model, Report
 from tfx_distill.pipeline.version import VERSION
+from tfx_distill.trainer.data.data_report import DataReport
 from tfx_distill.trainer.errors import DistillError
 from tfx_distill.trainer.evaluation import lite_scores
 from tfx_distill.trainer.evaluation.comparison import Comparison
@@ -232,7 +233,7 @@ class _Collector:
             return None
         statistics = self._graph.latest(self._run.name, "ExampleStatistics")
         data = data_statistics.described(examples.uri)
-        found = self._try("images read", lambda: data_statistics.found(examples.uri))
+        found = self._try("images read", lambda: DataReport.load(examples.uri))
         data = dataclasses.replace(data, found=found)
         if statistics is not None:
             read = functools.partial(

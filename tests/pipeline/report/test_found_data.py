@@ -1,5 +1,6 @@
 """What a report tells of the images that an ExampleGen read."""
 
+import dataclasses
 import json
 import pathlib
 import re
@@ -29,7 +30,7 @@ FOUND = DataReport(
     overlaps={"train, test": EqualImages(number=1, groups=(("a.jpg", "t.jpg"),))},
     conflicts=EqualImages(),
 )
-CONTENT = FOUND.to_json()
+CONTENT = json.dumps(dataclasses.asdict(FOUND))
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_images_are_counted_as_the_example_gen_did(small):
      ("duplicates", {"train": 3}), ("class_names", 3)],
 )  # fmt: skip
 def test_a_damaged_file_is_told_and_the_rest_is_shown(small, key, wrong):
-    values = {**json.loads(FOUND.to_json()), key: wrong}
+    values = {**json.loads(CONTENT), key: wrong}
     report, text = _data_section(small, json.dumps(values))
     assert key in report.missing["images read"]
     assert "Not shown. It could not be read" in text
