@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from tfx_distill.trainer.errors import ModelError
+from tfx_distill.trainer.models import architectures
 
 BATCH_SIZES = (1, 3)  # compared with all images in one batch
 # Largest accepted difference, as a share of the largest |logit|: rounding, which
@@ -96,7 +97,7 @@ def _require_inference(model: keras.Model, path: str) -> None:
     # Layers that augment images train unless told otherwise; they are meant to.
     names = [
         layer.name
-        for layer in _layers(model)
+        for layer in architectures.all_layers(model)
         if layer.name in called and not _trains_by_default(layer)
     ]
     if names:
@@ -187,14 +188,10 @@ def _close(one: np.ndarray, other: np.ndarray, tolerance: float) -> bool:
 
 
 def _tolerance(model: keras.Model) -> float:
-    half = any(layer.compute_dtype in _HALF for layer in _layers(model))
+    half = any(
+        layer.compute_dtype in _HALF for layer in architectures.all_layers(model)
+    )
     return HALF_TOLERANCE if half else TOLERANCE
 
 
 _HALF = ("float16", "bfloat16")
-
-
-def _layers(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
-    yield layer
-    for inner in getattr(layer, "layers", ()):
-        yield from _layers(inner)

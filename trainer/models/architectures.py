@@ -13,7 +13,7 @@ import hashlib
 import importlib
 import inspect
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -240,6 +240,13 @@ def source_digest(path: str) -> str:
 def source(path: str, options: Mapping[str, Any] | None = None) -> Source:
     """What builds the same model again, for its card; errors as `source_digest`."""
     return Source(function=path, options=dict(options or {}), code=source_digest(path))
+
+
+def all_layers(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
+    """Yields a model or layer, and every layer inside it."""
+    yield layer
+    for inner in getattr(layer, "layers", ()):
+        yield from all_layers(inner)
 
 
 def _import(path: str) -> Architecture:

@@ -13,13 +13,13 @@ operation. Folding scales whole channels, so rounding the kernel first is equiva
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import keras
 from keras import ops
 
 from tfx_distill.trainer.errors import ModelError
+from tfx_distill.trainer.models import architectures
 
 _MOMENTUM = 0.99  # of the moving range, per batch
 
@@ -136,7 +136,7 @@ def simulated(model: keras.Model, student: keras.Model) -> keras.Model:
         ModelError: If the student has no such layer within reach.
     """
     architecture = student.layers[-1]
-    inside = {id(layer) for layer in _layers(architecture)}
+    inside = {id(layer) for layer in architectures.all_layers(architecture)}
     replaced: dict[int, keras.layers.Layer] = {}
 
     def replacement(layer: keras.layers.Layer) -> keras.layers.Layer:
@@ -157,12 +157,6 @@ def simulated(model: keras.Model, student: keras.Model) -> keras.Model:
             "Set student.quantization_aware_epochs: 0."
         )
     return result
-
-
-def _layers(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
-    yield layer
-    for inner in getattr(layer, "layers", ()):
-        yield from _layers(inner)
 
 
 def _shared_axes(layer: keras.layers.Layer) -> tuple[int, ...] | None:
