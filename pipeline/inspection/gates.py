@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 
 from tfx_distill.components import checks as gate_checks
 from tfx_distill.components import property_names
@@ -99,6 +100,13 @@ def _gate(artifact: ArtifactRecord, kind: str) -> Gate:
         served=decision.served if isinstance(decision, Verdict) else None,
         problem=problem,
     )
+
+
+def not_told(reasons: Sequence[str], gates: Sequence[Gate]) -> list[str]:
+    """Those of a run's reasons that no gate's bounds tell."""
+    told = {reason for gate in gates for reason in gate.reasons}
+    told -= {reason for gate in gates for reason in gate.untold}
+    return [reason for reason in reasons if reason not in told]
 
 
 def result(check: Check | Bound) -> str:

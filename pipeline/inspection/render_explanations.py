@@ -56,9 +56,7 @@ def explanation(found: Explanation) -> Group:
 
 def _untold(found: Explanation) -> list[str]:
     """The reasons that are not in the table of a gate's bounds."""
-    told = {reason for gate in found.gates for reason in gate.reasons}
-    told -= {reason for gate in found.gates for reason in gate.untold}
-    reasons = [reason for reason in found.reasons if reason not in told]
+    reasons = gates.not_told(found.reasons, found.gates)
     hidden = len(reasons) - _MAX_REASONS
     rest = [f"… and {hidden} more"] if hidden > 0 else []
     return reasons[:_MAX_REASONS] + rest

@@ -8,6 +8,7 @@ from typing import Any
 
 from tfx_distill.components.evaluator.predictions import Predictions
 from tfx_distill.components.servability_validator.servability import Measurement
+from tfx_distill.pipeline.inspection import gates
 from tfx_distill.pipeline.inspection.gates import Gate
 from tfx_distill.pipeline.mlmd.records import Graph, RunRecord
 from tfx_distill.pipeline.report.collect import intervals
@@ -266,9 +267,7 @@ class Report:
     @property
     def untold(self) -> list[str]:
         """The reasons of the outcome that no gate's table of bounds tells."""
-        told = {reason for gate in self.gates for reason in gate.reasons}
-        told -= {reason for gate in self.gates for reason in gate.untold}
-        return [reason for reason in self.outcome.reasons if reason not in told]
+        return gates.not_told(self.outcome.reasons, self.gates)
 
     def share(self, value: float) -> Interval:
         """A share of the test images, with its interval."""
