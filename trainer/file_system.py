@@ -11,7 +11,7 @@ import io
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -117,6 +117,24 @@ def load_array(path: str) -> np.ndarray:
 
     if not is_remote(path):
         return np.load(path, mmap_mode="r")
+    with open_file(path, "rb") as file:
+        return np.load(io.BytesIO(file.read()))
+
+
+def save_arrays(path: str, **arrays: Any) -> None:
+    """Writes an `.npz` file."""
+    import numpy as np
+
+    buffer = io.BytesIO()  # zip files need `tell`, which not every store has
+    np.savez(buffer, **arrays)
+    with open_file(path, "wb") as file:
+        file.write(buffer.getvalue())
+
+
+def load_arrays(path: str) -> Mapping[str, Any]:
+    """Reads an `.npz` file into memory; each array is decoded when it is asked for."""
+    import numpy as np
+
     with open_file(path, "rb") as file:
         return np.load(io.BytesIO(file.read()))
 

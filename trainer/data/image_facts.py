@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import io
 import json
 from collections.abc import Iterable
 
@@ -102,14 +101,8 @@ class Facts:
     def save(self, path: str) -> None:
         """Writes them to a file."""
         plain = {name: getattr(self, name) for name in _PLAIN}
-        content = io.BytesIO()
-        np.savez(
-            content,
-            plain=np.array(json.dumps(plain)),
-            **{column: getattr(self, column) for column in _COLUMNS},  # type: ignore[arg-type]
-        )
-        with file_system.open_file(path, "wb") as file:
-            file.write(content.getvalue())
+        columns = {column: getattr(self, column) for column in _COLUMNS}
+        file_system.save_arrays(path, plain=np.array(json.dumps(plain)), **columns)
 
     @classmethod
     def load(cls, path: str) -> Facts:
@@ -118,8 +111,7 @@ class Facts:
         Raises:
             DataError: If `save_error` wrote it.
         """
-        with file_system.open_file(path, "rb") as file:
-            content = np.load(io.BytesIO(file.read()))
+        content = file_system.load_arrays(path)
         plain = json.loads(str(content["plain"]))
         if "error" in plain:
             raise DataError(plain["error"])
@@ -129,10 +121,8 @@ class Facts:
 
 def save_error(path: str, error: DataError) -> None:
     """Writes, in the place of facts, why there are none."""
-    content = io.BytesIO()
-    np.savez(content, plain=np.array(json.dumps({"error": str(error)})))
-    with file_system.open_file(path, "wb") as file:
-        file.write(content.getvalue())
+    plain = np.array(json.dumps({"error": str(error)}))
+    file_system.save_arrays(path, plain=plain)
 
 
 _COLUMNS = ("splits", "labels", "heights", "widths", "digests")

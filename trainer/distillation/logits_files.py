@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import json
 import os
 import zipfile
@@ -77,10 +76,8 @@ def _write(folder: str, split: str, shards: Iterable[Shard]) -> int:
     """Writes a split's shards; returns their number."""
     number = -1
     for number, shard in enumerate(shards):
-        buffer = io.BytesIO()  # zip files need `tell`, which not every store has
-        np.savez(buffer, digests=shard.digests, values=shard.values)
-        with file_system.open_file(_path(folder, split, number), "wb") as file:
-            file.write(buffer.getvalue())
+        path = _path(folder, split, number)
+        file_system.save_arrays(path, digests=shard.digests, values=shard.values)
     return number + 1
 
 
@@ -128,9 +125,8 @@ def _read(folder: str, split: str, num_shards: int) -> Iterator[Shard]:
     for number in range(num_shards):
         path = _path(folder, split, number)
         try:
-            with file_system.open_file(path, "rb") as file:
-                arrays = np.load(io.BytesIO(file.read()), allow_pickle=False)
-                yield Shard(arrays["digests"], arrays["values"])
+            arrays = file_system.load_arrays(path)
+            yield Shard(arrays["digests"], arrays["values"])
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise ModelError(
                 f"Teacher logits in {path} are missing or damaged ({error}), expected "
