@@ -21,7 +21,6 @@ from tfx_distill.components.evaluator.verdict import Served
 from tfx_distill.components.execution_inputs import (
     ExecutionInputs,
 )
-from tfx_distill.trainer.data import memory_limit
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.data.example_reader import Split
 from tfx_distill.trainer.errors import ModelError
@@ -61,14 +60,8 @@ def predict(predictor: Predictor, role: str, split: Split) -> np.ndarray:
     Raises:
         ModelError: If it fails, or its outputs are not finite.
     """
-    images = split.images
-    step = memory_limit.batch_size(images.shape[1:])
     with _as_model_error(role):
-        batches = [
-            predictor.predict(images[at : at + step])["probabilities"]
-            for at in range(0, len(images), step)
-        ]
-    probabilities = np.concatenate(batches)
+        probabilities = predictor.probabilities(split.images)
     broken = int(np.sum(~np.isfinite(probabilities).all(axis=1)))
     if broken:
         raise ModelError(

@@ -191,6 +191,10 @@ class Predictor:
         """As `logits`: the classes, int64 `(num_images,)`."""
         return self._in_batches(images, "class")
 
+    def probabilities(self, images: np.ndarray | StreamedImages) -> np.ndarray:
+        """As `logits`: probabilities."""
+        return self._in_batches(images, "probabilities")
+
     def _in_batches(
         self, images: np.ndarray | StreamedImages, output: str
     ) -> np.ndarray:
