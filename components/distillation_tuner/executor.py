@@ -17,11 +17,7 @@ from tfx_distill.trainer.config.distillation_config import DistillationConfig
 from tfx_distill.trainer.config.training_config import StudentConfig
 from tfx_distill.trainer.config.tuning_config import TuningConfig
 from tfx_distill.trainer.distillation import dry_run
-from tfx_distill.trainer.tuning import (
-    hyperparameter_search,
-    oracles,
-    trial_training,
-)
+from tfx_distill.trainer.tuning import hyperparameter_search, oracles, trial_training
 from tfx_distill.trainer.tuning.trials import Trial
 
 # As TFX's Tuner names it.
@@ -65,9 +61,9 @@ def _task(
 
 
 def _write(artifact: types.Artifact, config: TuningConfig, best: Trial) -> None:
-    found = oracles.space(config)
-    found.values = best.values
+    hyperparameters = oracles.space(config)
+    hyperparameters.values = best.values
     path = os.path.join(artifact.uri, FILE_NAME)
-    io_utils.write_string_file(path, json.dumps(found.get_config()))
+    io_utils.write_string_file(path, json.dumps(hyperparameters.get_config()))
     artifact.set_float_custom_property("eval_accuracy", best.objective)
     artifact.set_string_custom_property("trial", best.id)
