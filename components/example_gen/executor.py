@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 import apache_beam as beam
 from tfx import types
-from tfx.components.example_gen import base_example_gen_executor, write_split
+from tfx.components.example_gen import write_split
 from tfx.components.util import examples_utils
+from tfx.dsl.components.base import base_beam_executor
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 
@@ -28,17 +29,13 @@ DATA_KEY = "data"
 EXAMPLES_KEY = standard_component_specs.EXAMPLES_KEY
 
 
-class Executor(base_example_gen_executor.BaseExampleGenExecutor):
+class Executor(base_beam_executor.BaseBeamExecutor):
     """Writes the examples. Output `examples`; property `data`, a DataConfig.
 
     Files lie and are named as those of TFX's own ExampleGens. Those shuffle their
     records in passing; this one keeps the source's order, so that equal data give equal
     files, and hands Beam whole chunks, not single records.
     """
-
-    def GetInputSourceToExamplePTransform(self) -> beam.PTransform:
-        """Not used: chunks are written where they are read."""
-        raise NotImplementedError
 
     def Do(self, input_dict, output_dict, exec_properties) -> None:
         self._log_startup(input_dict, output_dict, exec_properties)
