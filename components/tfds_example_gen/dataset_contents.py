@@ -33,13 +33,20 @@ def record_format(builder: tfds.core.DatasetBuilder, data: DataConfig) -> Record
     return format_finder.find(builder, data, pieces)
 
 
-def shards(builder: tfds.core.DatasetBuilder, data: DataConfig) -> list[Shard]:
-    """Cuts the splits into shards, the same ones for the same data."""
+def shards(
+    builder: tfds.core.DatasetBuilder, data: DataConfig, declared: RecordFormat
+) -> list[Shard]:
+    """Cuts the splits into shards, the same ones for the same data.
+
+    Args:
+        builder: Of a prepared data set.
+        data: Says the splits.
+        declared: What `record_format` returned.
+    """
     size_bytes = sum(split.num_bytes for split in builder.info.splits.values())
     num_records = sum(split.num_examples for split in builder.info.splits.values())
     fitting = int(_MAX_SHARD_BYTES / max(1, size_bytes / num_records))
     max_records = max(1, min(_MAX_SHARD_RECORDS, fitting))
-    declared = record_format(builder, data)
     by_split = _pieces_by_split(builder, data)
     all_records = sum(piece.take for pieces in by_split.values() for piece in pieces)
     result: list[Shard] = []
@@ -107,14 +114,9 @@ def num_test_examples(builder: tfds.core.DatasetBuilder, data: DataConfig) -> in
     return builder.info.splits[data.splits.test].num_examples
 
 
-def fingerprint(builder: tfds.core.DatasetBuilder, data: DataConfig) -> str:
-    """Hashes what the data set holds: equal data, equal text, on any machine.
-
-    Raises:
-        DataError: If it is not one of images with a class each.
-    """
-    names = record_format(builder, data).class_names
-    described = [dataset_source.full_name(builder), str(builder.version), names]
+def fingerprint(builder: tfds.core.DatasetBuilder, class_names: tuple[str, ...]) -> str:
+    """Hashes what the data set holds: equal data, equal text, on any machine."""
+    described = [dataset_source.full_name(builder), str(builder.version), class_names]
     digest = hashlib.sha256(json.dumps(described).encode())
     file_format = builder.info.file_format.value
     for name, split in sorted(builder.info.splits.items()):

@@ -30,24 +30,27 @@ class TfdsSource:
         self._data = data
         self.dataset = dataset_source.full_name(self._builder)
         self.version = str(self._builder.version)
-        format_ = dataset_contents.record_format(self._builder, data)
-        self.declared_shape = format_.shape
-        self.class_names = format_.class_names
+        # Once: where labels are text, it reads all records.
+        self._format = dataset_contents.record_format(self._builder, data)
+        self.declared_shape = self._format.shape
+        self.class_names = self._format.class_names
         self.num_test = dataset_contents.num_test_examples(self._builder, data)
 
     def chunks(self, image_shape: tuple[int, int, int]) -> list[Shard]:
         del image_shape  # the files that there are say how large records are
-        return dataset_contents.shards(self._builder, self._data)
+        return self._shards()
 
     def items(self, split: str) -> tfds_records.Records:
-        shards = dataset_contents.shards(self._builder, self._data)
-        return tfds_records.Records([s for s in shards if s.split == split])
+        return tfds_records.Records([s for s in self._shards() if s.split == split])
 
     def sample(self, count: int) -> Iterator[TfdsRecord]:
-        shards = dataset_contents.shards(self._builder, self._data)
+        shards = self._shards()
         each = math.ceil(count / len(shards))
         for shard in shards:
             yield from tfds_records.beginning(shard, each).items()
 
     def fingerprint(self) -> str:
-        return dataset_contents.fingerprint(self._builder, self._data)
+        return dataset_contents.fingerprint(self._builder, self.class_names)
+
+    def _shards(self) -> list[Shard]:
+        return dataset_contents.shards(self._builder, self._data, self._format)

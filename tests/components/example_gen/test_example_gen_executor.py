@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from tfx_distill.components.tfds_example_gen import dataset_contents, dataset_source
+from tfx_distill.components.tfds_example_gen.tfds_source import TfdsSource
 from tfx_distill.trainer.data import example_reader as trainer_data
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.errors import DataError
@@ -100,7 +101,7 @@ def test_metadata_say_what_the_examples_are(digits, examples):
 
 
 def _fingerprint(data):
-    return dataset_contents.fingerprint(dataset_source.prepare(data), data)
+    return TfdsSource(data).fingerprint()
 
 
 def test_data_spec_lies_beside_the_splits(digits, examples):

@@ -6,8 +6,11 @@ import pytest
 import tensorflow_datasets as tfds
 
 from tfx_distill.components.tfds_example_gen import dataset_contents, dataset_source
+from tfx_distill.components.tfds_example_gen.tfds_source import TfdsSource
 from tfx_distill.trainer.config.data_config import DataConfig, SplitsConfig
 from tfx_distill.trainer.errors import DataError
+
+SHAPE = (28, 28, 1)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +77,7 @@ def test_empty_split_is_refused(builder, digits):
 def test_split_may_come_from_several_parts(builder, digits):
     splits = SplitsConfig(train="train[-3:]+test[:2]")
     data = digits.replace(splits=splits)
-    (shard,) = (s for s in dataset_contents.shards(builder, data) if s.split == "train")
+    (shard,) = (s for s in TfdsSource(data).chunks(SHAPE) if s.split == "train")
     assert [(piece.skip, piece.take) for piece in shard.pieces] == [(1434, 3), (0, 2)]
 
 
@@ -86,7 +89,7 @@ def test_a_feature_of_another_type_is_refused(tmp_path):
 
 
 def _fingerprint(data):
-    return dataset_contents.fingerprint(dataset_source.prepare(data), data)
+    return TfdsSource(data).fingerprint()
 
 
 def test_fingerprint_is_the_same_elsewhere(digits, tmp_path):

@@ -11,6 +11,7 @@ from tfx_distill.components.tfds_example_gen import dataset_contents, dataset_so
 from tfx_distill.components.tfds_example_gen.record_files import Piece
 from tfx_distill.components.tfds_example_gen.record_format import RecordFormat
 from tfx_distill.components.tfds_example_gen.tfds_records import Shard, TfdsRecord
+from tfx_distill.components.tfds_example_gen.tfds_source import TfdsSource
 from tfx_distill.trainer.data.photo_normaliser import UnreadableImage
 from tfx_distill.trainer.errors import DataError
 
@@ -90,7 +91,7 @@ def test_missing_file_is_an_error(tmp_path):
 def test_shards_hold_a_split_once_and_in_order(digits, monkeypatch):
     monkeypatch.setattr(dataset_contents, "_MAX_SHARD_RECORDS", 100)
     builder = dataset_source.prepare(digits)
-    work = [s for s in dataset_contents.shards(builder, digits) if s.split == "eval"]
+    work = [s for s in TfdsSource(digits).chunks((28, 28, 1)) if s.split == "eval"]
     read = [record.serialized for shard in work for record in shard.items()]
     (path,) = builder.info.splits["train"].filepaths
     assert len(work) == 2
