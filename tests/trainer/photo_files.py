@@ -50,3 +50,17 @@ def write_folder(root, counts, suffix=".png", first=0):
             (root / name / f"{i}{suffix}").write_bytes(encoded(noise(first)))
             first += 1
     return first
+
+
+def write_splits(root, classes=("cat", "dog"), counts=(5, 3, 3)):
+    """Writes `root/SPLIT/NAME/I.png` with different images; returns `root`.
+
+    Args:
+        root: Gets the folders `train`, `eval` and `test`.
+        classes: Their names.
+        counts: Number of images of each class, by split.
+    """
+    seed = 0
+    for split, count in zip(("train", "eval", "test"), counts, strict=True):
+        seed = write_folder(root / split, dict.fromkeys(classes, count), first=seed)
+    return root

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from photo_files import encoded, noise, plain, write_folder
+from photo_files import encoded, noise, plain, write_folder, write_splits
 
 from tfx_distill.pipeline.cli import cli
 from tfx_distill.pipeline.config.loader import load_config
@@ -59,11 +59,7 @@ A run would refuse this data set:
 
 @pytest.fixture
 def photos(tmp_path):
-    root = tmp_path / "photos"
-    seed = 0
-    for split, count in (("train", 5), ("eval", 3), ("test", 3)):
-        seed = write_folder(root / split, {"cat": count, "dog": count}, first=seed)
-    return root
+    return write_splits(tmp_path / "photos")
 
 
 @pytest.fixture
@@ -105,12 +101,8 @@ def test_json_holds_the_report_and_the_refusals(photos, check):
 
 
 def test_many_classes_fit_on_a_screen(tmp_path, check):
-    counts = {f"class {i:02}": 1 for i in range(40)}
-    root = tmp_path / "photos"
-    seed = 0
-    for split in ("train", "eval", "test"):
-        seed = write_folder(root / split, counts, first=seed)
-    text, _ = check(root)
+    classes = [f"class {i:02}" for i in range(40)]
+    text, _ = check(write_splits(tmp_path / "photos", classes, counts=(1, 1, 1)))
     assert "class 29" in text and "class 30" not in text
     assert "10 more, each   1 to 1" in text
 

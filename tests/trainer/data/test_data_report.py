@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from photo_files import encoded, noise, plain, write_folder
+from photo_files import encoded, noise, plain, write_folder, write_splits
 
 from tfx_distill.trainer.config.data_config import DataConfig
 from tfx_distill.trainer.data import canonical_images, data_check, data_findings
@@ -18,11 +18,7 @@ from tfx_distill.trainer.errors import DataError
 @pytest.fixture
 def photos(tmp_path):
     """A sound data set with 5, 3 and 3 images of two classes."""
-    root = tmp_path / "photos"
-    seed = 0
-    for split, count in (("train", 5), ("eval", 3), ("test", 3)):
-        seed = write_folder(root / split, {"cat": count, "dog": count}, first=seed)
-    return root
+    return write_splits(tmp_path / "photos")
 
 
 def _look(root, **settings):
