@@ -21,7 +21,7 @@ from tfx.types.standard_component_specs import (
 from tfx.utils import io_utils, proto_utils
 
 from tfx_distill.components import property_names
-from tfx_distill.components.pusher import blessings, versions
+from tfx_distill.components.pusher import blessings, push_lines, versions
 from tfx_distill.trainer import file_system
 from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.export import saved_model_files
@@ -65,7 +65,7 @@ class Executor(tfx_executor.Executor):
 
     def _refuse(self, pushed: types.Artifact, reasons: list[str]) -> None:
         for reason in reasons:
-            logger.warning("Not pushed: %s", reason)
+            logger.warning(push_lines.NOT_PUSHED, reason)
         self._MarkNotPushed(pushed)
         text = "; ".join(reasons)[:_MAX_REASON]
         pushed.set_string_custom_property(property_names.REASON, text)
@@ -89,6 +89,7 @@ class Executor(tfx_executor.Executor):
                 property_names.PUSHED_DESTINATION
             )
             _add_lite_models(input_dict, folder)
+            logger.info(push_lines.PUSHED, os.path.basename(folder), serving_dir)
             return
         with versions.staging(serving_dir) as staging_dir:
             destination.filesystem.base_directory = staging_dir
@@ -105,6 +106,7 @@ class Executor(tfx_executor.Executor):
             pushed_destination=versions.folder(serving_dir, version),
             pushed_version=str(version),
         )
+        logger.info(push_lines.PUSHED, version, serving_dir)
 
     def _require_digest(
         self, staged_dir: str, digest: str, input_dict: Artifacts

@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
+import time
 from typing import Any
 
 import click
 
 from tfx_distill.pipeline.commands import options, server_options
 
+EXIT_FAILED = 1
+EXIT_NOT_PUSHED = 3  # as `distill run`
 _wait_option = click.option(
     "--wait", is_flag=True, help="Follow the run until it ends."
 )
@@ -29,7 +32,8 @@ def submit(
     """Run the compiled pipeline FILE on a server.
 
     The file becomes a version of the pipeline with its name; an unchanged file is not
-    uploaded again. With --wait, the exit status is 0 only if the run succeeds.
+    uploaded again. Exit status with --wait: 0 pushed, 3 completed but nothing was
+    pushed, 1 failed.
 
     \b
     Examples:
@@ -37,14 +41,16 @@ def submit(
       KF_PIPELINES_TOKEN=$(kubectl create token distill-submit \\
         --audience pipelines.kubeflow.org) distill kubeflow submit pipeline.yaml
     """
+    from tfx_distill.pipeline.runners.kubeflow import pipeline_package, server_names
+
+    now = datetime.datetime.now(datetime.timezone.utc)
+    name = run_name or f"{request.package.name} {now:%Y-%m-%d %H:%M:%S}"
+    server_names.require("--run-name", name)
     server = server_options.connect(access)
-    from tfx_distill.pipeline.runners.kubeflow import pipeline_package
     from tfx_distill.pipeline.runners.kubeflow.client import runs_client, submissions
 
     submission = submissions.submit(server, request)
     runs = runs_client.Runs(server)
-    now = datetime.datetime.now(datetime.timezone.utc)
-    name = run_name or f"{request.package.name} {now:%Y-%m-%d %H:%M:%S}"
     run_id = runs.start(submission, name)
     url = runs.url(run_id)
     server_options.print_submission(submission)
@@ -58,24 +64,38 @@ def submit(
             state=state.state if state else None,
             **submission.to_dict(),
         )
-    return 0 if state is None or state.succeeded else 1
+    return _told(server, state) if state else 0
 
 
 def _follow(runs: Any, run_id: str, nodes: tuple[str, ...]) -> Any:
     """Waits for the end of a run and prints its progress."""
-    from tfx_distill.pipeline.runners.kubeflow.client import run_progress
+    from tfx_distill.pipeline.runners.kubeflow.client import pod_reasons, run_progress
 
-    log = run_progress.ProgressLog(functools.partial(click.echo, err=True))
+    log = run_progress.ProgressLog(
+        functools.partial(click.echo, err=True),
+        lambda run: pod_reasons.of_run(run.run_id, runs.namespace),
+    )
     try:
         state = runs.wait(run_id, nodes, log.update)
     except KeyboardInterrupt:
         command = f"distill kubeflow status {run_id} --wait"
         click.echo(f"The run continues; to follow it again: {command}", err=True)
         raise
-    click.echo(f"Run {state.state.lower()}.", err=True)
-    if state.error:
-        click.echo(f"  {state.error}", err=True)
     return state
+
+
+def _told(server: Any, state: Any) -> int:
+    """Says how a run ended, if it has; returns the exit status."""
+    from tfx_distill.pipeline.runners.kubeflow.client import run_outcome
+
+    if not state.ended:
+        return 0
+    outcome = run_outcome.of_run(server, state)
+    for line in outcome.lines:
+        click.echo(line, err=True)
+    if not state.succeeded:
+        return EXIT_FAILED
+    return EXIT_NOT_PUSHED if outcome.was_refused else 0
 
 
 @click.command()
@@ -86,10 +106,15 @@ def _follow(runs: Any, run_id: str, nodes: tuple[str, ...]) -> Any:
 def status(run_id: str, access: Any, as_json: bool, wait: bool) -> int:
     """Show the state of the run with the ID RUN, node by node.
 
-    The exit status is 1 if the run ended without success.
+    Exit status: 0 pushed or still running, 3 completed but nothing was pushed, 1 ended
+    without success.
     """
     server = server_options.connect(access)
-    from tfx_distill.pipeline.runners.kubeflow.client import run_progress, runs_client
+    from tfx_distill.pipeline.runners.kubeflow.client import (
+        pod_reasons,
+        run_progress,
+        runs_client,
+    )
 
     runs = runs_client.Runs(server)
     nodes = runs.nodes_of(run_id)
@@ -98,48 +123,82 @@ def status(run_id: str, access: Any, as_json: bool, wait: bool) -> int:
         server_options.print_json(**dataclasses.asdict(state))
     else:
         click.echo(f"{state.name}: {state.state.lower()}")
-        if state.error:
-            click.echo(f"  {state.error}")
         for node in state.nodes:
             click.echo(f"  {run_progress.line(node)}")
-    return 1 if state.ended and not state.succeeded else 0
+        if any(node.state == run_progress.POD_PENDING for node in state.nodes):
+            click.echo(f"  {pod_reasons.of_run(run_id, runs.namespace)}", err=True)
+    return _told(server, state)
 
 
 @click.command()
 @click.argument("run_id", metavar="RUN")
 @server_options.on_server
 @click.option("--node", metavar="NAME", help="Print only this node's log.")
-def logs(run_id: str, access: Any, node: str | None) -> int:
-    """Print the logs of the containers of the run with the ID RUN."""
+@click.option("--follow", is_flag=True, help="Print what is added until the run ends.")
+@click.option("--launcher", is_flag=True, help="Also print lines of KFP and Argo.")
+def logs(
+    run_id: str, access: Any, node: str | None, follow: bool, launcher: bool
+) -> int:
+    """Print the logs of the containers of the run with the ID RUN.
+
+    Of a node whose driver failed, it is the driver's log.
+    """
     server = server_options.connect(access)
-    from tfx_distill.pipeline.runners.kubeflow.client import runs_client
+    from tfx_distill.pipeline.runners.kubeflow.client import node_logs, runs_client
 
     runs = runs_client.Runs(server)
-    nodes = runs.state(run_id, runs.nodes_of(run_id)).nodes
-    if node is None:
-        return _print_logs(runs, run_id, nodes)
-    chosen = [item for item in nodes if item.name == node]
-    if not chosen:
+    names = runs.nodes_of(run_id)
+    state = runs.state(run_id, names)
+    _require_node(state.nodes, node)
+    reader = node_logs.Logs(server, run_id)
+    printer = _Printer(reader, node, launcher)
+    printer.print(state)
+    while follow and not state.ended:
+        time.sleep(runs_client.POLL_S)
+        state = runs.state(run_id, names)
+        printer.print(state)
+    if printer.num_found:
+        return 0
+    if node is not None:
+        reader.read(next(item for item in state.nodes if item.name == node))
+    click.echo("There are no logs yet.", err=True)
+    return EXIT_FAILED
+
+
+def _require_node(nodes: Any, name: str | None) -> None:
+    if name is not None and name not in [item.name for item in nodes]:
         known = ", ".join(item.name for item in nodes) or "none yet"
-        raise click.UsageError(f"--node: no {node!r} in this run; it has: {known}.")
-    click.echo(runs.log(run_id, chosen[0]), nl=False)
-    return 0
+        raise click.UsageError(f"--node: no {name!r} in this run; it has: {known}.")
 
 
-def _print_logs(runs: Any, run_id: str, nodes: Any) -> int:
-    from tfx_distill.pipeline.runners.kubeflow.client.server_errors import NotFound
+class _Printer:
+    """Prints logs, and later what was added to them."""
 
-    num_found = 0
-    for item in nodes:
-        if not item.children:
-            continue
-        try:
-            text = runs.log(run_id, item)
-        except NotFound as error:
-            click.echo(str(error), err=True)
-        else:
-            num_found += 1
-            click.echo(f"==> {item.name} <==\n{text.rstrip()}")
-    if not num_found:
-        click.echo("There are no logs yet.", err=True)
-    return 0 if num_found else 1
+    def __init__(self, reader: Any, node: str | None, launcher: bool) -> None:
+        self._reader, self._node, self._launcher = reader, node, launcher
+        self._printed: dict[str, int] = {}  # characters
+
+    @property
+    def num_found(self) -> int:
+        """Number of nodes with a log."""
+        return len(self._printed)
+
+    def print(self, state: Any) -> None:
+        """Prints what is new since the last call."""
+        for item in state.nodes:
+            if self._node in (None, item.name):
+                self._print_node(item)
+
+    def _print_node(self, item: Any) -> None:
+        from tfx_distill.pipeline.runners.kubeflow.client import node_logs
+
+        text = self._reader.find(item)
+        if text is None:
+            return
+        text = text if self._launcher else node_logs.without_launcher(text)
+        new = text[self._printed.get(item.name, 0) :]
+        if self._node is None and new.strip():
+            click.echo(f"==> {item.name} <==")
+        if new:
+            click.echo(new.rstrip("\n"))
+        self._printed[item.name] = len(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import itertools
 from typing import Any
@@ -64,6 +65,7 @@ def schedule(
     from tfx_distill.pipeline.runners.kubeflow.client import schedule_timing
 
     timing = schedule_timing.parse(expression, start, end)
+    timing = _from_now_on(timing, catchup)
     server = server_options.connect(access)
     from tfx_distill.pipeline.runners.kubeflow.client import schedules
 
@@ -81,6 +83,23 @@ def schedule(
         )  # fmt: skip
     else:
         _print_schedule(created, moments)
+
+
+def _from_now_on(timing: Any, catchup: bool) -> Any:
+    """Leaves out a start in the past: the server would start a run at once."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    if timing.start is None or timing.start > now:
+        return timing
+    if catchup:
+        click.echo(
+            "Warning: --start is in the past: the server starts the missed runs at once.",
+            err=True,
+        )
+        return timing
+    click.echo(
+        "--start is in the past and left out: the first run is the next one.", err=True
+    )
+    return dataclasses.replace(timing, start=None)
 
 
 def _print_schedule(created: Any, moments: list[datetime.datetime]) -> None:
@@ -153,6 +172,8 @@ def _on_schedule(verb: str, participle: str, help_text: str) -> click.Command:
         found = existing.find(name_or_id)
         getattr(existing, verb)(found)
         click.echo(f"Schedule {found.name} ({found.id}) {participle}.")
+        if verb == "resume":
+            click.echo("If it missed a run, the server starts one at once.", err=True)
 
     return command
 

@@ -124,11 +124,17 @@ def requesting(command: Callable[..., Any]) -> Callable[..., Any]:
     def with_request(
         *args: Any, file: str, params: dict[str, str], **kwargs: Any
     ) -> Any:
-        from tfx_distill.pipeline.runners.kubeflow import pipeline_package, run_request
+        from tfx_distill.pipeline.runners.kubeflow import (
+            pipeline_package,
+            run_request,
+            server_names,
+        )
         from tfx_distill.pipeline.runners.kubeflow.compiler import server_checks
 
         package = pipeline_package.read(file)
         server_checks.check_upload(package)
+        if kwargs["experiment"] is not None:
+            server_names.require("--experiment", kwargs["experiment"])
         request = run_request.RunRequest(
             package,
             run_request.arguments(package, params),

@@ -17,7 +17,8 @@ from tfx_distill.trainer.config.section import (
 )
 
 # Pipeline names that Kubeflow accepts; local runs have the same names.
-PIPELINE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
+# TFX accepts no longer ones, here or on a cluster.
+PIPELINE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 # The node ID that applies to all nodes.
 DEFAULT_NODE = "default"
 GPU = "nvidia.com/gpu"

@@ -151,7 +151,7 @@ class PipelineConfig(Section, Places):
             bool(PIPELINE_NAME.fullmatch(self.pipeline_name)),
             "pipeline.name",
             self.pipeline_name,
-            "1 to 128 lower-case letters, digits and dashes, not starting with a dash",
+            "1 to 63 lower-case letters, digits and dashes, not starting with a dash",
         )
         if self.tuning is not None:
             given = self.hyperparameters

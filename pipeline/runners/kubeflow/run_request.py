@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from tfx_distill.pipeline.runners.kubeflow import server_names
 from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package
 from tfx_distill.trainer.errors import ConfigError
 
@@ -70,6 +71,7 @@ def arguments(package: Package, given: Mapping[str, str]) -> dict[str, Any]:
         if name not in definitions:
             raise ConfigError(_unknown(package, name))
         values[name] = _parsed(name, text, definitions[name])
+        server_names.require_literal(f"--param {name}", values[name])
     missing = [
         name
         for name, definition in definitions.items()

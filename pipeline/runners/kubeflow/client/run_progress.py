@@ -1,41 +1,65 @@
-"""The state of a run's nodes, from the server's records.
-
-KFP turns one node into several tasks: `Trainer-driver` prepares it, `Trainer` is the
-group, and `executor` is the container. The first two identify a node here.
-"""
+"""The state of a run and its nodes, and lines that tell of it."""
 
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import math
-import re
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable
 
-_DRIVER = "-driver"
-_KFP_TASKS = ("root", "executor")  # which are not nodes
 ENDED = ("SUCCEEDED", "FAILED", "SKIPPED", "CANCELED")
+# States of ours, beside the server's RUNNING, SUCCEEDED, FAILED and so on.
 WAITING = "WAITING"
-_NO_TIME_YEAR = 1971  # the server writes 1970 or 1 for "not yet"
+PREPARING = "PREPARING"
+POD_PENDING = "POD_PENDING"
+CACHED = "CACHED"
+DRIVER_FAILED = "DRIVER_FAILED"
+NOT_RUN = "NOT_RUN"
+WITHOUT_LOG = (WAITING, PREPARING, CACHED, NOT_RUN)
+_WORDS = {
+    PREPARING: "preparing",
+    POD_PENDING: "waiting for a pod",
+    CACHED: "from the cache",
+    DRIVER_FAILED: "driver failed",
+    NOT_RUN: "not run",
+}
 _HINT_AFTER_S = 120.0
 _PENDING_HINT = (
-    "has been pending for minutes. Common causes: an image that cannot be pulled, a "
+    "has waited for a pod for minutes. Common causes: an image that cannot be pulled, a "
     "missing secret or volume, or no machine with enough resources. The server does not "
-    "report it, but `kubectl get events` does."
+    "report it; this does:"
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class NodeState:
-    """One node: `state` as the server names it, or WAITING before the server knows it."""
+    """One node.
+
+    Attributes:
+        name: Its node id.
+        state: As the server names it, or one of this module's own.
+        seconds: From the driver's start to the end; None before.
+        since: Since when it waits for a pod, as RFC 3339; empty: it does not.
+        error: The server's message; those with ML Metadata give none.
+        log_names: Names under which the server may have the log, the likeliest first; of
+            the driver's if that failed.
+    """
 
     name: str
     state: str
     seconds: float | None = None
+    since: str = ""
     error: str = ""
-    children: tuple[str, ...] = ()  # Argo's node IDs of its container
+    log_names: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> bool:
+        return self.state in ("FAILED", DRIVER_FAILED)
+
+    @property
+    def words(self) -> str:
+        """The state as people read it."""
+        return _WORDS.get(self.state, self.state.lower())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,105 +81,31 @@ class RunState:
         return self.state == "SUCCEEDED"
 
 
-def of_run(run: Any, known_nodes: Sequence[str] = ()) -> RunState:
-    """Reads a run as the API returns it.
-
-    Args:
-        run: `V2beta1Run`.
-        known_nodes: Names in order, from the compiled pipeline, so that nodes that have
-            not started are included. Without them, only nodes with a driver are.
-    """
-    details = getattr(run.run_details, "task_details", None) or []
-    tasks = sorted(details, key=_began)
-    by_name = {task.display_name: task for task in tasks}  # the latest attempt wins
-    names = list(known_nodes) or list(_seen(tasks))
-    return RunState(
-        run_id=str(run.run_id),
-        name=str(run.display_name),
-        state=str(run.state or "PENDING"),
-        nodes=tuple(_node(name, by_name) for name in names),
-        error=_error(run),
-    )
-
-
-def _began(task: Any) -> datetime.datetime:
-    oldest = datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)
-    return task.create_time or task.start_time or oldest
-
-
-def _seen(tasks: Sequence[Any]) -> Iterator[str]:
-    names = [task.display_name or "" for task in tasks]
-    for name in dict.fromkeys(names):
-        node = name[: -len(_DRIVER)]
-        if name.endswith(_DRIVER) and node not in _KFP_TASKS:
-            yield node
-
-
-def _node(name: str, tasks: dict[str, Any]) -> NodeState:
-    task, driver = tasks.get(name), tasks.get(name + _DRIVER)
-    if task is None:
-        if driver is None:
-            return NodeState(name, WAITING)
-        # A driver that has succeeded is not a node that has: its container follows.
-        state = str(driver.state or "PENDING")
-        state = "RUNNING" if state == "SUCCEEDED" else state
-        return NodeState(name, state, None, _error(driver))
-    children = tuple(
-        child.pod_name for child in task.child_tasks or [] if child.pod_name
-    )
-    return NodeState(
-        name=name,
-        state=str(task.state or "PENDING"),
-        seconds=_seconds(driver or task, task),
-        error=_error(task) or (_error(driver) if driver else ""),
-        children=(task.pod_name, *children) if task.pod_name else children,
-    )
-
-
-def _seconds(first: Any, last: Any) -> float | None:
-    start, end = first.start_time or last.start_time, last.end_time
-    if not start or not end or end.year < _NO_TIME_YEAR or end < start:
-        return None
-    return float((end - start).total_seconds())
-
-
-def _error(record: Any) -> str:
-    """The server's error message, with advice."""
-    messages = [getattr(record.error, "message", None)]
-    for status in record.state_history or []:
-        messages.append(getattr(status.error, "message", None))
-    text = next((" ".join(m.split()) for m in messages if m), "")
-    return f"{text}{_advice(text)}"
-
-
-def _advice(text: str) -> str:
-    if re.search(r"ImagePull|InvalidImageName|manifest unknown|pull access", text):
-        return (
-            " — The image cannot be pulled: check its name and tag, and the "
-            "service account's pull secret, then compile with the right --image."
-        )
-    if re.search(r"secrets? \"?[\w.-]+\"? not found|CreateContainerConfigError", text):
-        return " — A secret that the pipeline refers to is missing in the namespace."
-    return ""
-
-
 def line(node: NodeState) -> str:
     """Describes a node in one line."""
     seconds = "" if node.seconds is None else f"{node.seconds:.0f} s"
-    text = f"{node.name:<22} {node.state.lower():<10}{seconds:>7}".rstrip()
+    since = f" since {node.since}" if node.since else ""
+    text = f"{node.name:<22} {node.words:<14}{since}{seconds:>7}".rstrip()
     return f"{text}  {node.error}" if node.error else text
 
 
 class ProgressLog:
-    """Reports what changes while a run is followed, and nodes that stay pending."""
+    """Reports what changes while a run is followed, and nodes that get no pod."""
 
     def __init__(
         self,
         echo: Callable[[str], None],
+        why_no_pod: Callable[[RunState], str] = lambda run: "",
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Takes what prints a line, and a clock in seconds that is never set back."""
-        self._echo, self._clock_s = echo, clock_s
+        """Makes a log that has reported nothing.
+
+        Args:
+            echo: Prints a line.
+            why_no_pod: Finds out why pods of a run do not start, or says who knows.
+            clock_s: A clock in seconds that is never set back.
+        """
+        self._echo, self._why_no_pod, self._clock_s = echo, why_no_pod, clock_s
         self._states: dict[str, str] = {}
         self._pending_since_s: dict[str, float] = {}
 
@@ -166,9 +116,12 @@ class ProgressLog:
                 self._echo(f"[{number}/{len(run.nodes)}] {line(node)}")
             self._states[node.name] = node.state
         for node in run.nodes:
-            if node.state == "PENDING":
+            if node.state == POD_PENDING:
                 now_s = self._clock_s()
                 since_s = self._pending_since_s.setdefault(node.name, now_s)
                 if now_s - since_s > _HINT_AFTER_S:
                     self._pending_since_s[node.name] = math.inf  # once is enough
-                    self._echo(f"    {node.name} {_PENDING_HINT}")
+                    why = self._why_no_pod(run)
+                    self._echo(f"    {node.name} {_PENDING_HINT} {why}".rstrip())
+            else:
+                self._pending_since_s.pop(node.name, None)

@@ -1,16 +1,22 @@
-"""Starts runs on a server, follows them and reads their logs. Imports `kfp`."""
+"""Starts runs on a server and follows them. Imports `kfp`."""
 
 from __future__ import annotations
 
-import itertools
+import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from tfx_distill.pipeline.runners.kubeflow.client import run_progress
-from tfx_distill.pipeline.runners.kubeflow.client.server_connection import Server
+from tfx_distill.pipeline.runners.kubeflow.client import (
+    run_progress,
+    task_records,
+    workflow_records,
+)
+from tfx_distill.pipeline.runners.kubeflow.client.server_connection import (
+    Server,
+    name_filter,
+)
 from tfx_distill.pipeline.runners.kubeflow.client.server_errors import (
-    NotFound,
     ServerError,
     Unavailable,
 )
@@ -28,13 +34,40 @@ class Runs:
     def __init__(self, server: Server) -> None:
         self._server = server
 
+    @property
+    def namespace(self) -> str | None:
+        """Of the runs' pods, on a multi-user server."""
+        return self._server.namespace
+
     def start(self, submission: Submission, name: str) -> str:
-        """Starts a run; returns its ID."""
-        with self._server.calling("create the run"):
-            run = self._server.run_pipeline(
-                job_name=name, **submission.client_arguments()
-            )
-        return str(run.run_id)
+        """Starts a run; returns its ID.
+
+        An error of the server's may come after the run was created: it is looked for
+        before anything is called failed.
+        """
+        known = self._named(submission.experiment_id, name)
+        try:
+            with self._server.calling("create the run"):
+                run = self._server.run_pipeline(
+                    job_name=name, **submission.client_arguments()
+                )
+            return str(run.run_id)
+        except Unavailable:
+            created = self._named(submission.experiment_id, name) - known
+            if not created:
+                raise
+            return created.pop()
+
+    def _named(self, experiment_id: str, name: str) -> set[str]:
+        """The IDs of the runs of that name in an experiment."""
+        runs = self._server.pages(
+            f"look for the run {name}",
+            "runs",
+            lambda **page: self._server.list_runs(
+                experiment_id=experiment_id, filter=name_filter(name), **page
+            ),
+        )
+        return {str(run.run_id) for run in runs}
 
     def url(self, run_id: str) -> str:
         """The run's page in the web interface."""
@@ -42,7 +75,34 @@ class Runs:
 
     def state(self, run_id: str, nodes: tuple[str, ...] = ()) -> run_progress.RunState:
         """The current state of a run. `nodes`: of its pipeline, where known."""
-        return run_progress.of_run(self._run(run_id), nodes)
+        run = self._run(run_id)
+        state = str(run.state or "PENDING")
+        run_ended = state in run_progress.ENDED
+        details = getattr(run.run_details, "task_details", None)
+        if details:
+            states = workflow_records.states(details, nodes, run_ended=run_ended)
+        else:
+            states = task_records.states(
+                self._tasks(run_id), nodes, run_ended=run_ended
+            )
+        return run_progress.RunState(
+            run_id=str(run.run_id),
+            name=str(run.display_name),
+            state=state,
+            nodes=states,
+            error=workflow_records.error(run),
+        )
+
+    def _tasks(self, run_id: str) -> list[dict[str, Any]]:
+        """The records of nodes that servers without ML Metadata have; else none."""
+        with self._server.calling(f"read the nodes of the run {run_id}"):
+            text = self._server.text(
+                f"/apis/v2beta1/runs/{run_id}/tasks", {"page_size": "200"}
+            )
+        try:
+            return list(json.loads(text or "{}").get("tasks", ()))
+        except ValueError:  # not the API server
+            return []
 
     def nodes_of(self, run_id: str) -> tuple[str, ...]:
         """The nodes of a run's pipeline; () if the server does not show them."""
@@ -85,53 +145,6 @@ class Runs:
                     return state
             time.sleep(POLL_S)
 
-    def log(self, run_id: str, node: run_progress.NodeState) -> str:
-        """Returns the log of a node's container.
-
-        Raises:
-            NotFound: If the server has no log; names a kubectl command to find one.
-        """
-        pods = itertools.chain(*map(_pod_names, node.children))
-        for pod in dict.fromkeys(pods):
-            with self._server.calling(f"read the log of {node.name}"):
-                text = self._log(run_id, pod)
-            if text is not None:
-                return text
-        namespace = f" -n {self._server.namespace}" if self._server.namespace else ""
-        raise NotFound(
-            f"{self._server.place} has no log of {node.name} ({node.state.lower()}): its "
-            "pod has not started, was not needed because of the cache, or is gone. Try: "
-            f"kubectl logs{namespace} -c main -l pipeline/runid={run_id} --prefix "
-            "--tail=-1"
-        )
-
-    def _log(self, run_id: str, pod: str) -> str | None:
-        # The web interface does not forward the API server's path; it has its own.
-        query = {"podname": pod, "runid": run_id}
-        if self._server.namespace:
-            query["podnamespace"] = self._server.namespace
-        for path, parameters in (
-            (f"/apis/v1alpha1/runs/{run_id}/nodes/{pod}/log", {}),
-            ("/k8s/pod/logs", query),
-        ):
-            text = self._server.text(path, parameters)
-            # The API server answers 200 before it knows that there is no such pod.
-            if text is not None and not text.lstrip().startswith('{"error_message"'):
-                return text
-        return None
-
     def _run(self, run_id: str) -> Any:
         with self._server.calling(f"find the run {run_id}"):
             return self._server.get_run(run_id)
-
-
-def _pod_names(node_id: str) -> Iterator[str]:
-    """Possible names of the pod of an Argo node, the likeliest first.
-
-    Argo's node ID is WORKFLOW-HASH, and its pod's name WORKFLOW-TEMPLATE-HASH; the
-    server reports node IDs. KFP has a single template for containers.
-    """
-    workflow, _, digits = node_id.rpartition("-")
-    if workflow and digits.isdigit():
-        yield f"{workflow}-system-container-impl-{digits}"
-    yield node_id

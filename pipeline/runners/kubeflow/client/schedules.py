@@ -7,6 +7,7 @@ import datetime
 import uuid
 from typing import Any
 
+from tfx_distill.pipeline.runners.kubeflow import server_names
 from tfx_distill.pipeline.runners.kubeflow.client import (
     cron,
     schedule_timing,
@@ -64,6 +65,7 @@ class Schedules:
             ServerError: Also if a schedule with that name exists, since both would fire.
         """
         name = name or request.package.name
+        server_names.require("--name", name)
         existing = [found.id for found in self.all(name)]
         if existing:
             raise ServerError(

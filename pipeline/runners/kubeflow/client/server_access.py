@@ -20,7 +20,7 @@ HOST_ENV = "KF_PIPELINES_ENDPOINT"  # the KFP client has the same two names
 TOKEN_FILE_ENV = "KF_PIPELINES_SA_TOKEN_PATH"
 TOKEN_ENV = "KF_PIPELINES_TOKEN"
 COOKIES_ENV = "KF_PIPELINES_COOKIES"
-_IN_CLUSTER_ENV = "KUBERNETES_SERVICE_HOST"
+IN_CLUSTER_ENV = "KUBERNETES_SERVICE_HOST"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,7 +133,7 @@ def _has_cluster(environment: Mapping[str, str]) -> bool:
     configuration = environment.get("KUBECONFIG") or os.path.expanduser(
         "~/.kube/config"
     )
-    return _IN_CLUSTER_ENV in environment or os.path.exists(configuration)
+    return IN_CLUSTER_ENV in environment or os.path.exists(configuration)
 
 
 def _url(host: str | None) -> str | None:

@@ -114,6 +114,22 @@ class Server(kfp_client.Client):
             **options,
         )
 
+    def get_experiment(
+        self,
+        experiment_id: str | None = None,
+        experiment_name: str | None = None,
+        namespace: str | None = None,
+    ) -> Any:
+        """As in the base class, whose filter finds no name with `+` or `%`."""
+        if experiment_name is None:
+            return super().get_experiment(experiment_id, None, namespace)
+        answer = self.list_experiments(
+            namespace=namespace, filter=name_filter(experiment_name)
+        )
+        if not answer.experiments:  # the base class knows this message
+            raise ValueError(f"No experiment is found with name {experiment_name}.")
+        return answer.experiments[0]
+
     def text(self, path: str, query: dict[str, str]) -> str | None:
         """Returns a text; None if it is not at this path."""
         try:
@@ -183,6 +199,10 @@ def connect(access: Access) -> Server:
 
 
 def name_filter(name: str) -> str:
-    """The filter of a list request for one name."""
-    predicate = {"operation": 1, "key": "display_name", "stringValue": name}  # EQUALS
+    """The filter of a list request for one name.
+
+    The server reads the value as if it were part of a URL.
+    """
+    value = name.replace("%", "%25").replace("+", "%2B")
+    predicate = {"operation": 1, "key": "display_name", "stringValue": value}  # EQUALS
     return json.dumps({"predicates": [predicate]})

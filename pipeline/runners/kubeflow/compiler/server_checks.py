@@ -12,12 +12,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tfx_distill.pipeline.config.kubeflow_config import PIPELINE_NAME, RESERVED_PATHS
+from tfx_distill.pipeline.config.kubeflow_config import RESERVED_PATHS
+from tfx_distill.pipeline.runners.kubeflow import server_names
 from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import CompileError
 from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package, task_order
 from tfx_distill.pipeline.runners.kubeflow.run_request import VALUE_TYPES, is_of_type
 
 SCHEMA_VERSION = "2.1.0"
+_PIPELINE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
 _TASK_NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]*")
 _PARAMETER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CLUSTER_NAME = re.compile(
@@ -63,6 +65,11 @@ def check(package: Package) -> None:
         _check_task(package, task)
     task_order(package.tasks)
     _check_platform(package)
+    for where, part in (
+        ("The pipeline", package.spec),
+        ("Its platform", package.platform),
+    ):
+        server_names.require_literal(where, part)
 
 
 def check_upload(package: Package) -> None:
@@ -100,7 +107,7 @@ def _check_header(package: Package) -> None:
             f"The schema version is {version}; Kubeflow Pipelines accepts only "
             f"{SCHEMA_VERSION}. Compile with `distill kubeflow compile`."
         )
-    if not PIPELINE_NAME.fullmatch(package.name):
+    if not _PIPELINE_NAME.fullmatch(package.name):
         raise CompileError(
             f"The pipeline name is {package.name!r}. Kubeflow accepts 1 to 128 lowercase "
             "letters, digits and hyphens, not starting with a hyphen: set pipeline.name."

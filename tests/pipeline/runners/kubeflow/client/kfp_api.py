@@ -13,6 +13,7 @@ from kfp_server_api import api, models
 UNDESCRIBED = {
     ("GET", "/apis/v1beta1/healthz"): set(),
     ("GET", "/apis/v1alpha1/runs/{run_id}/nodes/{node_id}/log"): {"follow"},
+    ("GET", "/apis/v2beta1/runs/{run_id}/tasks"): {"page_size"},
     ("GET", "/k8s/pod/logs"): {"podname", "runid", "podnamespace", "createdat"},
 }
 

@@ -45,6 +45,7 @@ class Stub:
         self.health = {"tag_name": "2.16.1", "multi_user": False}
         self.pipelines, self.versions, self.experiments = {}, {}, {}
         self.runs, self.recurring, self.states, self.logs = {}, {}, [], {}
+        self.tasks = None  # records of a server without ML Metadata
         self.max_page_size = 100
 
     def answer(self, method, target, headers, content):
@@ -135,7 +136,18 @@ class Stub:
 
     def post_runs(self, body, **_):
         self._check_new(body)
-        return _made(self.runs, "run_id", state="PENDING", **body)
+        made = _made(self.runs, "run_id", state="PENDING", **body)
+        if len(body["display_name"]) > 127:  # after the workflow was created
+            raise grpc_error(500, 13, "Data too long for column 'DisplayName'")
+        return made
+
+    def get_runs(self, query, **_):
+        return self._page("runs", self.runs.values(), query)
+
+    def get_runs_tasks(self, **_):
+        if self.tasks is None:
+            raise grpc_error(404, 5, "Not Found")
+        return {"tasks": self.tasks, "total_size": len(self.tasks)}
 
     def get_runs_one(self, run_id, **_):
         run = _there(self.runs, run_id)
@@ -189,9 +201,13 @@ class Stub:
 
     def _page(self, key, items, query):
         for predicate in json.loads(query.get("filter", "{}")).get("predicates", ()):
-            items = [
-                i for i in items if i[predicate["key"]] == predicate["stringValue"]
-            ]
+            # As if it came out of a URL.
+            wanted = urllib.parse.unquote_plus(
+                predicate["stringValue"], errors="strict"
+            )
+            if re.search(r"%(?![0-9A-Fa-f]{2})", predicate["stringValue"]):
+                raise grpc_error(400, 3, "invalid URL escape")
+            items = [i for i in items if i[predicate["key"]] == wanted]
         items = list(items)
         first = int(query.get("page_token") or 0)
         size = min(int(query.get("page_size", 20)), self.max_page_size)

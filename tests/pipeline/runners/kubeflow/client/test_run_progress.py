@@ -14,21 +14,21 @@ def _lines(*states, step_s=50.0):
     """Reports one node that goes through states, `step_s` seconds apart."""
     lines = []
     times = iter(number * step_s for number in range(len(states)))
-    log = ProgressLog(lines.append, clock_s=lambda: next(times))
+    log = ProgressLog(lines.append, lambda run: "kubectl", lambda: next(times))
     for state in states:
         log.update(RunState("1", "run", "RUNNING", (NodeState("Trainer", state),)))
     return lines
 
 
 def test_each_change_is_one_line():
-    lines = _lines("WAITING", "PENDING", "RUNNING", "RUNNING", "SUCCEEDED")
-    assert [line.split()[-1] for line in lines] == ["pending", "running", "succeeded"]
+    lines = _lines("WAITING", "POD_PENDING", "RUNNING", "RUNNING", "SUCCEEDED")
+    assert [line.split()[-1] for line in lines] == ["pod", "running", "succeeded"]
 
 
 def test_a_node_that_stays_pending_is_explained_once_after_two_minutes():
-    assert len(_lines("PENDING", "PENDING", "PENDING")) == 1
-    lines = _lines(*["PENDING"] * 8)
-    assert len(lines) == 2 and "kubectl get events" in lines[1]
+    assert len(_lines("POD_PENDING", "POD_PENDING", "POD_PENDING")) == 1
+    lines = _lines(*["POD_PENDING"] * 8)
+    assert len(lines) == 2 and "this does: kubectl" in lines[1]
 
 
 def test_the_hint_does_not_depend_on_the_date(monkeypatch):
@@ -39,10 +39,12 @@ def test_the_hint_does_not_depend_on_the_date(monkeypatch):
     lines = []
     log = ProgressLog(lines.append, clock_s=run_progress.time.time)
     for _ in range(3):
-        log.update(RunState("1", "run", "RUNNING", (NodeState("Trainer", "PENDING"),)))
+        log.update(
+            RunState("1", "run", "RUNNING", (NodeState("Trainer", "POD_PENDING"),))
+        )
     assert len(lines) == 2
 
 
-@pytest.mark.parametrize("states", [["PENDING", "RUNNING"], ["RUNNING"] * 5])
+@pytest.mark.parametrize("states", [["POD_PENDING", "RUNNING"], ["RUNNING"] * 5])
 def test_nodes_that_run_get_no_hint(states):
     assert not [line for line in _lines(*states) if "kubectl" in line]

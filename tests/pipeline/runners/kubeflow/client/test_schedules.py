@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from kfp_stub import PIPELINE
 
 DEFAULTS = {"data-dir": "/data", "epochs": 3, "options": {}, "shuffled": True}
@@ -105,3 +106,29 @@ def test_a_name_that_two_schedules_have_needs_an_id(stub, distill):
     status, _, err = distill("delete", "same")
     assert status == 1 and all(key in err for key in stub.recurring)
     assert len(stub.recurring) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "sent", "told"),
+    [
+        ((), None, "left out: the first run is the next one"),
+        (("--catchup",), "2020-01-01T00:00:00Z", "starts the missed runs at once"),
+    ],
+)
+def test_a_start_in_the_past_would_start_a_run_at_once(
+    stub, distill, options, sent, told
+):
+    _, _, err = distill(
+        "schedule", PIPELINE, "--cron", "@daily", "--start", "2020-01-01T00:00:00Z",
+        *options,
+    )  # fmt: skip
+    (made,) = stub.recurring.values()
+    assert made["trigger"]["cron_schedule"].get("start_time") == sent and told in err
+
+
+@pytest.mark.parametrize("name", ["n+1", "50% off"])
+def test_a_schedule_of_any_name_is_found(stub, distill, name):
+    for expected in (0, 1):  # a second one is refused
+        status = distill("schedule", PIPELINE, "--cron", "@daily", "--name", name)[0]
+        assert status == expected
+    assert distill("delete", name)[0] == 0 and not stub.recurring

@@ -1,0 +1,82 @@
+"""The logs of nodes on a server, and what they say."""
+
+from __future__ import annotations
+
+import re
+
+from tfx_distill.pipeline.runners.kubeflow.client.run_progress import NodeState
+from tfx_distill.pipeline.runners.kubeflow.client.server_connection import Server
+from tfx_distill.pipeline.runners.kubeflow.client.server_errors import NotFound
+
+# Lines of the launcher (Go's klog), and of Argo's executor around it.
+_LAUNCHER = re.compile(
+    r"[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ \S+\.go:\d+\]|time=\S+ level="
+)
+# As the container's entry point writes an error.
+_OWN_ERROR = re.compile(r"\d\d:\d\d:\d\d (?:ERROR|CRITICAL) \S+: (.+)")
+_EXCEPTION = re.compile(r"(?:\w+\.)*\w+(?:Error|Exception): .+")
+
+
+class Logs:
+    """The logs of the containers of one run."""
+
+    def __init__(self, server: Server, run_id: str) -> None:
+        self._server, self._run_id = server, run_id
+
+    def find(self, node: NodeState) -> str | None:
+        """The log of a node's container, or of its driver if that failed; None: gone."""
+        for name in node.log_names:
+            with self._server.calling(f"read the log of {node.name}"):
+                text = self._read(name)
+            if text is not None:
+                return text
+        return None
+
+    def read(self, node: NodeState) -> str:
+        """As `find`.
+
+        Raises:
+            NotFound: If the server has no log; names a kubectl command to find one.
+        """
+        text = self.find(node)
+        if text is not None:
+            return text
+        namespace = f" -n {self._server.namespace}" if self._server.namespace else ""
+        raise NotFound(
+            f"{self._server.place} has no log of {node.name} ({node.words}): its pod has "
+            "not started, was not needed because of the cache, or is gone. Try: "
+            f"kubectl logs{namespace} -c main -l pipeline/runid={self._run_id} --prefix "
+            "--tail=-1"
+        )
+
+    def _read(self, name: str) -> str | None:
+        # The web interface does not forward the API server's path; it has its own.
+        query = {"podname": name, "runid": self._run_id}
+        if self._server.namespace:
+            query["podnamespace"] = self._server.namespace
+        for path, parameters in (
+            (f"/apis/v1alpha1/runs/{self._run_id}/nodes/{name}/log", {}),
+            ("/k8s/pod/logs", query),
+        ):
+            text = self._server.text(path, parameters)
+            # The API server answers 200 before it knows that there is no such pod.
+            if text is not None and not text.lstrip().startswith('{"error_message"'):
+                return text
+        return None
+
+
+def without_launcher(log: str) -> str:
+    """A log without the lines of KFP's launcher and Argo's executor."""
+    lines = log.splitlines(keepends=True)
+    return "".join(line for line in lines if not _LAUNCHER.match(line))
+
+
+def last_error(log: str) -> str:
+    """The line that says why a container failed; empty: none does."""
+    found = [match[1] for match in map(_OWN_ERROR.match, log.splitlines()) if match]
+    found = found or [line for line in log.splitlines() if _EXCEPTION.match(line)]
+    if found:
+        return " ".join(found[-1].split())
+    # A driver's log, in which all lines are the launcher's.
+    errors = [line for line in log.splitlines() if line.startswith(("F", "E"))]
+    return errors[-1].partition("] ")[2].strip() if errors else ""
