@@ -82,9 +82,10 @@ class ExecutionInputs:
         """All examples of a split: `train`, `eval` or `test`."""
         return example_reader.load_split(self.uri(EXAMPLES), name, self.spec)
 
-    def training_splits(self) -> dict[str, example_reader.Split]:
-        """The splits `train` and `eval`."""
-        return example_reader.load_splits(self.uri(EXAMPLES), self.spec)
+    def training_splits(self, *, unlabelled: bool) -> dict[str, example_reader.Split]:
+        """The splits `train` and `eval`, see `example_reader.load_splits`."""
+        uri = self.uri(EXAMPLES)
+        return example_reader.load_splits(uri, self.spec, unlabelled=unlabelled)
 
     def sample(self, split: str, size: int = _SAMPLE) -> np.ndarray:
         """Some images of a split, see `example_reader.load_sample`."""

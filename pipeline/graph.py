@@ -119,7 +119,7 @@ class _Dag:
             SchemaGen(
                 statistics=statistics,
                 infer_feature_shape=True,
-                exclude_splits=["eval", "test"],
+                exclude_splits=["eval", "test", "unlabelled"],
             )
         ).outputs["schema"]
         validator = self._add(ExampleValidator(statistics=statistics, schema=schema))

@@ -111,7 +111,7 @@ def pack_targets(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
     """Joins labels and the teacher's predictions to the one target Keras accepts.
 
     Args:
-        labels: Integer class indices `(batch,)`, below 2**24.
+        labels: Integer class indices `(batch,)`, below 2**24; < 0 for none.
         predictions: float32 `(batch, num_classes + widths)`: the teacher's logits,
             then its features.
 
@@ -129,7 +129,8 @@ class DistillationLoss(keras.losses.Loss):
 
     `y_true` comes from `pack_targets`. `y_pred` holds the student's logits
     `(batch, num_classes)`, then its projected features. w is `student_loss_weight`
-    (Hinton et al. 2015, sec. 2, arXiv:1503.02531).
+    (Hinton et al. 2015, sec. 2, arXiv:1503.02531) of an example with a label, and 0 of
+    one without, whose label is < 0: there, all is left to the teacher.
     """
 
     def __init__(
@@ -183,8 +184,9 @@ class DistillationLoss(keras.losses.Loss):
             temperature=_current(self.temperature),
             temperature_squared=self.temperature_squared,
         )
-        weight = _current(self.student_loss_weight)
-        loss = (1 - weight) * soft + weight * hard_label_loss(labels, logits)
+        weight = _current(self.student_loss_weight) * _is_labelled(y_true)
+        hard = hard_label_loss(ops.maximum(labels, 0), logits)  # -1 is no index
+        loss = (1 - weight) * soft + weight * hard
         start = self.num_classes
         for width, feature_weight in self.features:
             end = start + width
@@ -204,6 +206,11 @@ class DistillationLoss(keras.losses.Loss):
         }
 
 
+def _is_labelled(y_true: Any) -> Any:
+    """1 for each example with a label, 0 for others; float32 `(batch,)`."""
+    return ops.cast(y_true[:, 0] >= 0, "float32")
+
+
 def _current(value: Any) -> Any:
     return value() if callable(value) else value
 
@@ -211,11 +218,17 @@ def _current(value: Any) -> Any:
 # Registered, as cloning a compiled model makes its metrics again from their configuration.
 @keras.saving.register_keras_serializable("tfx_distill")
 class PackedAccuracy(keras.metrics.MeanMetricWrapper):
-    """Accuracy against the labels in `pack_targets`."""
+    """Accuracy against the labels in `pack_targets`, of examples that have one."""
 
     def __init__(self, num_classes: int, name: str = "accuracy", **kwargs: Any) -> None:
         super().__init__(fn=self._compare, name=name, **kwargs)
         self.num_classes = num_classes
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        return super().update_state(y_true, y_pred, self._weights(y_true))
+
+    def _weights(self, y_true: Any) -> Any:
+        return _is_labelled(y_true)
 
     def _compare(self, y_true: Any, y_pred: Any) -> Any:
         return _equal(y_true[:, 0], self._predicted(y_pred))
@@ -229,7 +242,10 @@ class PackedAccuracy(keras.metrics.MeanMetricWrapper):
 
 @keras.saving.register_keras_serializable("tfx_distill")
 class PackedAgreement(PackedAccuracy):
-    """Share of predictions equal to the teacher's."""
+    """Share of predictions equal to the teacher's, of all examples."""
+
+    def _weights(self, y_true: Any) -> Any:
+        return None
 
     def _compare(self, y_true: Any, y_pred: Any) -> Any:
         return _equal(self._predicted(y_true[:, 1:]), self._predicted(y_pred))

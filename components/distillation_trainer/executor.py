@@ -20,6 +20,7 @@ from tfx_distill.trainer.config.section import Section
 from tfx_distill.trainer.config.training_config import StudentConfig
 from tfx_distill.trainer.data.batches import DistillationData
 from tfx_distill.trainer.data.data_spec import DataSpec
+from tfx_distill.trainer.data.raw_images import UNLABELLED
 from tfx_distill.trainer.distillation import (
     dry_run,
     logits_files,
@@ -58,10 +59,13 @@ def _train(
     logs_dir: str,
 ) -> tuple[training.Trained, DistillationConfig]:
     """Trains the student, or the control; returns what it was trained with, too."""
-    teachers, data = prepare(inputs, exec_properties, distillation)
+    is_control = exec_properties["role"] == CONTROL
+    teachers, data = prepare(
+        inputs, exec_properties, distillation, unlabelled=not is_control
+    )
     widths: Sequence[int] = teachers.feature_widths
-    if exec_properties["role"] == CONTROL:
-        # Everything as the student's, but from labels alone.
+    if is_control:
+        # Everything as the student's, the number of steps too, but from labels alone.
         distillation, widths = DistillationConfig(student_loss_weight=1.0), ()
         data = {k: v.without_features(inputs.spec) for k, v in data.items()}
     trained = training.train_student(
@@ -71,10 +75,16 @@ def _train(
         student,
         distillation,
         feature_widths=widths,
+        epoch_size=_epoch_size(inputs.spec),
         logs_dir=logs_dir,
         task=f"training the {exec_properties['role']}",
     )
     return trained, distillation
+
+
+def _epoch_size(spec: DataSpec) -> int:
+    """Number of images that the student learns from, with labels or without."""
+    return spec.num_examples["train"] + spec.num_examples.get(UNLABELLED, 0)
 
 
 def _write(
@@ -120,8 +130,12 @@ def prepare(
     inputs: ExecutionInputs,
     exec_properties: dict[str, Any],
     distillation: DistillationConfig,
+    *,
+    unlabelled: bool = True,
 ) -> tuple[Teachers, dict[str, DistillationData]]:
     """The splits `train` and `eval` with teacher logits, computed here if not given.
+
+    Images of the split `unlabelled` are among those of `train`, if they are wanted.
 
     Raises:
         ModelError: If the teacher does not fit the examples, or the logits are
@@ -131,9 +145,9 @@ def prepare(
     if inputs.has("teacher_logits"):
         folder = inputs.uri("teacher_logits")
         predictions, views = logits_files.load(folder, teachers, ("train", "eval"))
-        splits = inputs.training_splits()
+        splits = inputs.training_splits(unlabelled=unlabelled)
     else:
         views = ViewsConfig.from_json(exec_properties["views"])
-        splits = inputs.training_splits()
+        splits = inputs.training_splits(unlabelled=unlabelled)
         predictions = teacher_logits.predict_splits(teachers, splits, views)
     return teachers, teacher_logits.join(predictions, splits, views)

@@ -9,7 +9,7 @@ from tfx import types
 
 from tfx_distill.components import execution_inputs
 from tfx_distill.trainer import file_system
-from tfx_distill.trainer.data import example_reader
+from tfx_distill.trainer.data import example_reader, example_records
 from tfx_distill.trainer.data.data_spec import DataSpec
 
 LABEL_FEATURE = "tfx_distill_class_index"
@@ -33,9 +33,9 @@ def write(
     file_system.make_folder(split_dir)
     path = os.path.join(split_dir, "data_tfrecord-00000-of-00001.gz")
     files = example_reader.split_files(examples.uri, split, spec)
-    records = example_reader.read_records(files)
-    to_index = example_reader.class_indices(spec)
-    labels = records.map(lambda record: example_reader.parse_example(record, spec)[1])
+    records = example_records.read_records(files)
+    to_index = example_records.class_indices(spec)
+    labels = records.map(lambda record: example_records.parse_example(record, spec)[1])
     indices = labels.map(to_index)
     # Protocol buffers are merged by joining them, without parsing either.
     added = [_serialized(index) for index in range(spec.num_classes)]

@@ -64,6 +64,7 @@ class _Files:
     def write(self, split: str, record: bytes) -> None:
         if split not in self._writers:
             path = f"{self._path(split)}.{self._attempt}"
+            tf.io.gfile.makedirs(os.path.dirname(path))  # `unlabelled` is optional
             writer = tf.io.TFRecordWriter(path, "GZIP")
             self._writers[split] = self._open.enter_context(writer)
         self._writers[split].write(record)

@@ -17,7 +17,12 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx_distill.components import property_names
 from tfx_distill.components.example_gen import chunk_work, sources
 from tfx_distill.trainer.config.data_config import DataConfig
-from tfx_distill.trainer.data import data_findings, data_report, shape_choice
+from tfx_distill.trainer.data import (
+    data_findings,
+    data_report,
+    label_choice,
+    shape_choice,
+)
 from tfx_distill.trainer.data.canonical_images import Form
 from tfx_distill.trainer.data.data_report import DataReport
 from tfx_distill.trainer.data.data_spec import DataSpec
@@ -58,7 +63,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         image_shape, shape_chosen = shape_choice.choose(source, data)
         chunks = source.chunks(image_shape)
         chunk_work.make_folders(artifact.uri, SPLITS)
-        self._run(chunks, artifact.uri, Form(image_shape, data.fit, source.cut))
+        self._run(chunks, artifact.uri, label_choice.form(source, data, image_shape))
         facts = chunk_work.take_facts(artifact.uri, chunks)
         return data_report.make(
             facts, source, data, image_shape, shape_chosen=shape_chosen
@@ -90,7 +95,7 @@ def _spec(
 
 def _describe(artifact: types.Artifact, spec: DataSpec, report: DataReport) -> None:
     """Puts into ML Metadata what people ask of examples."""
-    artifact.split_names = artifact_utils.encode_split_names(list(SPLITS))
+    artifact.split_names = artifact_utils.encode_split_names(list(spec.num_examples))
     examples_utils.set_payload_format(artifact, example_gen_pb2.FORMAT_TF_EXAMPLE)
     gzip = write_split.to_file_format_str(example_gen_pb2.FORMAT_TFRECORDS_GZIP)
     examples_utils.set_file_format(artifact, gzip)

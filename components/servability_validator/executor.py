@@ -35,7 +35,7 @@ from tfx_distill.components.servability_validator.servability import (
 )
 from tfx_distill.trainer.config.examples_config import SignatureConfig
 from tfx_distill.trainer.config.servability_config import ServabilityConfig
-from tfx_distill.trainer.data import example_reader
+from tfx_distill.trainer.data import example_reader, example_records
 from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.export import keras_files, saved_model, saved_model_files
 
@@ -74,7 +74,7 @@ def _validate(inputs: ExecutionInputs, config: ServabilityConfig) -> Servability
     if not spec.num_examples.get(SPLIT):
         return budget_decision.refused(f"the split {spec.split_name(SPLIT)} is empty")
     records = example_reader.sample_records(uri, SPLIT, spec, config.examples)
-    images = example_reader.decode_examples(tf.constant(records), spec).numpy()
+    images = example_records.decode_examples(tf.constant(records), spec).numpy()
     size = saved_model_files.saved_model_bytes(inputs.model_dir("model"))
     cost = Measurement(bytes=size)
     try:

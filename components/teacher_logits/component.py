@@ -36,7 +36,7 @@ class TeacherLogits(base_component.BaseComponent):
 
     Component `outputs` contains:
      - `teacher_logits`: Channel of type `TeacherLogits`, for every view of the
-       split `train` and the originals of `eval`.
+       splits `train` and `unlabelled`, stored as one, and the originals of `eval`.
 
     Settings of the student or the search are no parameters here: changing temperature,
     weights or student never runs the teacher again.

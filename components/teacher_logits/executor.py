@@ -23,7 +23,7 @@ class Executor(base_executor.BaseExecutor):
         inputs = ExecutionInputs(input_dict, exec_properties)
         views = ViewsConfig.from_json(exec_properties["views"])
         teachers = inputs.teachers(json.loads(exec_properties["feature_layers"]))
-        splits = inputs.training_splits()
+        splits = inputs.training_splits(unlabelled=True)
         predictions = teacher_logits.predict_splits(teachers, splits, views)
         artifact = artifact_utils.get_single_instance(output_dict["teacher_logits"])
         fingerprint = inputs.spec.fingerprint

@@ -15,6 +15,7 @@ from tfx_distill.components.tfds_example_gen.record_files import Piece
 from tfx_distill.components.tfds_example_gen.record_format import RecordFormat
 from tfx_distill.components.tfds_example_gen.tfds_records import Shard
 from tfx_distill.trainer.config.data_config import DataConfig
+from tfx_distill.trainer.data.raw_images import UNLABELLED
 from tfx_distill.trainer.errors import DataError
 
 # One shard is one piece of work for Beam and one file of the output: large
@@ -28,6 +29,7 @@ def record_format(builder: tfds.core.DatasetBuilder, data: DataConfig) -> Record
 
     def pieces() -> list[Piece]:
         by_split = _pieces_by_split(builder, data)
+        by_split.pop(UNLABELLED, None)  # no label of it is read, not even for classes
         return [piece for pieces in by_split.values() for piece in pieces]
 
     return format_finder.find(builder, data, pieces)
@@ -83,6 +85,8 @@ def _pieces_by_split(
     )
     result = {}
     for name, expression in data.splits:
+        if expression is None:
+            continue
         where = f"data.splits.{name}: {expression!r}"
         known = f"Data set {dataset_source.full_name(builder)} has {available}"
         has = f"{known}; write as train[:90%]."

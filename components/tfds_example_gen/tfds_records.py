@@ -13,7 +13,7 @@ from tfx_distill.components.tfds_example_gen import record_format
 from tfx_distill.components.tfds_example_gen.record_files import DamagedFile, Piece
 from tfx_distill.components.tfds_example_gen.record_format import RecordFormat
 from tfx_distill.trainer.data.photo_normaliser import UnreadableImage
-from tfx_distill.trainer.data.raw_images import RawImage
+from tfx_distill.trainer.data.raw_images import NO_LABEL, UNLABELLED, RawImage
 from tfx_distill.trainer.errors import DataError
 
 
@@ -93,8 +93,11 @@ class TfdsRecord(NamedTuple):
             raise UnreadableImage(
                 f"feature {format_.image_key} has {len(images)} values, not one"
             )
+        split = self.shard.split
+        if split == UNLABELLED:
+            return RawImage(images[0], NO_LABEL, split)
         label = format_.index(record_format.label_of(example, format_.label_key))
-        return RawImage(images[0], label, self.shard.split)
+        return RawImage(images[0], label, split)
 
 
 class Records(Sequence[TfdsRecord]):

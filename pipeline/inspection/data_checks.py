@@ -15,7 +15,6 @@ from tfx_distill.pipeline.inspection import render
 from tfx_distill.trainer.config.data_config import DataConfig
 from tfx_distill.trainer.data import data_check, data_findings
 from tfx_distill.trainer.data.data_report import DataReport
-from tfx_distill.trainer.data.raw_images import SPLITS
 
 _MAX_CLASSES = 30  # that get a line each
 
@@ -74,8 +73,8 @@ def _classes(report: DataReport) -> Table:
     grid = Table(box=box.SIMPLE_HEAD, show_footer=True)
     total = report.num_examples
     grid.add_column("class", footer="all")
-    for split in SPLITS:
-        grid.add_column(split, justify="right", footer=f"{total[split]:,}")
+    for split, number in total.items():  # unlabelled, if there, has no classes
+        grid.add_column(split, justify="right", footer=f"{number:,}")
     rows = list(zip(report.class_names, *report.num_images.values(), strict=True))
     for name, *counts in rows[:_MAX_CLASSES]:
         grid.add_row(escape(name), *(f"{count:,}" for count in counts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from rich.text import Text
 
 from tfx_distill.components.checks import Bound
 from tfx_distill.components.evaluator.verdict import Served
+from tfx_distill.components.property_names import NUM_EXAMPLES
 from tfx_distill.pipeline.inspection import gates, render
 from tfx_distill.pipeline.inspection.diff import Difference
 from tfx_distill.pipeline.inspection.explanation import Explanation, ModelOrigin
@@ -17,6 +19,7 @@ from tfx_distill.pipeline.inspection.gates import Gate
 from tfx_distill.pipeline.inspection.gc import Garbage
 from tfx_distill.pipeline.inspection.payload_values import short
 from tfx_distill.pipeline.short_text import shortened
+from tfx_distill.trainer.data.raw_images import UNLABELLED
 
 _MAX_REASONS = 5
 _MAX_NAME = 30
@@ -120,6 +123,9 @@ def _data(data: Mapping[str, Any]) -> str:
     )
     fingerprint = str(data.get("data_fingerprint", ""))[:_FINGERPRINT]
     text = f"artifact {data['artifact']}: {name}"
+    numbers = json.loads(data.get(NUM_EXAMPLES) or "{}")
+    if unlabelled := numbers.get(UNLABELLED):
+        text += f", {unlabelled:,} images without labels for the student"
     return f"{text}, fingerprint {fingerprint}…" if fingerprint else text
 
 

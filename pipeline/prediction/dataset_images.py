@@ -10,7 +10,12 @@ import numpy as np
 
 from tfx_distill.components.example_gen import sources
 from tfx_distill.trainer.config.data_config import DataConfig
-from tfx_distill.trainer.data import canonical_images, example_reader, shape_choice
+from tfx_distill.trainer.data import (
+    canonical_images,
+    example_records,
+    label_choice,
+    shape_choice,
+)
 from tfx_distill.trainer.data.canonical_images import Form
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.data.raw_images import SPLITS, Item, Source
@@ -61,7 +66,7 @@ class Split:
                 )
         records = [self._record(self.items[index]) for index in indices]
         encoded, labels = zip(*records, strict=True)
-        images = [example_reader.decode_image(e, self.spec).numpy() for e in encoded]
+        images = [example_records.decode_image(e, self.spec).numpy() for e in encoded]
         return np.stack(images), np.array(labels, np.int64)
 
     def _record(self, item: Item) -> tuple[bytes, int]:
@@ -74,8 +79,8 @@ class Split:
         return encoded, fact.label
 
 
-def _form(spec: DataSpec, cut: tuple[tuple[str, float], ...] = ()) -> Form:
-    return Form(spec.image_shape, spec.fit or "crop", cut)
+def _form(spec: DataSpec) -> Form:
+    return Form(spec.image_shape, spec.fit or "crop")
 
 
 def open_split(data: DataConfig, split: str) -> Split:
@@ -113,14 +118,16 @@ def _items(
 ) -> Sequence[Item]:
     """The images of a split as a run has them.
 
-    Where their pixels decide on the split, or bad ones are skipped, all are decoded.
+    Where pixels or labels decide on the split, or bad ones are skipped, all are decoded.
     """
     cut = [name for name, _ in source.cut]
     is_cut = bool(cut) and split in ("train", *cut)
     items = source.items("train" if is_cut else split)
-    if not is_cut and not data.max_bad_share:
+    loses_labels = split == "train" and data.labels_per_class is not None
+    if not is_cut and not data.max_bad_share and not loses_labels:
         return items
-    converted = canonical_images.convert(items, _form(spec, source.cut))
+    form = label_choice.form(source, data, spec.image_shape)
+    converted = canonical_images.convert(items, form)
     kept = [i for i, (fact, _) in enumerate(converted) if fact.split == split]
     return _Chosen(items, kept)
 

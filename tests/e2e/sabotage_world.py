@@ -15,7 +15,7 @@ from tfx_distill.components.pusher import executor as pusher
 from tfx_distill.components.servability_validator import executor as servability
 from tfx_distill.trainer.config.gate_config import GateConfig
 from tfx_distill.trainer.config.servability_config import ServabilityConfig
-from tfx_distill.trainer.data import example_reader
+from tfx_distill.trainer.data import example_records
 from tfx_distill.trainer.data.data_spec import DataSpec
 
 # Noise on a busy machine must not be the reason; who tests speed sets a bound.
@@ -155,7 +155,7 @@ class Signatures(tf.Module):
             ),
             "serving_default": tf.function(
                 lambda examples: renamed(
-                    serve(example_reader.decode_examples(examples, spec))
+                    serve(example_records.decode_examples(examples, spec))
                 ),
                 input_signature=[examples],
             ),

@@ -201,6 +201,22 @@ def test_accuracy_is_against_labels_and_agreement_against_the_teacher():
     assert float(agreement(targets, answers)) == 0.0
 
 
+def test_an_example_without_label_leaves_all_to_the_teacher():
+    # With a label: (1 - 1/4) 4 KL + 1/4 ln 2; without: 4 KL.
+    student = np.repeat(STUDENT, 2, axis=0)
+    targets = losses.pack_targets(np.array([1, -1]), np.repeat(TEACHER, 2, axis=0))
+    expected = [3 * KL + 0.25 * np.log(2), 4 * KL]
+    np.testing.assert_allclose(_loss().call(targets, student), expected, rtol=1e-5)
+
+
+def test_accuracy_is_of_labelled_examples_alone_and_agreement_of_all():
+    targets = losses.pack_targets(np.array([0, -1]), np.repeat(TEACHER, 2, axis=0))
+    answers = np.array([[1.0, 0.0], [0.0, 1.0]], np.float32)
+    accuracy, agreement = losses.PackedAccuracy(2), losses.PackedAgreement(2)
+    assert float(accuracy(targets, answers)) == 1.0
+    assert float(agreement(targets, answers)) == 0.5
+
+
 def test_distillation_loss_survives_keras_serialization():
     loss = _loss()
     copy = keras.losses.deserialize(keras.losses.serialize(loss))

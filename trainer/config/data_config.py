@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from tfx_distill.trainer.config.dataset_name import dataset_name
 from tfx_distill.trainer.config.section import (
@@ -45,6 +45,13 @@ class SplitsConfig(Section):
         description="Evaluated after each epoch; choose hyperparameters on it",
     )
     test: SplitExpression = Field("test", description="The gate decides on it")
+    unlabelled: (
+        Annotated[str, Rule("a TFDS split expression, or a folder", str.strip)] | None
+    ) = Field(
+        None,
+        description="Further images, whose labels are not read, for the student; with "
+        "data.images: a folder",
+    )
 
 
 class DataConfig(Section):
@@ -80,6 +87,11 @@ class DataConfig(Section):
         "black borders, or change the proportions",
     )
     splits: SplitsConfig = Field(default_factory=SplitsConfig)
+    labels_per_class: PositiveInt | None = Field(
+        None,
+        description="Number of images of each class in train that keep their label; "
+        "null: all",
+    )
     eval_share: CutShare = Field(
         0.1, description="Cut out of the training images if data.images has no eval"
     )

@@ -9,7 +9,7 @@ from pydantic import Field
 from tfx_distill.trainer.config.data_config import ImageShape
 from tfx_distill.trainer.config.section import Items, Section
 
-ROLES = ("train", "eval", "test")
+ROLES = ("train", "eval", "test", "unlabelled")
 LOGITS: Literal["logits"] = "logits"
 PROBABILITIES: Literal["probabilities"] = "probabilities"
 PIXEL_RANGES = {"0-255": 255.0, "0-1": 1.0}  # upper end by name
@@ -33,6 +33,11 @@ class ExamplesConfig(Section):
         "eval", description="Evaluated after each epoch", min_length=1
     )
     test_split: str = Field("test", description="The gates decide on it", min_length=1)
+    unlabelled_split: str = Field(
+        "unlabelled",
+        description="Optional; the student learns from its images, no label is read",
+        min_length=1,
+    )
     image_shape: ImageShape | None = Field(
         None, description="Size to resize images to; null: the first image's"
     )
@@ -42,7 +47,7 @@ class ExamplesConfig(Section):
 
     @property
     def split_names(self) -> dict[str, str]:
-        """The name of each split in the artifact, by `train`, `eval` and `test`."""
+        """The name of each split in the artifact, by ours."""
         return {role: getattr(self, f"{role}_split") for role in ROLES}
 
 

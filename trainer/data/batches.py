@@ -142,11 +142,25 @@ class DistillationData:
 class DistillationBatches(keras.utils.PyDataset):
     """Shuffled batches of views with labels and the teacher's predictions.
 
-    Every epoch takes each example once, in one of its views.
+    Every epoch takes each example once, in one of its views; a longer one takes all of
+    them again, each time in another order and in other views.
     """
 
-    def __init__(self, data: DistillationData, config: StudentConfig) -> None:
+    def __init__(
+        self,
+        data: DistillationData,
+        config: StudentConfig,
+        epoch_size: int | None = None,
+    ) -> None:
+        """Makes the batches.
+
+        Args:
+            data: The examples.
+            config: The student's training recipe.
+            epoch_size: Number of examples in an epoch; None: each once.
+        """
         super().__init__()
+        self._size = epoch_size or len(data.split)
         available = data.predictions.shape[1]
         self._num_views = config.views or available
         require(
@@ -160,18 +174,25 @@ class DistillationBatches(keras.utils.PyDataset):
         self.on_epoch_end()
 
     def __len__(self) -> int:
-        return math.ceil(len(self._data.split) / self._config.batch_size)
+        return math.ceil(self._size / self._config.batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        batch = _batch(self._order, index, self._config.batch_size)
-        return self._data.batch(batch, self._views[batch])
+        examples, views = (
+            _batch(drawn, index, self._config.batch_size)
+            for drawn in (self._order, self._views)
+        )
+        return self._data.batch(examples, views)
 
     def on_epoch_end(self) -> None:
         self._epoch += 1
         rng = np.random.default_rng([self._config.seed, self._epoch])
         size = len(self._data.split)
-        self._order = _order(size, self._config, rng)
-        self._views = rng.integers(0, self._num_views, size)
+        orders, views = [], []
+        for _ in range(0, self._size, size):
+            orders.append(_order(size, self._config, rng))
+            views.append(rng.integers(0, self._num_views, size)[orders[-1]])
+        self._order = np.concatenate(orders)[: self._size]
+        self._views = np.concatenate(views)[: self._size]
 
 
 def _order(size: int, config: TrainingConfig, rng: np.random.Generator) -> np.ndarray:

@@ -23,7 +23,13 @@ from PIL import Image
 from tfx_distill.trainer import progress
 from tfx_distill.trainer.data import image_fitting, photo_normaliser
 from tfx_distill.trainer.data.photo_normaliser import UnreadableImage
-from tfx_distill.trainer.data.raw_images import Chunk, Item, RawImage
+from tfx_distill.trainer.data.raw_images import (
+    NO_LABEL,
+    UNLABELLED,
+    Chunk,
+    Item,
+    RawImage,
+)
 
 _MAX_THREADS = 4
 # Mean size of files below which threads only get into each other's way: Python's own
@@ -44,14 +50,23 @@ class Form:
         image_shape: (height, width, channels) in pixels.
         fit: See `image_fitting.fit`.
         cut: Splits that are cut out of `train`, with their shares in (0, 1).
+        labelled: Names of the images of `train` that keep their label; None: all.
     """
 
     image_shape: tuple[int, int, int]
     fit: str
     cut: tuple[tuple[str, float], ...] = ()
+    labelled: frozenset[str] | None = None
 
-    def split_of(self, split: str, digest: int) -> str:
-        """The split of an image: decided by its pixels alone where one is cut out.
+    def place(self, name: str, raw: RawImage, digest: int) -> tuple[str, int]:
+        """The split and the label of an image."""
+        split = self._split(raw.split, digest)
+        if split == "train" and self.labelled is not None and name not in self.labelled:
+            return UNLABELLED, NO_LABEL
+        return split, raw.label
+
+    def _split(self, split: str, digest: int) -> str:
+        """Decided by the pixels alone where a split is cut out.
 
         So a new image moves no other, and duplicates stay together.
         """
@@ -70,8 +85,8 @@ class Fact(NamedTuple):
 
     Attributes:
         name: Of the image.
-        split: `train`, `eval` or `test`; empty for a bad one.
-        label: Class index.
+        split: One of `raw_images.ALL_SPLITS`; empty for a bad one.
+        label: Class index, or `raw_images.NO_LABEL`.
         height: Before it was fitted, in pixels.
         width: As `height`.
         digest: Hash of its pixels, uint64.
@@ -108,8 +123,8 @@ def _canonical(name: str, raw: RawImage, form: Form) -> tuple[Fact, bytes]:
     if not photo.is_plain or shape != form.image_shape:
         pixels, more = fitted(photo.image, form)
         encoded, kinds = _png(pixels), kinds + more
-    split = form.split_of(raw.split, photo.digest)
-    fact = Fact(name, split, raw.label, photo.height, photo.width, photo.digest, kinds)
+    split, label = form.place(name, raw, photo.digest)
+    fact = Fact(name, split, label, photo.height, photo.width, photo.digest, kinds)
     return fact, encoded
 
 
@@ -212,8 +227,8 @@ def _plain_pngs(batch: list[Item], form: Form) -> list[tuple[Fact, bytes]]:
     result = []
     for item, raw, pixels in zip(batch, raws, images, strict=True):
         digest = photo_normaliser.digest(pixels)
-        split = form.split_of(raw.split, digest)
-        fact = Fact(item.name, split, raw.label, height, width, digest)
+        split, label = form.place(item.name, raw, digest)
+        fact = Fact(item.name, split, label, height, width, digest)
         result.append((fact, raw.encoded))
     return result
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from tfx_distill.trainer.config.data_config import DataConfig
-from tfx_distill.trainer.data import canonical_images, data_report, shape_choice
-from tfx_distill.trainer.data.canonical_images import Form
+from tfx_distill.trainer.data import (
+    canonical_images,
+    data_report,
+    label_choice,
+    shape_choice,
+)
 from tfx_distill.trainer.data.data_report import DataReport
 from tfx_distill.trainer.data.image_facts import Facts
 from tfx_distill.trainer.data.raw_images import Source
@@ -17,7 +21,7 @@ def look(source: Source, data: DataConfig) -> DataReport:
         DataError: If a file that holds many images is damaged.
     """
     image_shape, shape_chosen = shape_choice.choose(source, data)
-    form = Form(image_shape, data.fit, source.cut)
+    form = label_choice.form(source, data, image_shape)
     facts = Facts.of(
         fact
         for chunk in source.chunks(image_shape)

@@ -7,11 +7,14 @@ from collections.abc import Iterable, Mapping
 
 from tfx_distill.trainer.config.data_config import DataConfig
 from tfx_distill.trainer.data.data_report import DataReport, EqualImages
+from tfx_distill.trainer.data.raw_images import UNLABELLED
 from tfx_distill.trainer.errors import DataError
 
 # Of the smaller split, or of all images, in a TFDS data set: public ones hold a few copies
 # that nobody can remove, too few to change a result by more than a tenth of a point.
 _TOLERATED_SHARE = 0.001
+# The student may learn from an image both with and without its label.
+_HARMLESS_OVERLAP = f"train, {UNLABELLED}"
 
 
 def require_usable(report: DataReport, data: DataConfig) -> None:
@@ -98,6 +101,8 @@ def _refused_overlaps(report: DataReport, data: DataConfig) -> dict[str, EqualIm
         return {}
     found = {}
     for pair, equal in report.overlaps.items():
+        if pair == _HARMLESS_OVERLAP:
+            continue
         smaller = min(report.num_examples[split] for split in pair.split(", "))
         if equal.number > _tolerated_share(data) * smaller:
             found[pair] = equal
@@ -137,11 +142,22 @@ def notices(report: DataReport, data: DataConfig) -> list[str]:
             f"{files:,} {'file' if files == 1 else 'files'} that are no images by their "
             f"name left out: {_counts(report.ignored)}."
         )
-    found += _equal_notices(report, data)
+    found += [*_label_notices(report, data), *_equal_notices(report, data)]
     for split in ("eval", "test"):
         if missing := report.missing(split):
             found.append(f"Classes without an image in {split}: {', '.join(missing)}.")
     return found
+
+
+def _label_notices(report: DataReport, data: DataConfig) -> Iterable[str]:
+    number = data.labels_per_class or 0
+    counts = zip(report.class_names, report.num_images["train"], strict=True)
+    fewer = [f"{name} ({count:,})" for name, count in counts if 0 < count < number]
+    if fewer:
+        yield (
+            f"Classes with fewer than data.labels_per_class, {number:,}, images in "
+            f"train: {', '.join(fewer)}."
+        )
 
 
 def _equal_notices(report: DataReport, data: DataConfig) -> Iterable[str]:

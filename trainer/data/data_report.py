@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tfx_distill.trainer import file_system, json_files
-from tfx_distill.trainer.data.raw_images import SPLITS
+from tfx_distill.trainer.data.raw_images import (
+    ALL_SPLITS,
+    NO_LABEL,
+    SPLITS,
+    UNLABELLED,
+)
 
 if TYPE_CHECKING:  # TensorFlow would take longer than all else of what reads a report
     from tfx_distill.trainer.config.data_config import DataConfig
@@ -51,7 +56,7 @@ class DataReport:
         shape_chosen: Whether the shape was chosen from the images' sizes.
         fit: How images of another shape are fitted.
         class_names: In label order.
-        num_images: Number of images by split, for each class.
+        num_images: Number of images by labelled split, for each class.
         heights: Smallest, median and largest, in pixels, before fitting.
         widths: As `heights`.
         num_converted: Number of images that were converted in any way.
@@ -62,6 +67,7 @@ class DataReport:
         duplicates: Images that occur several times in a split, by split.
         overlaps: Images that occur in two splits, by the splits' names as `train, test`.
         conflicts: Images that occur with several labels.
+        num_unlabelled: Number of images in the split `unlabelled`, which has no classes.
     """
 
     dataset: str
@@ -80,11 +86,15 @@ class DataReport:
     duplicates: dict[str, EqualImages]
     overlaps: dict[str, EqualImages]
     conflicts: EqualImages
+    num_unlabelled: int = 0
 
     @property
     def num_examples(self) -> dict[str, int]:
-        """Number of images by split."""
-        return {split: sum(counts) for split, counts in self.num_images.items()}
+        """Number of images by split, `unlabelled` only if there are any."""
+        found = {split: sum(counts) for split, counts in self.num_images.items()}
+        if self.num_unlabelled:
+            found[UNLABELLED] = self.num_unlabelled
+        return found
 
     def missing(self, split: str) -> tuple[str, ...]:
         """Classes without an image in a split."""
@@ -126,7 +136,8 @@ def make(
         shape_chosen: See `DataReport`.
     """
     counts = np.zeros((len(SPLITS), len(source.class_names)), np.int64)
-    np.add.at(counts, (facts.splits, facts.labels), 1)
+    labelled = facts.splits < len(SPLITS)
+    np.add.at(counts, (facts.splits[labelled], facts.labels[labelled]), 1)
     duplicates, overlaps, conflicts = _equal_images(facts)
     return DataReport(
         dataset=source.dataset,
@@ -134,9 +145,7 @@ def make(
         shape_chosen=shape_chosen,
         fit=data.fit,
         class_names=source.class_names,
-        num_images={
-            s: tuple(row.tolist()) for s, row in zip(SPLITS, counts, strict=True)
-        },
+        num_images=dict(zip(SPLITS, map(tuple, counts.tolist()), strict=True)),
         heights=_spread(facts.heights),
         widths=_spread(facts.widths),
         num_converted=facts.num_converted,
@@ -147,6 +156,7 @@ def make(
         duplicates=duplicates,
         overlaps=overlaps,
         conflicts=conflicts,
+        num_unlabelled=int((~labelled).sum()),
     )
 
 
@@ -165,11 +175,12 @@ def _equal_images(
         inside, numbers = np.unique(facts.splits[rows], return_counts=True)
         for split in inside[numbers > 1]:
             copies = rows[facts.splits[rows] == split]
-            found.setdefault(SPLITS[split], []).append(copies)
+            found.setdefault(ALL_SPLITS[split], []).append(copies)
         for first, second in itertools.combinations(inside, 2):
-            both = f"{SPLITS[first]}, {SPLITS[second]}"
+            both = f"{ALL_SPLITS[first]}, {ALL_SPLITS[second]}"
             found.setdefault(both, []).append(rows)
-        if len(np.unique(facts.labels[rows])) > 1:
+        labels = facts.labels[rows]
+        if len(np.unique(labels[labels != NO_LABEL])) > 1:
             found.setdefault(_LABELS, []).append(rows)
 
     def named(kind: str) -> EqualImages:
@@ -181,8 +192,8 @@ def _equal_images(
 
     kinds = sorted(found.keys() - {_LABELS})
     return (
-        {kind: named(kind) for kind in kinds if kind in SPLITS},
-        {kind: named(kind) for kind in kinds if kind not in SPLITS},
+        {kind: named(kind) for kind in kinds if kind in ALL_SPLITS},
+        {kind: named(kind) for kind in kinds if kind not in ALL_SPLITS},
         named(_LABELS),
     )
 

@@ -38,15 +38,16 @@ class DataSpec:
         version: TFDS version, such as `3.0.1`; empty for other examples.
         image_shape: (height, width, channels) in pixels; channels is 1 or 3.
         class_names: One name for each label, in label order.
-        num_examples: Number of records by split: `train`, `eval`, `test`.
+        num_examples: Number of records by split: `train`, `eval`, `test`; `unlabelled`
+            if there is one.
         fit: How an image of another shape is brought to `image_shape` after decoding:
             `crop`, `pad` or `stretch`. None: it is an error.
         fingerprint: Hash of the content of the data set's files.
         image_feature: Name of the feature that holds one PNG or JPEG file.
         label_feature: Name of the feature that holds the label.
         string_labels: Whether labels are class names rather than their indices.
-        split_names: What `train`, `eval` and `test` are called in the artifact, where
-            they have other names.
+        split_names: What these splits are called in the artifact, where they have other
+            names.
     """
 
     dataset: str

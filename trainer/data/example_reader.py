@@ -7,15 +7,16 @@ import functools
 import logging
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfx_distill.trainer import file_system
-from tfx_distill.trainer.data import augmentation, image_fitting, memory_limit
+from tfx_distill.trainer.data import augmentation, example_records, memory_limit
 from tfx_distill.trainer.data.data_spec import DataSpec
+from tfx_distill.trainer.data.raw_images import NO_LABEL, UNLABELLED
 from tfx_distill.trainer.data.streamed_arrays import StreamedImages
 from tfx_distill.trainer.errors import DataError
 
@@ -29,7 +30,7 @@ class Split:
     Attributes:
         images: uint8 `(num_examples, height, width, channels)`, 0–255. Read them by
             slices or indices: a large split decodes them on access.
-        labels: int32 `(num_examples,)`, class indices.
+        labels: int32 `(num_examples,)`, class indices; `NO_LABEL` if unlabelled.
     """
 
     images: np.ndarray | StreamedImages
@@ -72,39 +73,59 @@ def load_split(examples_dir: str, split: str, spec: DataSpec) -> Split:
 
     Args:
         examples_dir: Folder of an Examples artifact.
-        split: `train`, `eval` or `test`.
+        split: One of `raw_images.ALL_SPLITS`.
         spec: What the examples must look like.
 
     Raises:
         DataError: If a record is truncated, an image does not decode or has another
             shape, a label is no class, or the number of records is not that of `spec`.
     """
-    files = split_files(examples_dir, split, spec)
-    expected = spec.num_examples[split]
-    result = Split(_images(split, spec), np.empty((expected,), np.int32))
-    try:
-        position = _fill(result, _batches(files, spec))
-    except (tf.errors.InvalidArgumentError, tf.errors.DataLossError) as error:
-        raise _locate(files, split, spec, error) from None
-    if position != expected:
-        raise DataError(
-            f"Split {spec.split_name(split)} holds {position} records or more, expected "
-            f"{expected} (data_spec.json). Run ExampleGen again with caching off."
-        )
-    wrong = (result.labels < 0) | (result.labels >= spec.num_classes)
-    if wrong.any():
-        record = int(wrong.argmax())
-        raise _bad_label(split, record, int(result.labels[record]), spec)
+    return _load(examples_dir, [split], spec)
+
+
+def _load(examples_dir: str, splits: Sequence[str], spec: DataSpec) -> Split:
+    """Reads splits one after the other into one."""
+    total = sum(spec.num_examples[split] for split in splits)
+    result = Split(_images(splits[0], total, spec), np.empty((total,), np.int32))
+    start = 0
+    for split in splits:
+        end = start + spec.num_examples[split]
+        _read_into(result, slice(start, end), examples_dir, split, spec)
+        start = end
     return result
 
 
-def _fill(split: Split, batches: Iterable[tuple[Any, ...]]) -> int:
-    """Fills a split from the beginning; returns the number of records, or too many."""
+def _read_into(
+    result: Split, rows: slice, examples_dir: str, split: str, spec: DataSpec
+) -> None:
+    """Fills rows with a split."""
+    files = split_files(examples_dir, split, spec)
+    try:
+        found = _fill(result, rows, _batches(files, split, spec)) - rows.start
+    except (tf.errors.InvalidArgumentError, tf.errors.DataLossError) as error:
+        raise _locate(files, split, spec, error) from None
+    expected = rows.stop - rows.start
+    if found != expected:
+        raise DataError(
+            f"Split {spec.split_name(split)} holds {found} records or more, expected "
+            f"{expected} (data_spec.json). Run ExampleGen again with caching off."
+        )
+    if split == UNLABELLED:
+        return
+    labels = result.labels[rows]
+    wrong = (labels < 0) | (labels >= spec.num_classes)
+    if wrong.any():
+        record = int(wrong.argmax())
+        raise _bad_label(split, record, int(labels[record]), spec)
+
+
+def _fill(split: Split, rows: slice, batches: Iterable[tuple[Any, ...]]) -> int:
+    """Fills rows of a split; returns where they end, or something beyond."""
     images = split.images
-    position = 0
+    position = rows.start
     for records, batch_images, batch_labels in batches:
         end = position + len(batch_labels)
-        if end > len(split):
+        if end > rows.stop:
             return end
         if isinstance(images, StreamedImages):
             images.append(records, batch_images)
@@ -115,9 +136,9 @@ def _fill(split: Split, batches: Iterable[tuple[Any, ...]]) -> int:
     return position
 
 
-def _images(split: str, spec: DataSpec) -> np.ndarray | StreamedImages:
+def _images(split: str, number: int, spec: DataSpec) -> np.ndarray | StreamedImages:
     """An array in memory for a split's images, or one that streams them."""
-    shape = spec.num_examples[split], *spec.image_shape
+    shape = number, *spec.image_shape
     size, limit = math.prod(shape), memory_limit.max_bytes()
     is_small = size <= limit
     logger.info(
@@ -131,13 +152,28 @@ def _images(split: str, spec: DataSpec) -> np.ndarray | StreamedImages:
     if is_small:
         return np.empty(shape, np.uint8)
     return StreamedImages(
-        spec.image_shape, functools.partial(decode_examples, spec=spec)
+        spec.image_shape, functools.partial(example_records.decode_examples, spec=spec)
     )
 
 
-def load_splits(examples_dir: str, spec: DataSpec) -> dict[str, Split]:
-    """Reads the two splits used for training, `train` and `eval`."""
-    return {name: load_split(examples_dir, name, spec) for name in ("train", "eval")}
+def load_splits(
+    examples_dir: str, spec: DataSpec, *, unlabelled: bool = False
+) -> dict[str, Split]:
+    """Reads the two splits used for training, `train` and `eval`.
+
+    Args:
+        examples_dir: Folder of an Examples artifact.
+        spec: As for `load_split`.
+        unlabelled: Adds the images of the split `unlabelled`, if there is one, to
+            those of `train`, after them.
+    """
+    train = ["train"]
+    if unlabelled and spec.num_examples.get(UNLABELLED):
+        train.append(UNLABELLED)
+    return {
+        "train": _load(examples_dir, train, spec),
+        "eval": load_split(examples_dir, "eval", spec),
+    }
 
 
 def load_sample(examples_dir: str, split: str, spec: DataSpec, size: int) -> np.ndarray:
@@ -153,7 +189,7 @@ def load_sample(examples_dir: str, split: str, spec: DataSpec, size: int) -> np.
         uint8 `(size, height, width, channels)`, the same for equal arguments.
     """
     records = sample_records(examples_dir, split, spec, size)
-    return decode_examples(tf.constant(records), spec).numpy()
+    return example_records.decode_examples(tf.constant(records), spec).numpy()
 
 
 def sample_records(
@@ -166,94 +202,30 @@ def sample_records(
     records: list[bytes] = []
     first = 0
     step = memory_limit.batch_size(spec.image_shape)
-    dataset = read_records(split_files(examples_dir, split, spec)).batch(step)
-    for batch in dataset.as_numpy_iterator():
+    dataset = example_records.read_records(split_files(examples_dir, split, spec))
+    for batch in dataset.batch(step).as_numpy_iterator():
         inside = wanted[(wanted >= first) & (wanted < first + len(batch))]
         records += list(batch[inside - first])
         first += len(batch)
     return records
 
 
-def decode_image(encoded: tf.Tensor, spec: DataSpec) -> tf.Tensor:
-    """Decodes one image as training and serving both do.
-
-    Args:
-        encoded: Scalar string, a PNG or JPEG file.
-        spec: Says the shape, and how an image of another one is fitted.
-
-    Returns:
-        uint8 `(height, width, channels)` in 0–255.
-    """
-    # channels=0 keeps those of the file: what to do with others is not the decoder's
-    # choice, and the one for GIF and BMP knows no grey.
-    image = tf.io.decode_image(encoded, channels=0, expand_animations=False)
-    if spec.fit is not None:
-        return image_fitting.convert(image, spec.image_shape, spec.fit)
-    with tf.control_dependencies(
-        [tf.debugging.assert_equal(tf.shape(image), spec.image_shape, "image shape")]
-    ):
-        return tf.ensure_shape(tf.identity(image), spec.image_shape)
-
-
-def decode_examples(serialized: tf.Tensor, spec: DataSpec) -> tf.Tensor:
-    """Decodes the images of serialized examples, which need no label.
-
-    Args:
-        serialized: string `(batch,)`, `tf.train.Example`s.
-        spec: Names the image's feature; see `decode_image`.
-
-    Returns:
-        uint8 `(batch, height, width, channels)` in 0–255.
-    """
-    features = {spec.image_feature: tf.io.FixedLenFeature([], tf.string)}
-    encoded = tf.io.parse_example(serialized, features)[spec.image_feature]
-    signature = tf.TensorSpec(spec.image_shape, tf.uint8)
-    return tf.map_fn(
-        lambda e: decode_image(e, spec), encoded, fn_output_signature=signature
-    )
-
-
-def read_records(files: Sequence[str]) -> tf.data.Dataset:
-    """The serialized records of TFRecord files, in order."""
-    compression = "GZIP" if files[0].endswith(".gz") else ""
-    return tf.data.TFRecordDataset(list(files), compression_type=compression)
-
-
-def parse_example(serialized: tf.Tensor, spec: DataSpec) -> tuple[tf.Tensor, tf.Tensor]:
-    """Image file and label of one serialized example.
-
-    Returns:
-        string scalar, and int64 or string scalar, as the examples have it.
-    """
-    label_type = tf.string if spec.string_labels else tf.int64
-    features = {
-        spec.image_feature: tf.io.FixedLenFeature([], tf.string),
-        spec.label_feature: tf.io.FixedLenFeature([], label_type),
-    }
-    parsed = tf.io.parse_single_example(serialized, features)
-    return parsed[spec.image_feature], parsed[spec.label_feature]
-
-
-def _batches(files: Sequence[str], spec: DataSpec):
+def _batches(files: Sequence[str], split: str, spec: DataSpec):
     """Yields serialized examples, their images and labels, in order."""
-    to_index = class_indices(spec)
+    to_index = example_records.class_indices(spec)
 
     def decode(serialized):
-        encoded, label = parse_example(serialized, spec)
-        return serialized, decode_image(encoded, spec), to_index(label)
+        if split == UNLABELLED:
+            encoded, label = example_records.parse_image(serialized, spec), NO_LABEL
+        else:
+            encoded, label = example_records.parse_example(serialized, spec)
+            label = to_index(label)
+        return serialized, example_records.decode_image(encoded, spec), label
 
-    dataset = read_records(files).map(decode, num_parallel_calls=tf.data.AUTOTUNE)
+    records = example_records.read_records(files)
+    dataset = records.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
     step = memory_limit.batch_size(spec.image_shape)
     return dataset.batch(step).prefetch(2).as_numpy_iterator()
-
-
-def class_indices(spec: DataSpec) -> Callable[[tf.Tensor], tf.Tensor]:
-    """A function from labels to class indices; -1 for a name that is no class."""
-    if not spec.string_labels:
-        return lambda label: label
-    names, indices = list(spec.class_names), list(range(spec.num_classes))
-    rows = tf.lookup.KeyValueTensorInitializer(names, indices, tf.string, tf.int64)
-    return tf.lookup.StaticHashTable(rows, -1).lookup
 
 
 def _locate(
@@ -264,8 +236,11 @@ def _locate(
     advice = "Repair or remove it in the data set, then run again."
     record = -1
     try:
-        for record, serialized in enumerate(read_records(files)):
-            encoded, _ = parse_example(serialized, spec)
+        for record, serialized in enumerate(example_records.read_records(files)):
+            if split == UNLABELLED:
+                encoded = example_records.parse_image(serialized, spec)
+            else:
+                encoded, _ = example_records.parse_example(serialized, spec)
             try:
                 image = tf.io.decode_image(encoded, expand_animations=False)
             except tf.errors.InvalidArgumentError:

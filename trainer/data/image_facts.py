@@ -11,7 +11,7 @@ import numpy as np
 
 from tfx_distill.trainer import file_system
 from tfx_distill.trainer.data.canonical_images import Fact
-from tfx_distill.trainer.data.raw_images import SPLITS
+from tfx_distill.trainer.data.raw_images import ALL_SPLITS
 from tfx_distill.trainer.errors import DataError
 
 _NAMED = 3  # images that are named for each kind of conversion
@@ -23,8 +23,8 @@ class Facts:
 
     Attributes:
         names: One for each image.
-        splits: int8, indices into `SPLITS`.
-        labels: int32.
+        splits: int8, indices into `ALL_SPLITS`.
+        labels: int32; `raw_images.NO_LABEL` in the split `unlabelled`.
         heights: int32, in pixels.
         widths: int32, in pixels.
         digests: uint64.
@@ -64,7 +64,7 @@ class Facts:
                     examples.setdefault(kind, []).append(fact.name)
         return cls(
             names=[fact.name for fact in good],
-            splits=np.array([SPLITS.index(fact.split) for fact in good], np.int8),
+            splits=np.array([ALL_SPLITS.index(fact.split) for fact in good], np.int8),
             labels=np.array([fact.label for fact in good], np.int32),
             heights=np.array([fact.height for fact in good], np.int32),
             widths=np.array([fact.width for fact in good], np.int32),

@@ -1,27 +1,28 @@
 """The images in a folder of classes, or in a CSV or JSON-lines file: names and labels.
 
-A folder holds `CLASS/*`, or `train/CLASS/*` with `eval` and `test` beside it. No image
-is opened here.
+A folder holds `CLASS/*`, or `train/CLASS/*` with `eval`, `test` and `unlabelled` beside
+it. No image is opened here.
 """
 
 from __future__ import annotations
 
 import collections
-import csv
 import dataclasses
-import json
 import os
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeAlias
 
 from tfx_distill.trainer.config.data_config import DataConfig
-from tfx_distill.trainer.config.dataset_name import LIST_SUFFIXES
+from tfx_distill.trainer.data import list_rows
+from tfx_distill.trainer.data.raw_images import UNLABELLED
 from tfx_distill.trainer.errors import DataError
 
 _SPLIT_NAMES = {
     "train": "train", "training": "train",
     "eval": "eval", "val": "eval", "valid": "eval", "validation": "eval",
     "test": "test", "testing": "test",
+    "unlabelled": UNLABELLED, "unlabeled": UNLABELLED,
 }  # fmt: skip
 # What may be a photo by its name; the content decides. HEIC is listed to be refused: the
 # photos of a telephone must not vanish in silence.
@@ -30,6 +31,7 @@ _SUFFIXES = ("", ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".gif", ".bm
     ".avif")  # fmt: skip
 _LITTER = ("thumbs.db", "desktop.ini", "__macosx", "@eadir")
 _COLUMNS = ("path", "label", "split")
+_Counts: TypeAlias = "collections.Counter[str]"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,8 +40,8 @@ class ListedImage:
 
     Attributes:
         path: Relative to the root, or absolute.
-        label: Name of its class.
-        split: `train`, `eval` or `test`.
+        label: Name of its class; empty in the split `unlabelled`.
+        split: One of `raw_images.ALL_SPLITS`.
         size_bytes: Of the file; 0 if unknown.
     """
 
@@ -74,11 +76,12 @@ def find(data: DataConfig) -> Listing:
     Raises:
         DataError: If it is neither such a folder nor such a file.
     """
-    path = pathlib.Path(os.path.expanduser(str(data.images))).absolute()
+    path = _absolute(str(data.images))
+    unlabelled = data.splits.unlabelled and _absolute(data.splits.unlabelled)
     if path.is_dir():
-        listing = _folder(path)
+        listing = _folder(path, unlabelled or None)
     elif path.is_file():
-        listing = _file(path)
+        listing = _file(path, unlabelled or None)
     else:
         raise DataError(
             f"data.images: {path} does not exist. Give a folder of classes, or a CSV or "
@@ -92,21 +95,52 @@ def find(data: DataConfig) -> Listing:
     return listing
 
 
-def _folder(root: pathlib.Path) -> Listing:
-    folders = {entry.name: entry.path for entry in _visible(root) if entry.is_dir()}
-    ignored: collections.Counter[str] = collections.Counter()
-    images: list[ListedImage] = []
+def _absolute(path: str) -> pathlib.Path:
+    return pathlib.Path(os.path.abspath(os.path.expanduser(path)))
+
+
+def _folder(root: pathlib.Path, unlabelled: pathlib.Path | None) -> Listing:
+    folders = {
+        entry.name: entry.path
+        for entry in _visible(root)
+        if entry.is_dir() and entry.path != str(unlabelled)
+    }
+    ignored: _Counts = collections.Counter()
+    images = _unlabelled(root, unlabelled, ignored)
     splits = _split_folders(root, folders)
     classes = set()  # also empty ones, which are refused later
     for name, folder in folders.items():
         split = splits.get(name, "train")
+        if split == UNLABELLED:
+            images += _images(root, folder, "", split, ignored)
+            continue
         for label, path in _classes(folder) if splits else [(name, folder)]:
             classes.add(label)
-            for file in _files(path, ignored):
-                relative = os.path.relpath(file.path, root)
-                size_bytes = file.stat().st_size
-                images.append(ListedImage(relative, label, split, size_bytes))
+            images += _images(root, path, label, split, ignored)
     return _listing(root, images, classes, frozenset(splits.values()), ignored)
+
+
+def _unlabelled(
+    root: pathlib.Path, folder: pathlib.Path | None, ignored: _Counts
+) -> list[ListedImage]:
+    """The images of `data.splits.unlabelled`, whatever its folders are called."""
+    if folder is None:
+        return []
+    images = _images(root, str(folder), "", UNLABELLED, ignored)
+    if not images:
+        raise DataError(
+            f"data.splits.unlabelled: {folder} holds no images. Correct the folder."
+        )
+    return images
+
+
+def _images(
+    root: pathlib.Path, folder: str, label: str, split: str, ignored: _Counts
+) -> list[ListedImage]:
+    return [
+        ListedImage(os.path.relpath(file, root), label, split, file.stat().st_size)
+        for file in _files(folder, ignored)
+    ]
 
 
 def _split_folders(root: pathlib.Path, folders: Mapping[str, str]) -> dict[str, str]:
@@ -118,15 +152,17 @@ def _split_folders(root: pathlib.Path, folders: Mapping[str, str]) -> dict[str, 
     }
     # A class may be called train: then its folder holds images, not folders.
     if "train" not in splits.values() or not all(
-        any(_classes(folders[name])) for name in splits
+        any(_classes(folders[name]))
+        for name, split in splits.items()
+        if split != UNLABELLED
     ):
         return {}
     others = sorted(folders.keys() - splits.keys())
     if others or len(set(splits.values())) < len(splits):
         raise DataError(
             f"data.images: {root} holds the folders {', '.join(sorted(folders))}, "
-            "expected train, eval and test, or one folder for each class. Rename or "
-            "move the others."
+            "expected train, eval, test and unlabelled, or one folder for each class. "
+            "Rename or move the others."
         )
     return splits
 
@@ -135,9 +171,7 @@ def _classes(folder: str) -> list[tuple[str, str]]:
     return [(entry.name, entry.path) for entry in _visible(folder) if entry.is_dir()]
 
 
-def _files(
-    folder: str, ignored: collections.Counter[str]
-) -> Iterator[os.DirEntry[str]]:
+def _files(folder: str, ignored: _Counts) -> Iterator[os.DirEntry[str]]:
     """Yields what may be a photo, also in folders below."""
     for entry in _visible(folder):
         if entry.is_dir():
@@ -164,25 +198,36 @@ def _visible(folder: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
         ) from None
 
 
-def _file(path: pathlib.Path) -> Listing:
-    images = []
+def _file(path: pathlib.Path, unlabelled: pathlib.Path | None) -> Listing:
+    ignored: _Counts = collections.Counter()
+    images = _unlabelled(path.parent, unlabelled, ignored)
     given = set()
-    for row, values in _rows(path):
+    for row, values in list_rows.read(path):
         found = {key: str(values.get(key) or "").strip() for key in _COLUMNS}
-        split = _SPLIT_NAMES.get(found["split"].lower())
-        if not found["path"] or not found["label"] or (found["split"] and not split):
+        split = _row_split(found)
+        if split is None:
             raise DataError(
                 f"data.images: {path}, row {row}: received {found}, expected a path, a "
-                "label, and train, eval, test or nothing as split. Correct the row."
+                "label unless it is unlabelled, and train, eval, test, unlabelled or "
+                "nothing as split. Correct the row."
             )
-        if split:
+        if found["split"]:
             given.add(split)
+        label = "" if split == UNLABELLED else found["label"]
         size_bytes = _size_bytes(path.parent / found["path"])
-        images.append(
-            ListedImage(found["path"], found["label"], split or "train", size_bytes)
-        )
-    classes = {image.label for image in images}
-    return _listing(path.parent, images, classes, frozenset(given), {})
+        images.append(ListedImage(found["path"], label, split, size_bytes))
+    classes = {image.label for image in images if image.split != UNLABELLED}
+    return _listing(path.parent, images, classes, frozenset(given), ignored)
+
+
+def _row_split(found: Mapping[str, str]) -> str | None:
+    """Our split for a row; None if the row is wrong."""
+    if not found["path"]:
+        return None
+    if not found["split"]:
+        return "train" if found["label"] else UNLABELLED
+    split = _SPLIT_NAMES.get(found["split"].lower())
+    return split if found["label"] or split == UNLABELLED else None
 
 
 def _size_bytes(path: pathlib.Path) -> int:
@@ -190,59 +235,6 @@ def _size_bytes(path: pathlib.Path) -> int:
         return path.stat().st_size
     except OSError:  # the report names it
         return 0
-
-
-def _rows(path: pathlib.Path) -> Iterator[tuple[int, Mapping[str, object]]]:
-    """Yields each row with its number in the file, from 1."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            if path.suffix.lower() in (".csv", ".tsv"):
-                yield from _csv_rows(path, file)
-            else:
-                yield from _json_rows(path, file)
-    except UnicodeDecodeError:
-        raise DataError(
-            f"data.images: {path} is not UTF-8 text, expected a CSV or JSON-lines file "
-            f"({', '.join(LIST_SUFFIXES)}). Give one, or a folder."
-        ) from None
-
-
-def _csv_rows(
-    path: pathlib.Path, file: Iterable[str]
-) -> Iterator[tuple[int, Mapping[str, object]]]:
-    reader = csv.DictReader(
-        file, delimiter="\t" if path.suffix.lower() == ".tsv" else ","
-    )
-    columns = reader.fieldnames or ()
-    if not {"path", "label"} <= set(columns):
-        raise DataError(
-            f"data.images: {path} has the columns {', '.join(columns) or 'none'}, "
-            "expected path, label and, if you like, split. Name them in the first line."
-        )
-    for values in reader:
-        yield reader.line_num, values
-
-
-def _json_rows(
-    path: pathlib.Path, file: Iterable[str]
-) -> Iterator[tuple[int, Mapping[str, object]]]:
-    for row, line in enumerate(file, start=1):
-        if not line.strip():
-            continue
-        try:
-            values = json.loads(line)
-        except json.JSONDecodeError:
-            values = None
-        if not isinstance(values, dict):
-            raise DataError(
-                f"data.images: {path}, line {row} is not a JSON object, expected one "
-                'with path and label, as {"path": "a.jpg", "label": "cat"}. Correct it.'
-            )
-        yield row, {key: _text(value) for key, value in values.items()}
-
-
-def _text(value: object) -> object:
-    return None if value is None else str(value)  # a label may be 0
 
 
 def _listing(

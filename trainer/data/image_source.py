@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from tfx_distill.trainer.config.data_config import DataConfig
 from tfx_distill.trainer.data import image_listing, photo_normaliser
 from tfx_distill.trainer.data.photo_normaliser import UnreadableImage
-from tfx_distill.trainer.data.raw_images import SPLITS, RawImage
+from tfx_distill.trainer.data.raw_images import NO_LABEL, SPLITS, RawImage
 
 # One chunk is one piece of work for Beam and one file of each split: large enough that
 # fixed costs vanish, small enough that workers share the rest.
@@ -97,6 +97,7 @@ class ImageSource:
             if split not in listing.given
         )
         index = {name: label for label, name in enumerate(listing.class_names)}
+        index[""] = NO_LABEL
         root = listing.root
         # A hash of the path mixes the classes, and keeps the others in their order when
         # an image comes in.

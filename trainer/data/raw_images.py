@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 SPLITS = ("train", "eval", "test")
+UNLABELLED = "unlabelled"  # optional: images whose labels nothing reads
+ALL_SPLITS = (*SPLITS, UNLABELLED)
+NO_LABEL = -1
 
 
 class RawImage(NamedTuple):
@@ -13,8 +16,8 @@ class RawImage(NamedTuple):
 
     Attributes:
         encoded: The file.
-        label: Class index.
-        split: `train`, `eval` or `test`.
+        label: Class index; `NO_LABEL` of an unlabelled image.
+        split: One of `ALL_SPLITS`.
     """
 
     encoded: bytes

@@ -11,7 +11,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from tfx_distill.trainer import file_system
 from tfx_distill.trainer.config.examples_config import ExamplesConfig
-from tfx_distill.trainer.data import data_spec, example_reader
+from tfx_distill.trainer.data import data_spec, example_reader, example_records
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.errors import DataError
 
@@ -140,7 +140,7 @@ def _first_record(
     """Shape of the first image, and whether its label is a string."""
     where = f"Data set {spec.dataset}, first record"
     files = example_reader.split_files(examples_dir, "train", spec)
-    record = next(example_reader.read_records(files[:1]).as_numpy_iterator(), b"")
+    record = next(example_records.read_records(files[:1]).as_numpy_iterator(), b"")
     features = tf.train.Example.FromString(record).features.feature
     for name in (spec.image_feature, spec.label_feature):
         if name not in features:
@@ -208,5 +208,5 @@ def _number_of_records(files: Iterable[str]) -> int:
     files = sorted(files)
     if not files:
         return 0
-    dataset = example_reader.read_records(files)
+    dataset = example_records.read_records(files)
     return int(dataset.reduce(tf.constant(0, tf.int64), lambda n, _: n + 1))

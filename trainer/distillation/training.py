@@ -89,6 +89,7 @@ def train_student(
     distillation: DistillationConfig,
     *,
     feature_widths: Sequence[int] = (),
+    epoch_size: int | None = None,
     task: str = "training the student",
     **fit_options: Any,
 ) -> Trained:
@@ -101,6 +102,7 @@ def train_student(
         config: The student's training recipe.
         distillation: Temperature, weights and features.
         feature_widths: Widths of the teacher's features in the predictions.
+        epoch_size: See `DistillationBatches`.
         task: Name shown with the progress.
         **fit_options: `logs_dir`, `callbacks` and `validate_last_only` of `Fit`.
 
@@ -113,7 +115,7 @@ def train_student(
         task=task,
         section="student",
         config=config,
-        batches=DistillationBatches(train, config),
+        batches=DistillationBatches(train, config, epoch_size),
         validation=evaluation.originals(),
         **fit_options,
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfx_distill.trainer.data import example_reader
+from tfx_distill.trainer.data import example_records
 from tfx_distill.trainer.data.data_spec import DataSpec
 
 PREDICT_IMAGES = "predict_images"
@@ -59,7 +59,7 @@ def save(
     records = tf.TensorSpec([None], tf.string, name="examples")
 
     def decode_and_predict(examples: tf.Tensor) -> Outputs:
-        return predict(example_reader.decode_examples(examples, spec))
+        return predict(example_records.decode_examples(examples, spec))
 
     def named(answer: Outputs) -> Outputs:
         names = tf.constant(list(spec.class_names))

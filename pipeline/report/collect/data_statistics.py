@@ -13,8 +13,8 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx_distill.pipeline.report.collect import example_records
 from tfx_distill.pipeline.report.report_data import Balance, Data
 from tfx_distill.trainer.data.data_spec import LABEL_FEATURE, DataSpec
+from tfx_distill.trainer.data.raw_images import ALL_SPLITS, UNLABELLED
 
-_ORDER = ("train", "eval", "test")
 # Labels are counted up to this size of a split's files, in about 2 s.
 _MAX_COUNTED_BYTES = 100_000_000
 
@@ -51,7 +51,7 @@ def counted(data: Data, statistics_dir: str, examples_dir: str) -> Data:
         for feature in dataset.features:
             name = feature.name or "/".join(feature.path.step)
             features.append(_row(split, name, feature, int(dataset.num_examples)))
-            if name == LABEL_FEATURE:
+            if name == LABEL_FEATURE and split != UNLABELLED:
                 exact = _exact(examples_dir, split, data)
                 balances.append(
                     Balance(
@@ -66,7 +66,7 @@ def counted(data: Data, statistics_dir: str, examples_dir: str) -> Data:
 
 def _place(folder: pathlib.Path) -> tuple[int, str]:
     split = folder.name.partition("-")[2]
-    return _ORDER.index(split) if split in _ORDER else len(_ORDER), split
+    return ALL_SPLITS.index(split) if split in ALL_SPLITS else len(ALL_SPLITS), split
 
 
 def _read(folder: pathlib.Path) -> Any:

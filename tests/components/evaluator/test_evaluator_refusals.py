@@ -17,7 +17,7 @@ from tfx.components.evaluator import executor as tfx_executor
 from tfx.types import standard_artifacts
 
 from tfx_distill.components.evaluator.verdict import Verdict
-from tfx_distill.trainer.data import example_reader
+from tfx_distill.trainer.data import example_records
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.errors import ConfigError, Interrupted
 from tfx_distill.trainer.export import signatures
@@ -116,7 +116,7 @@ def test_signatures_that_do_not_agree(refusal, student_model, examples, tmp_path
         spec,
         predict=lambda images: signatures.outputs(bad(images)),
         serve=lambda examples: signatures.outputs(
-            student_model(example_reader.decode_examples(examples, spec))
+            student_model(example_records.decode_examples(examples, spec))
         ),
     )
     reason = refusal(student=model)

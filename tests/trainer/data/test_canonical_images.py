@@ -11,6 +11,7 @@ from tfx_distill.trainer.config.data_config import DataConfig
 from tfx_distill.trainer.data import canonical_images, photo_normaliser, shape_choice
 from tfx_distill.trainer.data.canonical_images import Form
 from tfx_distill.trainer.data.image_source import ImageFile, ImageSource
+from tfx_distill.trainer.data.raw_images import RawImage
 
 COLOUR = Form((8, 8, 3), "crop")
 
@@ -64,10 +65,18 @@ def test_bad_file_has_a_reason_and_no_bytes(tmp_path):
 def test_split_is_cut_by_shares_of_the_digest():
     form = Form((8, 8, 3), "crop", (("test", 0.25), ("eval", 0.25)))
     places = [0, 2**62 - 2**12, 2**62, 2**63 - 2**12, 2**63, 2**64 - 1]
-    assert [form.split_of("train", place) for place in places] == [
+    assert [form.place("", RawImage(b"", 0, "train"), at)[0] for at in places] == [
         "test", "test", "eval", "eval", "train", "train",
     ]  # fmt: skip
-    assert form.split_of("test", 2**63) == "test"
+    assert form.place("", RawImage(b"", 1, "test"), 0) == ("test", 1)
+
+
+def test_only_named_images_of_train_keep_their_label():
+    form = Form((8, 8, 3), "crop", (("test", 0.25),), frozenset("a"))
+    image = RawImage(b"", 1, "train")
+    assert form.place("a", image, 2**63) == ("train", 1)
+    assert form.place("b", image, 2**63) == ("unlabelled", -1)
+    assert form.place("b", image, 0) == ("test", 1)
 
 
 @pytest.mark.parametrize("small", [0, 2**40])

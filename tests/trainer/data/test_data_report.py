@@ -55,6 +55,36 @@ def test_report_survives_its_file(photos, tmp_path):
     assert DataReport.load(str(photos)) is None
 
 
+def test_unlabelled_images_have_no_class(photos):
+    write_folder(photos / "unlabelled", {"cat": 4}, first=50)
+    report, data = _look(photos)
+    assert report.num_images == {"train": (5, 5), "eval": (3, 3), "test": (3, 3)}
+    assert report.num_examples["unlabelled"] == report.num_unlabelled == 4
+    assert data_findings.refusals(report, data) == []
+    assert report.conflicts.number == 0
+
+
+def test_unlabelled_images_of_test_are_refused_and_of_train_told(photos):
+    (photos / "unlabelled").mkdir()
+    _copy(photos, "train/cat/0.png", "unlabelled/a.png")
+    report, data = _look(photos)
+    assert data_findings.refusals(report, data) == []
+    assert "1 image in train and unlabelled" in data_findings.notices(report, data)[0]
+    _copy(photos, "test/cat/0.png", "unlabelled/b.png")
+    assert "1 image in test and unlabelled" in _refusal(photos)
+
+
+def test_only_the_first_of_each_class_keep_their_labels(photos):
+    report, data = _look(photos, labels_per_class=2)
+    assert report.num_images["train"] == (2, 2) and report.num_unlabelled == 6
+    assert data_findings.notices(report, data) == []
+    report, data = _look(photos, labels_per_class=6)
+    assert report.num_images["train"] == (5, 5) and report.num_unlabelled == 0
+    assert (
+        "6, images in train: cat (5), dog (5)" in data_findings.notices(report, data)[0]
+    )
+
+
 def test_same_image_in_two_splits_is_refused_unless_allowed(photos):
     _copy(photos, "train/cat/0.png", "test/cat/copy.png")
     assert _refusal(photos) == (

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from small_data import example, png
 
-from tfx_distill.trainer.data import example_reader
+from tfx_distill.trainer.data import example_reader, example_records
 from tfx_distill.trainer.errors import DataError
 
 
@@ -95,5 +95,5 @@ def test_a_lost_record_is_an_error(write, tmp_path, spec, evaluation):
 
 def test_images_are_resized_only_when_the_specification_says_so(spec):
     spec = dataclasses.replace(spec, fit="stretch")
-    image = example_reader.decode_image(png(np.full((16, 16, 1), 77, np.uint8)), spec)
+    image = example_records.decode_image(png(np.full((16, 16, 1), 77, np.uint8)), spec)
     np.testing.assert_array_equal(image, np.full((8, 8, 1), 77, np.uint8))

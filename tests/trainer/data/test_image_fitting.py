@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from photo_files import BLUE, GREEN, RED, encoded, plain
 
-from tfx_distill.trainer.data import example_reader, image_fitting
+from tfx_distill.trainer.data import example_records, image_fitting
 
 # 4 x 12: a third each red, green and blue.
 STRIPES = np.concatenate([plain(colour, 4, 4) for colour in (RED, GREEN, BLUE)], axis=1)
@@ -60,11 +60,11 @@ def test_served_file_of_another_kind_and_size_is_converted(
     spec, image, kind, shape, expected
 ):
     spec = dataclasses.replace(spec, image_shape=shape, fit="crop")
-    decoded = example_reader.decode_image(encoded(image, kind), spec).numpy()
+    decoded = example_records.decode_image(encoded(image, kind), spec).numpy()
     np.testing.assert_array_equal(decoded, np.broadcast_to(expected, shape))
 
 
 def test_strict_models_refuse_another_shape(spec):
     spec = dataclasses.replace(spec, image_shape=(4, 4, 3), fit=None)
     with pytest.raises(tf.errors.InvalidArgumentError, match="image shape"):
-        example_reader.decode_image(encoded(plain(RED)), spec)
+        example_records.decode_image(encoded(plain(RED)), spec)

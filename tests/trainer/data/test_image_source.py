@@ -44,6 +44,43 @@ def test_only_a_missing_split_is_cut_out(tmp_path):
     assert _source(tmp_path).cut == (("eval", 0.1),)
 
 
+def test_folders_of_unlabelled_images_mean_nothing(tmp_path):
+    write_folder(tmp_path / "train", {"cat": 1, "dog": 1})
+    write_folder(tmp_path / "unlabelled", {"cat": 1, "what": 2})
+    write_folder(tmp_path, {"unlabelled": 1})
+    source = _source(tmp_path)
+    assert source.class_names == ("cat", "dog")
+    assert [f.label for f in source.items("unlabelled")] == [-1] * 4
+
+
+@pytest.mark.parametrize("place", ["photos/more", "elsewhere"])
+def test_unlabelled_images_may_lie_anywhere(tmp_path, place):
+    write_folder(tmp_path / "photos", {"cat": 1, "dog": 1})
+    write_folder(tmp_path / place, {"cat": 3})
+    source = _source(tmp_path / "photos", splits={"unlabelled": str(tmp_path / place)})
+    assert source.class_names == ("cat", "dog") and len(source.items("train")) == 2
+    assert all(file.open().encoded for file in source.items("unlabelled"))
+    assert len(source.items("unlabelled")) == 3
+
+
+def test_a_folder_without_unlabelled_images_is_refused(tmp_path):
+    write_folder(tmp_path, {"cat": 1, "dog": 1})
+    (tmp_path / "none").mkdir()
+    with pytest.raises(
+        DataError, match="data.splits.unlabelled: .*none holds no images"
+    ):
+        _source(tmp_path, splits={"unlabelled": str(tmp_path / "none")})
+
+
+def test_rows_without_label_are_unlabelled(tmp_path):
+    rows = "path,label,split\na,x,train\nb,y,\nc,,\nd,z,Unlabeled\n"
+    (tmp_path / "l.csv").write_text(rows)
+    source = _source(tmp_path / "l.csv")
+    assert source.class_names == ("x", "y") and len(source.items("train")) == 2
+    found = {(f.name, f.label) for f in source.items("unlabelled")}
+    assert found == {("c", -1), ("d", -1)}
+
+
 def test_a_class_may_be_called_train(tmp_path):
     write_folder(tmp_path, {"train": 2, "bus": 1})
     assert _source(tmp_path).class_names == ("bus", "train")
@@ -110,7 +147,7 @@ def test_list_without_splits_is_cut_and_numbers_keep_their_order(tmp_path):
     ("name", "text", "complaint"),
     [
         ("l.csv", "file,label\na,b\n", "has the columns file, label, expected path"),
-        ("l.csv", "path,label\na.png,\n", "row 2: received .*'label': ''"),
+        ("l.csv", "path,label,split\na.png,,train\n", "row 2: .*'label': ''"),
         ("l.csv", "path,label,split\na,b,trian\n", "row 2: .*trian"),
         ("l.jsonl", '{"path": "a", "label": 0}\nx', "line 2 is not a JSON object"),
         ("l.csv", "path,label\n", "holds no images"),

@@ -102,6 +102,17 @@ def test_an_epoch_takes_every_example_once(train):
         )
 
 
+def test_a_longer_epoch_takes_every_example_again(data):
+    config = STUDENT.replace(batch_size=10)
+    size = len(data["train"].split)
+    batches = DistillationBatches(data["train"], config, 2 * size + 5)
+    labels = np.concatenate([batches[i][1][:, 0] for i in range(len(batches))])
+    assert len(labels) == 2 * size + 5
+    expected = np.sort(data["train"].split.labels)
+    for start in (0, size):
+        np.testing.assert_array_equal(np.sort(labels[start : start + size]), expected)
+
+
 def test_without_shuffling_examples_come_in_file_order(train):
     batches = TeacherBatches(train, TEACHER.replace(shuffle=False))
     np.testing.assert_array_equal(batches[0][0], train.images[:16])
