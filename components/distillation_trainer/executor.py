@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -61,13 +62,15 @@ def _train(
     """Trains the student, or the control; returns what it was trained with, too."""
     is_control = exec_properties["role"] == CONTROL
     teachers, data = prepare(
-        inputs, exec_properties, distillation, unlabelled=not is_control
+        inputs, exec_properties, distillation, labels_alone=is_control
     )
     widths: Sequence[int] = teachers.feature_widths
     if is_control:
         # Everything as the student's, the number of steps too, but from labels alone.
         distillation, widths = DistillationConfig(student_loss_weight=1.0), ()
         data = {k: v.without_features(inputs.spec) for k, v in data.items()}
+        size = _epoch_size(inputs.spec)
+        data["train"] = dataclasses.replace(data["train"], epoch_size=size)
     trained = training.train_student(
         data["train"],
         data["eval"],
@@ -75,7 +78,6 @@ def _train(
         student,
         distillation,
         feature_widths=widths,
-        epoch_size=_epoch_size(inputs.spec),
         logs_dir=logs_dir,
         task=f"training the {exec_properties['role']}",
     )
@@ -131,11 +133,12 @@ def prepare(
     exec_properties: dict[str, Any],
     distillation: DistillationConfig,
     *,
-    unlabelled: bool = True,
+    labels_alone: bool = False,
 ) -> tuple[Teachers, dict[str, DistillationData]]:
     """The splits `train` and `eval` with teacher logits, computed here if not given.
 
-    Images of the split `unlabelled` are among those of `train`, if they are wanted.
+    Images of the split `unlabelled` are among those of `train`. With `labels_alone` they
+    are left out, and no teacher predicts fresh views.
 
     Raises:
         ModelError: If the teacher does not fit the examples, or the logits are
@@ -145,9 +148,10 @@ def prepare(
     if inputs.has("teacher_logits"):
         folder = inputs.uri("teacher_logits")
         predictions, views = logits_files.load(folder, teachers, ("train", "eval"))
-        splits = inputs.training_splits(unlabelled=unlabelled)
+        splits = inputs.training_splits(unlabelled=not labels_alone)
     else:
         views = ViewsConfig.from_json(exec_properties["views"])
-        splits = inputs.training_splits(unlabelled=unlabelled)
+        splits = inputs.training_splits(unlabelled=not labels_alone)
         predictions = teacher_logits.predict_splits(teachers, splits, views)
-    return teachers, teacher_logits.join(predictions, splits, views)
+    in_loop = None if labels_alone else teachers
+    return teachers, teacher_logits.join(predictions, splits, views, in_loop)

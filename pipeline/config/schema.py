@@ -154,6 +154,8 @@ class PipelineConfig(Section, Places):
             "1 to 63 lower-case letters, digits and dashes, not starting with a dash",
         )
         if self.tuning is not None:
+            expected = "false while tuning searches: its trials share predictions"
+            require(not self.views.fresh, "views.fresh", True, expected)
             given = self.hyperparameters
             expected = "null while tuning searches; --set tuning=null uses these"
             require(given is None, "hyperparameters", given, expected)

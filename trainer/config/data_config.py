@@ -132,4 +132,9 @@ class ViewsConfig(Section):
     max_shift: NonNegativeInt = Field(2, description="Shift in pixels, each way")
     max_rotation: Degrees = Field(0.0, description="Rotation in degrees, each way")
     flip: bool = Field(False, description="Mirror half of the views left to right")
+    fresh: bool = Field(
+        False,
+        description="New views in every epoch, which the teacher predicts during the "
+        "student's training; count is then not used",
+    )
     seed: Seed = Field(0, description="Seed of shifts, rotations and flips")

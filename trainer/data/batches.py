@@ -22,6 +22,11 @@ from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.data.example_reader import Split
 from tfx_distill.trainer.data.streamed_arrays import StreamedRows
 
+Predict = Callable[[np.ndarray], np.ndarray]
+
+# Numbers of views to draw from; an image hardly ever gets one twice.
+_ENDLESS = 2**31
+
 
 class TeacherBatches(keras.utils.PyDataset):
     """Shuffled batches of randomly changed images, with their labels."""
@@ -100,15 +105,26 @@ class DistillationData:
     Attributes:
         split: The examples.
         predictions: float32 `(num_examples, num_views, num_classes + widths)`: the
-            teacher's logits, then its features.
+            teacher's logits, then its features; or what predicts them for images,
+            uint8 `(batch, height, width, channels)`, as they are needed; None: there
+            are none, and zeros in their place.
         views: How the views were made.
         num_values: How many of the last axis are used; None: all.
+        epoch_size: Number of examples in an epoch; None: each once.
     """
 
     split: Split
-    predictions: np.ndarray | StreamedRows
+    predictions: np.ndarray | StreamedRows | Predict | None
     views: ViewsConfig
     num_values: int | None = None
+    epoch_size: int | None = None
+
+    @property
+    def num_views(self) -> int:
+        """How many views there are: as good as endless unless they were predicted."""
+        if self.predictions is None or callable(self.predictions):
+            return _ENDLESS
+        return self.predictions.shape[1]
 
     def without_features(self, spec: DataSpec) -> DistillationData:
         """The same with the teacher's logits alone."""
@@ -130,9 +146,17 @@ class DistillationData:
         images = augmentation.make_views(
             self.split.images[examples], self.split.digests[examples], view, self.views
         )
-        predictions = self.predictions[examples][np.arange(len(examples)), view]
-        labels = self.split.labels[examples]
-        return images, losses.pack_targets(labels, predictions[:, : self.num_values])
+        predictions = self._predictions(images, examples, view)[:, : self.num_values]
+        return images, losses.pack_targets(self.split.labels[examples], predictions)
+
+    def _predictions(
+        self, images: np.ndarray, examples: np.ndarray, view: np.ndarray
+    ) -> np.ndarray:
+        if self.predictions is None:
+            return np.zeros((len(images), self.num_values or 0), np.float32)
+        if callable(self.predictions):
+            return self.predictions(images)
+        return self.predictions[examples][np.arange(len(examples)), view]
 
     def originals(self) -> InOrder:
         """The original images, with labels and predictions as one target."""
@@ -146,22 +170,10 @@ class DistillationBatches(keras.utils.PyDataset):
     them again, each time in another order and in other views.
     """
 
-    def __init__(
-        self,
-        data: DistillationData,
-        config: StudentConfig,
-        epoch_size: int | None = None,
-    ) -> None:
-        """Makes the batches.
-
-        Args:
-            data: The examples.
-            config: The student's training recipe.
-            epoch_size: Number of examples in an epoch; None: each once.
-        """
+    def __init__(self, data: DistillationData, config: StudentConfig) -> None:
         super().__init__()
-        self._size = epoch_size or len(data.split)
-        available = data.predictions.shape[1]
+        self._size = data.epoch_size or len(data.split)
+        available = data.num_views
         self._num_views = config.views or available
         require(
             self._num_views <= available,

@@ -51,7 +51,7 @@ def save(
 
     Args:
         folder: Created when missing.
-        splits: Predictions by split name.
+        splits: Predictions by split name; fresh views of `train` have none.
         teacher: Whose predictions.
         views: Of the split `train`; other splits have their originals only.
         fingerprint: Of the examples' data set.
@@ -108,7 +108,13 @@ def load(
     if info["format_version"] == _FIRST_VERSION:
         return {name: _read_first_version(folder, name) for name in splits}, views
     numbers = info["num_shards"]
-    return {name: _read(folder, name, numbers[name]) for name in splits}, views
+    missing = [name for name in splits if name not in numbers]
+    if missing and not (views.fresh and missing == ["train"]):
+        raise ModelError(
+            f"Teacher logits in {folder} are of the splits {', '.join(numbers)}, "
+            f"expected {', '.join(splits)}. Compute them again."
+        )
+    return {n: _read(folder, n, numbers[n]) for n in splits if n in numbers}, views
 
 
 def _info(folder: str) -> dict[str, Any]:

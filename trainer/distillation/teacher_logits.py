@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import itertools
 import math
+import time
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -31,29 +33,65 @@ def predict_splits(
 ) -> dict[str, Iterator[Shard]]:
     """Predictions for every view of `train` and for the originals of other splits.
 
-    Each split's shards are computed as they are read.
+    Each split's shards are computed as they are read. Fresh views are not predicted in
+    advance.
     """
     originals = views.replace(count=1)
     return {
         name: compute(teachers, split, views if name == "train" else originals)
         for name, split in splits.items()
+        if not (name == "train" and views.fresh)
     }
+
+
+class TeacherInLoop:
+    """The teacher in the student's training, which predicts fresh views as they are made.
+
+    As "consistent teaching" of Beyer et al. 2022 (arXiv:2106.05237): teacher and student
+    see the same view of an image, in every epoch another one.
+
+    Attributes:
+        num_images: Number of images predicted so far.
+        seconds: Time that took.
+    """
+
+    def __init__(self, teachers: Teachers) -> None:
+        self._teachers = teachers
+        self.num_images, self.seconds = 0, 0.0
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        start = time.monotonic()
+        values = self._teachers.predict(images)
+        self.num_images += len(images)
+        self.seconds += time.monotonic() - start
+        return values
 
 
 def join(
     predictions: Mapping[str, Iterable[Shard]],
     splits: Mapping[str, Split],
     views: ViewsConfig,
+    teachers: Teachers | None = None,
 ) -> dict[str, DistillationData]:
     """Joins examples and predictions.
+
+    Args:
+        predictions: By split.
+        splits: The examples.
+        views: How views are made.
+        teachers: Predict fresh views; None: nobody does.
 
     Raises:
         ModelError: If an example has no prediction, or an image has two.
     """
-    return {
-        name: DistillationData(split, aligned(predictions[name], split, name), views)
-        for name, split in splits.items()
-    }
+    joined = {}
+    for name, split in splits.items():
+        if name == "train" and views.fresh:
+            answers: Any = TeacherInLoop(teachers) if teachers else None
+        else:
+            answers = aligned(predictions[name], split, name)
+        joined[name] = DistillationData(split, answers, views)
+    return joined
 
 
 def compute(

@@ -24,7 +24,9 @@ from tfx_distill.trainer.data.batches import (
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.data.example_reader import Split
 from tfx_distill.trainer.distillation.fitting import Fit
+from tfx_distill.trainer.distillation.teacher_logits import TeacherInLoop
 from tfx_distill.trainer.models import architectures, features, quantization
+from tfx_distill.trainer.progress import Progress, report
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +91,6 @@ def train_student(
     distillation: DistillationConfig,
     *,
     feature_widths: Sequence[int] = (),
-    epoch_size: int | None = None,
     task: str = "training the student",
     **fit_options: Any,
 ) -> Trained:
@@ -102,7 +103,6 @@ def train_student(
         config: The student's training recipe.
         distillation: Temperature, weights and features.
         feature_widths: Widths of the teacher's features in the predictions.
-        epoch_size: See `DistillationBatches`.
         task: Name shown with the progress.
         **fit_options: `logs_dir`, `callbacks` and `validate_last_only` of `Fit`.
 
@@ -112,15 +112,28 @@ def train_student(
     start = time.monotonic()
     student = _new_model(config, spec)
     fit = Fit(
-        task=task,
-        section="student",
-        config=config,
-        batches=DistillationBatches(train, config, epoch_size),
-        validation=evaluation.originals(),
-        **fit_options,
+        task=task, section="student", config=config,
+        batches=DistillationBatches(train, config),
+        validation=evaluation.originals(), **fit_options,
+    )  # fmt: skip
+    is_answered = train.predictions is not None
+    history = _fit_student(
+        student, fit, spec, config, distillation, feature_widths, is_answered
     )
-    history = _fit_student(student, fit, spec, config, distillation, feature_widths)
-    return Trained(student, history, time.monotonic() - start)
+    seconds = time.monotonic() - start
+    _tell_cost(train.predictions, task, seconds)
+    return Trained(student, history, seconds)
+
+
+def _tell_cost(teacher: Any, task: str, seconds: float) -> None:
+    if not isinstance(teacher, TeacherInLoop):
+        return
+    number = teacher.num_images
+    text = (
+        f"the teacher predicted {number:,} fresh views in {teacher.seconds:.0f} of the "
+        f"{seconds:.0f} s"
+    )
+    report(Progress(task, number, number, text, milestone=True))
 
 
 def _new_model(config: StudentConfig | TeacherConfig, spec: DataSpec) -> keras.Model:
@@ -137,6 +150,7 @@ def _fit_student(
     config: StudentConfig,
     distillation: DistillationConfig,
     feature_widths: Sequence[int],
+    is_answered: bool,
 ) -> dict[str, list[float]]:
     """Trains as configured: in float32 first, then under simulated int8."""
     model = student
@@ -149,10 +163,9 @@ def _fit_student(
     )
     history: dict[str, list[float]] = {}
     for phase, epochs in _phases(model, student, config):
-        metrics = [
-            losses.PackedAccuracy(spec.num_classes),
-            losses.PackedAgreement(spec.num_classes, name="agreement"),
-        ]
+        metrics = [losses.PackedAccuracy(spec.num_classes)]
+        if is_answered:
+            metrics.append(losses.PackedAgreement(spec.num_classes, name="agreement"))
         values = fit.run(phase, optimizer, epochs, loss=loss, metrics=metrics)
         history = {name: history.get(name, []) + values[name] for name in values}
     return history

@@ -54,7 +54,7 @@ def apply(
 def require_views(student: StudentConfig, views: ViewsConfig) -> None:
     """Checks that the student does not draw from more views than there are."""
     require(
-        student.views is None or student.views <= views.count,
+        student.views is None or student.views <= views.count or views.fresh,
         f"{student.section_name()}.views",
         student.views,
         f"at most views.count, {views.count}",

@@ -105,7 +105,8 @@ def test_an_epoch_takes_every_example_once(train):
 def test_a_longer_epoch_takes_every_example_again(data):
     config = STUDENT.replace(batch_size=10)
     size = len(data["train"].split)
-    batches = DistillationBatches(data["train"], config, 2 * size + 5)
+    longer = dataclasses.replace(data["train"], epoch_size=2 * size + 5)
+    batches = DistillationBatches(longer, config)
     labels = np.concatenate([batches[i][1][:, 0] for i in range(len(batches))])
     assert len(labels) == 2 * size + 5
     expected = np.sort(data["train"].split.labels)
@@ -125,6 +126,34 @@ def test_an_epoch_mirrors_some_of_the_images(train):
     kept = (images == train.images).all(axis=(1, 2, 3))
     assert (mirrored | kept).all()
     assert 0.3 < mirrored.mean() < 0.7
+
+
+def test_fresh_views_are_predicted_in_the_loop_and_never_twice(
+    teacher, train, evaluation
+):
+    views = VIEWS.replace(fresh=True)
+    splits = {"train": train, "eval": evaluation}
+    answers = teacher_logits.predict_splits(teacher, splits, views)
+    assert set(answers) == {"eval"}
+    joined = teacher_logits.join(answers, splits, views, teacher)["train"]
+    batches = DistillationBatches(joined, STUDENT.replace(shuffle=False))
+    images, targets = batches[0]
+    np.testing.assert_allclose(targets[:, 1:], teacher.predict(images), atol=1e-5)
+    np.testing.assert_array_equal(batches[0][0], images)
+    batches.on_epoch_end()
+    assert (batches[0][0] != images).any()
+    assert joined.predictions.num_images == 3 * len(images)
+
+
+def test_a_control_sees_fresh_views_without_a_teacher(train, evaluation, teacher, spec):
+    views = VIEWS.replace(fresh=True)
+    splits = {"train": train, "eval": evaluation}
+    answers = teacher_logits.predict_splits(teacher, splits, views)
+    joined = teacher_logits.join(answers, splits, views)
+    data = {name: one.without_features(spec) for name, one in joined.items()}
+    trained = _train(data, spec, distillation=DistillationConfig(student_loss_weight=1))
+    assert "agreement" not in trained.history
+    assert trained.history["val_accuracy"][-1] > 0.9
 
 
 def test_options_reach_the_architecture(data, spec):
