@@ -41,7 +41,8 @@ class ControlComparison(base_component.BaseComponent):
 
     Component `outputs` contains:
      - `comparison`: Channel of type `ControlComparison`: the paired difference on
-       the test images with its 95 % interval and McNemar's p, and a sentence.
+       the test images with its p-value and 95 % interval, over images and, with
+       several seeds, over seeds, and a sentence.
     """
 
     SPEC_CLASS = ControlComparisonSpec

@@ -30,7 +30,7 @@ class Served:
         high: Upper one-sided 95 % bound.
         only_student: Number of images that only the student classified correctly.
         only_served: As `only_student`.
-        p_value: McNemar's, exact, two-sided.
+        p_value: Two-sided, see `paired_interval.Estimate`.
     """
 
     uri: str

@@ -87,7 +87,7 @@ class Difference:
         only_first: Number of images that only the first classified correctly; None
             without the predictions.
         only_second: As `only_first`.
-        p_value: McNemar's, exact, two-sided.
+        p_value: Two-sided, see `paired_interval.Estimate`.
     """
 
     name: str
@@ -210,6 +210,7 @@ class Report:
         models: Teacher and student first.
         differences: Between pairs of them.
         conclusion: What distillation gained, in a sentence.
+        gain_over: What the interval of student − control is over.
         from_probabilities: Whether teacher logits are logarithms of probabilities.
         classes: Of the test split.
         confusions: Of teacher and student.
@@ -239,6 +240,7 @@ class Report:
     models: tuple[Model, ...] = ()
     differences: tuple[Difference, ...] = ()
     conclusion: str = ""
+    gain_over: str = "images"
     from_probabilities: bool = False
     classes: tuple[ClassRow, ...] = ()
     confusions: tuple[Confusion, ...] = ()

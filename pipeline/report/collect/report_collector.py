@@ -107,6 +107,7 @@ class _Collector:
             models=tuple(models),
             differences=tuple(self._differences(predictions, gained)),
             conclusion=gained.conclusion if gained else "",
+            gain_over=gained.interval_over if gained else "images",
             from_probabilities=run_models.from_probabilities(
                 self._graph, self._run.name
             ),

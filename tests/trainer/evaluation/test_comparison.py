@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from scipy import stats
 
-from tfx_distill.trainer.evaluation import comparison
+from tfx_distill.trainer.evaluation import comparison, paired_interval
 
 
 def _answers(both, only_first, only_second, neither):
@@ -14,15 +13,18 @@ def _answers(both, only_first, only_second, neither):
     return np.array(first), np.array(second + [False] * neither)
 
 
-def test_mcnemars_p_is_the_binomial_one_by_hand():
-    # 5 discordant images, all for the first: 2 * (1/2)^5 = 1/16.
-    assert comparison.paired(*_answers(90, 5, 0, 5)).p_value == pytest.approx(1 / 16)
+def test_an_interval_of_one_pair_is_bonett_and_prices():
+    # 7 of 102 gained, 1 lost, the two added images included: 6/102 = 0.0588.
+    result = comparison.paired(*_answers(90, 6, 0, 4))
+    reach = 1.9837 * np.sqrt((8 / 102 - (6 / 102) ** 2) / 102)
+    assert result.low == pytest.approx(6 / 102 - reach, abs=1e-5)
+    assert result.high == pytest.approx(6 / 102 + reach, abs=1e-5)
 
 
 def test_thirty_nine_against_twenty_one_is_just_significant():
     result = comparison.paired(*_answers(9900, 39, 21, 40))
     assert result.difference == pytest.approx(0.0018)
-    assert result.p_value == pytest.approx(0.0273, abs=1e-3)
+    assert result.p_value == pytest.approx(0.0222, abs=1e-4)
     assert 0 < result.low < result.difference < result.high
 
 
@@ -42,30 +44,80 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
     assert abs(covered / 4000 - 0.95) < 0.012
 
 
-def test_several_seeds_count_each_image_once():
-    first, second = _answers(90, 6, 2, 2)
-    one = comparison.compare([first], [second])
-    three = comparison.compare([first] * 3, [second] * 3)
-    assert three.difference == pytest.approx(one.difference)
-    # The same answers three times are no more evidence than once.
-    assert three.high - three.low == pytest.approx(one.high - one.low, rel=0.15)
+def test_variances_of_images_and_seeds_by_hand():
+    # Accuracies 3/4, 1/4 and 1/2, 1/2; each image is right once, on average.
+    first = np.array([[1, 1, 1, 0], [0, 0, 0, 1]], bool)
+    second = np.array([[1, 1, 0, 0], [0, 0, 1, 1]], bool)
+    found = paired_interval.variances(first, second)
+    assert (found.centre, found.seed_freedom, found.num_images) == (0, 2, 6)
+    assert found.images == pytest.approx(2 / 6 / 6)  # of the two added images
+    assert found.seeds == pytest.approx(0.125 / 2)
+    # Residuals: 8 times 1/4 or 3/4 of the first, 8 times 1/2 of the second.
+    assert found.interaction == pytest.approx((1.5 + 2) / 3 / 8)
 
 
-def test_several_seeds_use_the_paired_z_test():
-    first, second = _answers(90, 6, 2, 2)
-    result = comparison.compare([first, first], [second, second])
-    z = result.difference / (np.std(first.astype(int) - second, ddof=1) / 10)
-    assert result.p_value == pytest.approx(2 * stats.norm.sf(z))
+def test_the_interval_of_several_seeds_takes_both_variances():
+    rng = np.random.default_rng(0)
+    first, second = rng.random((2, 3, 2000)) < 0.9
+    first[0] |= rng.random(2000) < 0.5  # one lucky seed
+    found = paired_interval.variances(first, second)
+    result = paired_interval.estimate(first, second)
+    variance = found.images + found.seeds - found.interaction
+    # Its seed decides: Student's t with little more than 4 degrees of freedom.
+    assert (result.high - found.centre) / np.sqrt(variance) == pytest.approx(
+        2.7, abs=0.1
+    )
+
+
+def test_seeds_that_differ_no_more_than_images_cost_little():
+    rng = np.random.default_rng(0)
+    first, second = rng.random((2, 9, 5000)) < 0.9
+    found = paired_interval.variances(first, second)
+    result = paired_interval.estimate(first, second)
+    reach = (result.high - found.centre) / np.sqrt(found.images)
+    assert 1.96 <= reach < 2.4
+
+
+@pytest.mark.parametrize("gain", [0, 0.003, 0.006, 0.02])
+def test_p_is_below_five_percent_exactly_if_the_interval_excludes_zero(gain):
+    rng = np.random.default_rng(3)
+    students, controls = rng.random((2, 3, 3000)) < 0.9
+    students |= rng.random((3, 3000)) < 10 * gain
+    result = comparison.compare(students, controls)
+    assert (result.p_value < 0.05) == (result.low > 0 or result.high < 0)
 
 
 @pytest.mark.parametrize(
     ("counts", "words"),
     [
-        ((9000, 300, 100, 600), "Distillation helped: +2.00 points"),
-        ((9000, 100, 300, 600), "Distillation did harm: -2.00 points"),
-        ((9000, 101, 100, 799), "Distillation did not help measurably: +0.01 points"),
+        ((9000, 300, 100, 600), "This student is better than this control"),
+        ((9000, 100, 300, 600), "This student is worse than this control"),
+        ((9000, 101, 100, 799), "This student is not measurably better or worse than"),
     ],
 )
-def test_the_conclusion_says_it_plainly(counts, words):
+def test_one_pair_says_nothing_of_the_recipe(counts, words):
     first, second = _answers(*counts)
-    assert comparison.compare([first], [second]).conclusion.startswith(words)
+    conclusion = comparison.compare([first], [second]).conclusion
+    assert conclusion.startswith(words)
+    assert "one pair cannot tell" in conclusion
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        (
+            (9000, 300, 100, 600),
+            "Distillation helped against labels alone: +2.00 points",
+        ),
+        (
+            (9000, 100, 300, 600),
+            "Distillation did harm against labels alone: -2.00 poi",
+        ),
+        ((9000, 101, 100, 799), "Distillation made no measurable difference against"),
+    ],
+)
+def test_several_seeds_tell_whether_distillation_helped(counts, words):
+    first, second = _answers(*counts)
+    conclusion = comparison.compare([first] * 3, [second] * 3).conclusion
+    assert conclusion.startswith(words)
+    assert "interval over images and seeds" in conclusion
