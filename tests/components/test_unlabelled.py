@@ -19,6 +19,7 @@ from tfx_distill.trainer.export import keras_files, saved_model_files
 
 UNLABELLED = SplitsConfig(train="train[:20%]", unlabelled="train[20%:90%]")
 STUDENT = StudentConfig(epochs=2, batch_size=128)
+VIEWS = ViewsConfig(count=2)
 FIRST = 287  # number of records of `digits` in train[:20%]
 
 
@@ -42,15 +43,15 @@ def corrupted(damaged):
     return make
 
 
-def _student(examples, teacher, folder, role="student"):
-    """Trains a student as a pipeline does; returns its Model artifact."""
+def _student(examples, teacher, folder, role="student", views=VIEWS):
+    """Trains a student as a pipeline does; returns the folder of its model."""
     logits, logs = TeacherLogits(), standard_artifacts.ModelRun()
     model = standard_artifacts.Model()
     for name, artifact in (("logits", logits), ("model", model), ("logs", logs)):
         artifact.uri = str(folder / role / name)
     inputs = {"examples": [examples], "teacher_model": [teacher]}
     settings = {
-        "views": ViewsConfig(count=2).to_json(),
+        "views": views.to_json(),
         "average": AverageConfig().to_json(),
         "feature_layers": "[]",
         "student": STUDENT.to_json(),
@@ -118,3 +119,15 @@ def test_the_control_takes_as_many_steps_from_labels_alone(digits, teacher, tmp_
         for role in ("student", "control")
     ]
     assert len({len(card.history["loss"]) for card in cards}) == 1
+
+
+def test_fresh_views_are_the_same_for_the_same_seed(digits, teacher, tmp_path):
+    data = digits.replace(splits=UNLABELLED)
+    examples = example_data.generate(data, tmp_path / "examples")
+    weights = []
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        path = _student(examples, teacher, folder, views=VIEWS.replace(fresh=True))
+        weights.append(keras_files.load(path).get_weights())
+        assert not list((folder / "student" / "logits").glob("train-*"))
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)

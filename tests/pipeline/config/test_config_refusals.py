@@ -122,6 +122,11 @@ def test_what_does_not_fit_is_refused_in_one_line(override, message):
     assert "\n" not in str(caught.value)
 
 
+def test_a_search_has_no_fresh_views():
+    with pytest.raises(ConfigError, match="views.fresh must be false while tuning"):
+        load_config(None, ["tuning={}", "views.fresh=true"])
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [("a: [", "is not YAML"), ("- a", "must be a mapping of sections, received list")],
