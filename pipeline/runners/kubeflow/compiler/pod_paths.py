@@ -122,9 +122,13 @@ def _with_pod_folders(
         manual_dir = None  # the variable refers to this machine
     if manual_dir is not None:
         manual_dir = data.folder("data.manual_dir", manual_dir, "")
-    images = config.data.images
+    images, splits = config.data.images, config.data.splits
     if images is not None:
         images = data.folder("data.images", images, "")
+        if splits.unlabelled is not None:
+            key = "data.splits.unlabelled"
+            folder = data.folder(key, splits.unlabelled, "")
+            splits = splits.replace(unlabelled=folder)
     directory = serving.folder(
         "pusher.directory", config.pusher.directory, config.pipeline_name
     )
@@ -134,7 +138,7 @@ def _with_pod_folders(
         tuning = tuning.replace(directory=search_dir)
     return config.replace(
         data=config.data.replace(
-            images=images, data_dir=data_dir, manual_dir=manual_dir
+            images=images, data_dir=data_dir, manual_dir=manual_dir, splits=splits
         ),
         pusher=config.pusher.replace(directory=directory),
         tuning=tuning,

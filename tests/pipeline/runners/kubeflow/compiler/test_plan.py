@@ -49,6 +49,14 @@ def test_images_lie_on_the_volume_for_data():
     assert found.mounted["ImageExampleGen"] == [("distill-data", "/data")]
 
 
+def test_images_without_labels_lie_there_too():
+    photos = [DATA, "data.images=/data/photos"]
+    found = _make(*photos, "data.splits.unlabelled=/data/more/").pod_paths
+    assert found.config.data.splits.unlabelled == "/data/more"
+    with pytest.raises(ConfigError, match="data.splits.unlabelled: more is a folder"):
+        _make(*photos, "data.splits.unlabelled=more")
+
+
 def test_the_variable_for_original_files_speaks_of_this_machine(monkeypatch):
     monkeypatch.setenv("DISTILL_MANUAL_DIR", "/here/alone")
     assert _make().pod_paths.config.data.manual_dir is None
