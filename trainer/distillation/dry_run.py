@@ -1,16 +1,18 @@
 """Tries everything that will be done with a model, on eight images, before training.
 
 A model that cannot be exported, served, converted or built again shall be refused in
-seconds, not after hours of training. The steps are those of the real training and
+a second, not after hours of training. The steps are those of the real training and
 export; only the images are noise, and their labels and teacher logits arbitrary.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
@@ -38,7 +40,37 @@ _FEATURE_WIDTH = 2  # of a teacher's feature; any will do
 # More than there are, so that Keras runs one step in a call: several take it longer.
 _BATCH_SIZE = 10**6
 
-_passed: set[str] = set()  # what this process has tried already
+# What this process has tried already: the LiteRT flavours and features of each model.
+_passed: dict[str, set[str]] = {}
+
+_T = TypeVar("_T")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Exported:
+    """A trained model that was written and loaded.
+
+    Attributes:
+        path: Dotted path of its function, for messages.
+        folder: Of its SavedModel.
+        loaded: What `tf.saved_model.load` makes of that.
+        model: The model itself.
+        images: uint8 `(num_images, height, width, channels)`.
+        logits: Its answers to them, float32 `(num_images, num_classes)`.
+    """
+
+    path: str
+    folder: str
+    loaded: Any
+    model: keras.Model
+    images: np.ndarray
+    logits: np.ndarray
+
+    def require_same(self, what: str, found: np.ndarray) -> None:
+        answer_checks.require_same(self.path, what, self.logits, found, self.model)
+
+
+_Look = Callable[[_Exported], None]
 
 
 def check_teacher(
@@ -58,12 +90,14 @@ def check_teacher(
     small = config.replace(epochs=1, batch_size=_BATCH_SIZE)
 
     def train() -> training.Trained:
-        return training.train_teacher(split, split, spec, small)
+        return training.train_teacher(split, split, spec, small, is_trial=True)
 
-    def look(folder: str, model: keras.Model) -> None:
-        Teachers([folder], feature_layers=feature_layers).predict(_noise(spec))
+    def look(exported: _Exported) -> None:
+        if feature_layers:
+            teachers = Teachers([exported.folder], feature_layers=feature_layers)
+            teachers.predict(exported.images)
 
-    _once(config, spec, train, look, feature_layers)
+    _once(config, spec, train, look, [], feature_layers)
 
 
 def check_student(
@@ -96,14 +130,21 @@ def check_student(
 
     def train() -> training.Trained:
         return training.train_student(
-            data, data, spec, small, distillation, feature_widths=widths
+            data,
+            data,
+            spec,
+            small,
+            distillation,
+            feature_widths=widths,
+            is_trial=True,
         )
 
-    def look(folder: str, model: keras.Model) -> None:
-        _convert(config.model, folder, model, flavours, spec)
+    def look(exported: _Exported) -> None:
+        for flavour in flavours:
+            _convert(exported, flavour, spec)
 
     layers = [pair.student for pair in distillation.features]
-    _once(config, spec, train, look, [aware, layers, list(flavours)])
+    _once(config, spec, train, look, [aware, layers], flavours)
 
 
 def _noise(spec: DataSpec) -> np.ndarray:
@@ -125,18 +166,20 @@ def _once(
     config: TrainingConfig,
     spec: DataSpec,
     train: Callable[[], training.Trained],
-    look: Callable[[str, keras.Model], None],
-    extra: Sequence[object],
+    look: _Look,
+    training_key: Sequence[object],
+    looked_at: Sequence[str],
 ) -> None:
-    """Tries a model unless this process has tried the same."""
+    """Tries a model unless this process has tried the same, and as much."""
     # Imported in this thread: what a module sets for Keras holds for the training.
     source = architectures.source(config.model, config.options)
-    key = repr((type(config), source, spec.image_shape, spec.num_classes, extra))
-    if key in _passed:
+    shape = (spec.image_shape, spec.num_classes)
+    key = repr((type(config), source, shape, training_key))
+    if _passed.get(key, set()).issuperset(looked_at) and key in _passed:
         return
     with subtask(functools.partial(_as_trial, config.model)):
         _apart(functools.partial(_try, config, spec, train, look))
-    _passed.add(key)
+    _passed.setdefault(key, set()).update(looked_at)
 
 
 def _as_trial(path: str, progress: Progress) -> Progress:
@@ -144,7 +187,7 @@ def _as_trial(path: str, progress: Progress) -> Progress:
     return Progress(f"trying {path}", progress.done, total, f"{NUM_IMAGES} images")
 
 
-def _apart(work: Callable[[], None]) -> None:
+def _apart(work: Callable[[], _T]) -> _T:
     """Works in a thread, where Keras counts the names of layers from the beginning.
 
     Otherwise `conv2d` of the trained model would become `conv2d_1`, and its features
@@ -152,31 +195,30 @@ def _apart(work: Callable[[], None]) -> None:
     """
     policy = keras.config.dtype_policy()
 
-    def alike() -> None:
+    def alike() -> _T:
         keras.config.set_dtype_policy(policy)
-        work()
+        return work()
 
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(alike).result()
+        return pool.submit(alike).result()
 
 
 def _try(
     config: TrainingConfig,
     spec: DataSpec,
     train: Callable[[], training.Trained],
-    look: Callable[[str, keras.Model], None],
+    look: _Look,
 ) -> None:
     images = _noise(spec)
     try:
-        keras.utils.set_random_seed(config.seed)
-        fresh = architectures.build(
-            config.model, spec.image_shape, spec.num_classes, config.options
-        )
-        answer_checks.require_logits(fresh, images, config.model)
+        other = _apart(functools.partial(_other_model, config, spec))
+        answer_checks.require_logits(other, images, config.model)
+        model = train().model
+        _require_graph(model)
         with tempfile.TemporaryDirectory(prefix="dry-run-") as folder:
-            model = train().model
-            _export_and_serve(config, spec, model, images, folder)
-            look(folder, model)
+            exported = _export(config, spec, model, images, folder)
+            _require_same_answers(exported, other, spec)
+            look(exported)
     except DistillError:
         raise
     except Exception as error:  # whatever a user's layers raise
@@ -186,35 +228,57 @@ def _try(
         ) from error
 
 
-def _export_and_serve(
+def _other_model(config: TrainingConfig, spec: DataSpec) -> keras.Model:
+    """A model with another seed, so that all differs that its function draws."""
+    keras.utils.set_random_seed(config.seed + 1)
+    return architectures.build(
+        config.model, spec.image_shape, spec.num_classes, config.options
+    )
+
+
+def _require_graph(model: keras.Model) -> None:
+    """Raises what the layers raise in the graph of a training."""
+    pixels = tf.TensorSpec(model.input.shape, model.input.dtype)
+    graph = tf.function(lambda images: model(images, training=True))
+    graph.get_concrete_function(pixels)
+
+
+def _export(
     config: TrainingConfig,
     spec: DataSpec,
     model: keras.Model,
     images: np.ndarray,
     folder: str,
-) -> None:
-    """Writes a model and requires the same answers of all that is read back."""
+) -> _Exported:
     source = architectures.source(config.model, config.options)
-    card = saved_model.save(
+    saved_model.save(
         model, folder, role="trial", spec=spec, config={}, history={}, seconds=0.0,
         source=source,
     )  # fmt: skip
-    expected = answer_checks.answers(model, images)
-    rebuilt = keras_files.rebuild(folder, card)
-    for what, found in (
-        ("built again from its weights", answer_checks.answers(rebuilt, images)),
-        ("exported", saved_model.Predictor(folder).logits(images)),
-        ("served PNG files", _served(folder, images, spec)),
-    ):
-        answer_checks.require_same(config.model, what, expected, found, model)
+    logits = answer_checks.answers(model, images)
+    loaded = tf.saved_model.load(folder)
+    return _Exported(config.model, folder, loaded, model, images, logits)
 
 
-def _served(folder: str, images: np.ndarray, spec: DataSpec) -> np.ndarray:
-    """Answers of the signature that servers call, float32 `(num_images, classes)`."""
-    serve = tf.saved_model.load(folder)
+def _require_same_answers(
+    exported: _Exported, other: keras.Model, spec: DataSpec
+) -> None:
+    """Requires the same answers of all that is read back.
+
+    Args:
+        exported: The trained model.
+        other: A model of the same function; gets the weights.
+        spec: The data.
+    """
+    images, served = exported.images, exported.loaded.signatures
+    keras_files.load_weights(other, exported.folder)
+    rebuilt = answer_checks.answers(other, images)
+    exported.require_same("built again from its weights", rebuilt)
+    answer = served[signatures.PREDICT_IMAGES](images=tf.constant(images))
+    exported.require_same("exported", answer["logits"].numpy())
     examples = tf.constant(list(_examples(images, spec)))
-    answer = serve.signatures[signatures.SERVING_DEFAULT](examples=examples)
-    return answer["logits"].numpy()
+    answer = served[signatures.SERVING_DEFAULT](examples=examples)
+    exported.require_same("served PNG files", answer["logits"].numpy())
 
 
 def _examples(images: np.ndarray, spec: DataSpec) -> Iterator[bytes]:
@@ -225,15 +289,10 @@ def _examples(images: np.ndarray, spec: DataSpec) -> Iterator[bytes]:
         yield example.SerializeToString()
 
 
-def _convert(
-    path: str, folder: str, model: keras.Model, flavours: Sequence[str], spec: DataSpec
-) -> None:
+def _convert(exported: _Exported, flavour: str, spec: DataSpec) -> None:
     """Converts a model to LiteRT; int8 is rounded, and only has to answer."""
-    images = _noise(spec)
-    expected = answer_checks.answers(model, images)
-    for flavour in flavours:
-        content = lite.convert(folder, flavour, images, spec.class_names)
-        found = lite.LitePredictor(content).predict(images)["logits"]
-        if flavour != lite.INT8:
-            what = f"converted to the LiteRT flavour {flavour}"
-            answer_checks.require_same(path, what, expected, found, model)
+    images = exported.images
+    content = lite.convert(exported.loaded, flavour, images, spec.class_names)
+    found = lite.LitePredictor(content).predict(images)["logits"]
+    if flavour != lite.INT8:
+        exported.require_same(f"converted to the LiteRT flavour {flavour}", found)

@@ -33,6 +33,7 @@ class Fit:
         logs_dir: Folder for TensorBoard logs; None writes none.
         callbacks: Further Keras callbacks.
         validate_last_only: Score `validation` after the last epoch only.
+        is_trial: Train one step, without the graph and the threads that pay for many.
     """
 
     task: str
@@ -43,6 +44,7 @@ class Fit:
     logs_dir: str | None = None
     callbacks: Sequence[keras.callbacks.Callback] = ()
     validate_last_only: bool = False
+    is_trial: bool = False
 
     @property
     def num_steps(self) -> int:
@@ -77,6 +79,10 @@ class Fit:
             ModelError: If the loss is not finite.
         """
         self._compile(model, optimizer, **compile_arguments)
+        if self.is_trial:
+            logs = model.train_on_batch(*self.batches[0], return_dict=True)
+            _ProgressCallback(self).on_train_batch_end(0, logs)
+            return {name: [float(value)] for name, value in logs.items()}
         with _Lent(self.batches) as batches, _Lent(self.validation) as validation:
             result = model.fit(
                 batches,
@@ -103,10 +109,13 @@ class Fit:
         optimizer.build(model.trainable_variables)
         image_shape = self.validation.image_shape
         pixels_per_step = self.config.batch_size * math.prod(image_shape)
+        # XLA makes these convolutions 4-5 times slower on a CPU.
+        jit_compile = bool(tf.config.list_physical_devices("GPU"))
         model.compile(
             optimizer,
-            # XLA makes these convolutions 4-5 times slower on a CPU.
-            jit_compile=bool(tf.config.list_physical_devices("GPU")),
+            jit_compile=jit_compile,
+            # What XLA cannot compile must fail in a trial, too.
+            run_eagerly=self.is_trial and not jit_compile,
             steps_per_execution=max(1, _PIXELS_PER_CALL // pixels_per_step),
             **arguments,
         )

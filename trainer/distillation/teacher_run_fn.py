@@ -33,7 +33,11 @@ def run_fn(fn_args: Any) -> None:
     dry_run.check_teacher(config, spec)
     splits = example_reader.load_splits(examples_dir, spec)
     trained = training.train_teacher(
-        splits["train"], splits["eval"], spec, config, fn_args.model_run_dir
+        splits["train"],
+        splits["eval"],
+        spec,
+        config,
+        logs_dir=fn_args.model_run_dir,
     )
     saved_model.save(
         trained.model,

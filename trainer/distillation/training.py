@@ -49,7 +49,7 @@ def train_teacher(
     evaluation: Split,
     spec: DataSpec,
     config: TeacherConfig,
-    logs_dir: str | None = None,
+    **fit_options: Any,
 ) -> Trained:
     """Trains a new teacher by cross-entropy on the labels.
 
@@ -58,7 +58,7 @@ def train_teacher(
         evaluation: Examples scored after each epoch.
         spec: Image shape and classes.
         config: The training recipe.
-        logs_dir: Folder for TensorBoard logs.
+        **fit_options: `logs_dir` and `is_trial` of `Fit`.
 
     Raises:
         ModelError: If the architecture does not fit, or the loss is not finite.
@@ -71,7 +71,7 @@ def train_teacher(
         config=config,
         batches=TeacherBatches(train, config),
         validation=labelled(evaluation),
-        logs_dir=logs_dir,
+        **fit_options,
     )
     history = fit.run(
         model,
@@ -104,7 +104,8 @@ def train_student(
         distillation: Temperature, weights and features.
         feature_widths: Widths of the teacher's features in the predictions.
         task: Name shown with the progress.
-        **fit_options: `logs_dir`, `callbacks` and `validate_last_only` of `Fit`.
+        **fit_options: `logs_dir`, `callbacks`, `validate_last_only` and `is_trial` of
+            `Fit`.
 
     Raises:
         ModelError: If the architecture does not fit, or a loss is not finite.

@@ -104,8 +104,7 @@ def rebuild(model_dir: str, card: ModelCard) -> keras.Model:
             card.spec.num_classes,
             source.options,
         )
-        with file_system.read_locally(_weights_path(model_dir)) as local:
-            built.load_weights(local)
+        load_weights(built, model_dir)
     except (Interrupted, ModelError):
         raise
     except Exception as error:
@@ -116,6 +115,10 @@ def rebuild(model_dir: str, card: ModelCard) -> keras.Model:
     return built
 
 
-def _weights_path(model_dir: str) -> str:
+def load_weights(model: keras.Model, model_dir: str) -> None:
+    """Gives a model the weights beside a SavedModel, whichever file has them."""
     path = os.path.join(model_dir, WEIGHTS_FILE)
-    return path if file_system.exists(path) else os.path.join(model_dir, KERAS_FILE)
+    if not file_system.exists(path):
+        path = os.path.join(model_dir, KERAS_FILE)
+    with file_system.read_locally(path) as local:
+        model.load_weights(local)

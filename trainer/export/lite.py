@@ -40,7 +40,7 @@ _WARM_UP, _TIMED = 20, 200  # images
 
 
 def convert(
-    model_dir: str,
+    model: str | Any,
     flavour: str,
     images: np.ndarray | None = None,
     class_names: Sequence[str] = (),
@@ -48,7 +48,7 @@ def convert(
     """Converts an exported model.
 
     Args:
-        model_dir: Folder that `export.save` wrote.
+        model: Folder that `export.save` wrote, or what `tf.saved_model.load` makes of it.
         flavour: `float32` or `int8`.
         images: uint8 `(num_images, height, width, channels)`, typical ones; `int8`
             takes the ranges of its activations from them.
@@ -61,7 +61,7 @@ def convert(
         ModelError: If LiteRT cannot express the model.
     """
     try:
-        content = _content(model_dir, flavour, images)
+        content = _content(model, flavour, images)
     except Interrupted:
         raise
     # The converter raises whatever its many parts do.
@@ -77,22 +77,22 @@ def convert(
     return lite_metadata.with_class_names(content, class_names)
 
 
-def _content(model_dir: str, flavour: str, images: np.ndarray | None) -> bytes:
+def _content(model: str | Any, flavour: str, images: np.ndarray | None) -> bytes:
     if flavour == INT8:
         if images is None:
             raise ValueError("int8 needs images for its calibration")
-        converter = _int8_converter(model_dir, images)
+        converter = _int8_converter(model, images)
     else:
-        converter = _converter(model_dir)
+        converter = _converter(model)
     with warnings.catch_warnings():
         # About its own older options.
         warnings.simplefilter("ignore")
         return converter.convert()
 
 
-def _converter(model_dir: str, *, float_input: bool = False) -> tf.lite.TFLiteConverter:
+def _converter(model: str | Any, *, float_input: bool = False) -> tf.lite.TFLiteConverter:
     """Of what a server runs, from uint8 pixels to logits, for one image."""
-    loaded = tf.saved_model.load(model_dir)
+    loaded = tf.saved_model.load(model) if isinstance(model, str) else model
     predict = loaded.signatures[signatures.PREDICT_IMAGES]
     shape = predict.structured_input_signature[1]["images"].shape[1:]
     images = tf.TensorSpec((1, *shape), tf.uint8, name="images")
@@ -103,8 +103,8 @@ def _converter(model_dir: str, *, float_input: bool = False) -> tf.lite.TFLiteCo
     return tf.lite.TFLiteConverter.from_concrete_functions([frozen])
 
 
-def _int8_converter(model_dir: str, images: np.ndarray) -> tf.lite.TFLiteConverter:
-    converter = _converter(model_dir, float_input=True)
+def _int8_converter(model: str | Any, images: np.ndarray) -> tf.lite.TFLiteConverter:
+    converter = _converter(model, float_input=True)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.uint8
