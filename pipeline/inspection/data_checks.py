@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterable, Sequence
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -14,7 +15,7 @@ from rich.text import Text
 from tfx_distill.pipeline.inspection import render
 from tfx_distill.trainer.config.data_config import DataConfig
 from tfx_distill.trainer.data import data_check, data_findings
-from tfx_distill.trainer.data.data_report import DataReport
+from tfx_distill.trainer.data.data_report import DataReport, EqualImages
 
 _MAX_CLASSES = 30  # that get a line each
 
@@ -59,7 +60,8 @@ def table(found: DataCheck) -> Group:
     report = found.report
     shape = " x ".join(map(str, report.image_shape))
     title = Text(f"{report.dataset}, images of {shape}", style="bold")
-    lines: list[RenderableType] = [title, _classes(report), _sizes(report)]
+    sizes = render.indented(_sizes(report))
+    lines: list[RenderableType] = [title, _counts(report), sizes]
     lines += [render.indented(text) for text in found.notices]
     if found.refusals:
         lines.append(Text("A run would refuse this data set:", style="bold red"))
@@ -69,27 +71,41 @@ def table(found: DataCheck) -> Group:
     return Group(*lines)
 
 
-def _classes(report: DataReport) -> Table:
-    grid = Table(box=box.SIMPLE_HEAD, show_footer=True)
+def _counts(report: DataReport) -> Table:
+    """Images by split: of each class, and those that occur again."""
+    grid = Table(box=box.SIMPLE_HEAD)
     total = report.num_examples
-    grid.add_column("class", footer="all")
-    for split, number in total.items():  # unlabelled, if there, has no classes
-        grid.add_column(split, justify="right", footer=f"{number:,}")
+    grid.add_column("class")
+    for split in total:  # unlabelled, if there, has no classes
+        grid.add_column(split, justify="right")
     rows = list(zip(report.class_names, *report.num_images.values(), strict=True))
     for name, *counts in rows[:_MAX_CLASSES]:
-        grid.add_row(escape(name), *(f"{count:,}" for count in counts))
+        grid.add_row(escape(name), *_numbers(counts))
     rest = rows[_MAX_CLASSES:]
     if rest:
         columns = list(zip(*rest, strict=True))[1:]
         spans = (f"{min(column):,} to {max(column):,}" for column in columns)
         grid.add_row(f"{len(rest):,} more, each", *spans)
+    grid.add_row("all", *_numbers(total.values()), style="bold")
+    grid.add_section()
+    again = (report.duplicates.get(split, EqualImages()) for split in total)
+    grid.add_row("more than once", *_numbers(equal.number for equal in again))
+    for at, first in enumerate(list(total)[:-1], 1):
+        pairs = (f"{first}, {second}" for second in list(total)[at:])
+        both = (report.overlaps.get(pair, EqualImages()) for pair in pairs)
+        grid.add_row(f"also in {first}", *[""] * at, *_numbers(e.number for e in both))
     return grid
 
 
-def _sizes(report: DataReport) -> Table:
-    grid = Table(box=box.SIMPLE_HEAD)
-    for column in ("pixels", "smallest", "median", "largest"):
-        grid.add_column(column, justify="left" if column == "pixels" else "right")
-    grid.add_row("height", *(f"{value:,}" for value in report.heights))
-    grid.add_row("width", *(f"{value:,}" for value in report.widths))
-    return grid
+def _numbers(values: Iterable[int]) -> list[str]:
+    return [f"{value:,}" for value in values]
+
+
+def _sizes(report: DataReport) -> str:
+    spreads = f"heights {_spread(report.heights)}; widths {_spread(report.widths)}"
+    return f"Sizes in pixels: {spreads}."
+
+
+def _spread(values: Sequence[int]) -> str:
+    low, middle, high = values
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}, median {middle:,}"

@@ -10,9 +10,6 @@ from tfx_distill.trainer.data.data_report import DataReport, EqualImages
 from tfx_distill.trainer.data.raw_images import UNLABELLED
 from tfx_distill.trainer.errors import DataError
 
-# Of the smaller split, or of all images, in a TFDS data set: public ones hold a few copies
-# that nobody can remove, too few to change a result by more than a tenth of a point.
-_TOLERATED_SHARE = 0.001
 # The student may learn from an image both with and without its label.
 _HARMLESS_OVERLAP = f"train, {UNLABELLED}"
 
@@ -96,26 +93,14 @@ def _equal_images(report: DataReport, data: DataConfig) -> Iterable[str]:
 
 
 def _refused_overlaps(report: DataReport, data: DataConfig) -> dict[str, EqualImages]:
-    """Those that are too many, by pair of splits."""
+    """Those that are not allowed, by pair of splits."""
     if data.allow_overlap:
         return {}
-    found = {}
-    for pair, equal in report.overlaps.items():
-        if pair == _HARMLESS_OVERLAP:
-            continue
-        smaller = min(report.num_examples[split] for split in pair.split(", "))
-        if equal.number > _tolerated_share(data) * smaller:
-            found[pair] = equal
-    return found
+    return {p: equal for p, equal in report.overlaps.items() if p != _HARMLESS_OVERLAP}
 
 
 def _conflicts_are_refused(report: DataReport, data: DataConfig) -> bool:
-    most = _tolerated_share(data) * sum(report.num_examples.values())
-    return not data.allow_conflicts and report.conflicts.number > most
-
-
-def _tolerated_share(data: DataConfig) -> float:
-    return _TOLERATED_SHARE if data.images is None else 0.0
+    return not data.allow_conflicts and report.conflicts.number > 0
 
 
 def notices(report: DataReport, data: DataConfig) -> list[str]:

@@ -40,7 +40,7 @@ _FEATURE_WIDTH = 2  # of a teacher's feature; any will do
 # More than there are, so that Keras runs one step in a call: several take it longer.
 _BATCH_SIZE = 10**6
 
-# What this process has tried already: the LiteRT flavours and features of each model.
+# The models that this process has tried, each with the LiteRT flavours or features.
 _passed: dict[str, set[str]] = {}
 
 _T = TypeVar("_T")
@@ -120,24 +120,17 @@ def check_student(
     split = _split(spec)
     aware = min(1, config.quantization_aware_epochs)
     small = config.replace(
-        epochs=1 + aware,
-        quantization_aware_epochs=aware,
-        batch_size=_BATCH_SIZE,
-        views=None,
-    )
+        epochs=1 + aware, quantization_aware_epochs=aware,
+        batch_size=_BATCH_SIZE, views=None,
+    )  # fmt: skip
     widths = [_FEATURE_WIDTH] * len(distillation.features)
     data = _distillation_data(split, spec.num_classes + sum(widths))
 
     def train() -> training.Trained:
         return training.train_student(
-            data,
-            data,
-            spec,
-            small,
-            distillation,
-            feature_widths=widths,
-            is_trial=True,
-        )
+            data, data, spec, small, distillation,
+            feature_widths=widths, is_trial=True,
+        )  # fmt: skip
 
     def look(exported: _Exported) -> None:
         for flavour in flavours:
@@ -175,7 +168,7 @@ def _once(
     source = architectures.source(config.model, config.options)
     shape = (spec.image_shape, spec.num_classes)
     key = repr((type(config), source, shape, training_key))
-    if _passed.get(key, set()).issuperset(looked_at) and key in _passed:
+    if key in _passed and _passed[key].issuperset(looked_at):
         return
     with subtask(functools.partial(_as_trial, config.model)):
         _apart(functools.partial(_try, config, spec, train, look))

@@ -80,9 +80,7 @@ class Fit:
         """
         self._compile(model, optimizer, **compile_arguments)
         if self.is_trial:
-            logs = model.train_on_batch(*self.batches[0], return_dict=True)
-            _ProgressCallback(self).on_train_batch_end(0, logs)
-            return {name: [float(value)] for name, value in logs.items()}
+            return self._train_one_step(model)
         with _Lent(self.batches) as batches, _Lent(self.validation) as validation:
             result = model.fit(
                 batches,
@@ -98,6 +96,11 @@ class Fit:
             name: [float(value) for value in values]
             for name, values in result.history.items()
         }
+
+    def _train_one_step(self, model: keras.Model) -> dict[str, list[float]]:
+        logs = model.train_on_batch(*self.batches[0], return_dict=True)
+        _ProgressCallback(self).on_train_batch_end(0, logs)
+        return {name: [float(value)] for name, value in logs.items()}
 
     def _compile(
         self,

@@ -58,7 +58,7 @@ def train_teacher(
         evaluation: Examples scored after each epoch.
         spec: Image shape and classes.
         config: The training recipe.
-        **fit_options: `logs_dir` and `is_trial` of `Fit`.
+        **fit_options: Of `Fit`, such as `logs_dir`.
 
     Raises:
         ModelError: If the architecture does not fit, or the loss is not finite.
@@ -104,8 +104,7 @@ def train_student(
         distillation: Temperature, weights and features.
         feature_widths: Widths of the teacher's features in the predictions.
         task: Name shown with the progress.
-        **fit_options: `logs_dir`, `callbacks`, `validate_last_only` and `is_trial` of
-            `Fit`.
+        **fit_options: Of `Fit`, such as `logs_dir` and `callbacks`.
 
     Raises:
         ModelError: If the architecture does not fit, or a loss is not finite.

@@ -90,7 +90,9 @@ def _content(model: str | Any, flavour: str, images: np.ndarray | None) -> bytes
         return converter.convert()
 
 
-def _converter(model: str | Any, *, float_input: bool = False) -> tf.lite.TFLiteConverter:
+def _converter(
+    model: str | Any, *, float_input: bool = False
+) -> tf.lite.TFLiteConverter:
     """Of what a server runs, from uint8 pixels to logits, for one image."""
     loaded = tf.saved_model.load(model) if isinstance(model, str) else model
     predict = loaded.signatures[signatures.PREDICT_IMAGES]

@@ -12,38 +12,34 @@ from tfx_distill.pipeline.prediction import dataset_images
 SOUND = """\
 photos, images of 8 x 8 x 3
 
-  class   train   eval   test
- ─────────────────────────────
-  cat         5      3      3
-  dog         5      3      3
-
-  all        10      6      6
-
-
-  pixels   smallest   median   largest
+  class            train   eval   test
  ──────────────────────────────────────
-  height          8        8         8
-  width           8        8         8
+  cat                  5      3      3
+  dog                  5      3      3
+  all                 10      6      6
 
+  more than once       0      0      0
+  also in train               0      0
+  also in eval                       0
+
+  Sizes in pixels: heights 8; widths 8.
 A run would use this data set.
 """
 
 REFUSED = """\
 photos, images of 8 x 8 x 3
 
-  class   train   eval   test
- ─────────────────────────────
-  cat         6      3      4
-  dog         5      3      3
-
-  all        11      6      7
-
-
-  pixels   smallest   median   largest
+  class            train   eval   test
  ──────────────────────────────────────
-  height          5        8         8
-  width           6        8         8
+  cat                  6      3      4
+  dog                  5      3      3
+  all                 11      6      7
 
+  more than once       0      0      0
+  also in train               0      1
+  also in eval                       0
+
+  Sizes in pixels: heights 5 to 8, median 8; widths 6 to 8, median 8.
   1 of 24 images converted: fitted to another size 1, grey to colour 1.
   Images of 5 x 6 to 8 x 8 pixels (height x width) become 8 x 8 x 3. Set
   data.image_shape for another size, and data.fit for another way than crop.
@@ -104,7 +100,7 @@ def test_many_classes_fit_on_a_screen(tmp_path, check):
     classes = [f"class {i:02}" for i in range(40)]
     text, _ = check(write_splits(tmp_path / "photos", classes, counts=(1, 1, 1)))
     assert "class 29" in text and "class 30" not in text
-    assert "10 more, each   1 to 1" in text
+    assert "10 more, each    1 to 1" in text
 
 
 @pytest.mark.parametrize("split", ["train", "eval", "test"])

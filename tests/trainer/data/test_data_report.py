@@ -1,7 +1,5 @@
 """What a look at a data set finds, and what is refused."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 from photo_files import encoded, noise, plain, write_folder, write_splits
@@ -96,18 +94,8 @@ def test_same_image_in_two_splits_is_refused_unless_allowed(photos):
     report, data = _look(photos, allow_overlap=True)
     assert data_findings.refusals(report, data) == []
     assert "in two splits: 1 image" in data_findings.notices(report, data)[0]
-
-
-@pytest.mark.parametrize(("copies", "refused"), [(1, False), (2, True)])
-def test_public_data_sets_may_hold_a_few_copies(photos, copies, refused):
-    for i in range(copies):
-        _copy(photos, f"train/cat/{i}.png", f"test/cat/copy{i}.png")
-    report, _ = _look(photos)
-    counts = {split: (500, 500) for split in report.num_images}
-    report = dataclasses.replace(report, num_images=counts)
-    public = DataConfig(dataset="mnist")
-    assert bool(data_findings.refusals(report, public)) == refused
-    assert bool(data_findings.notices(report, public)) != refused
+    public = DataConfig(dataset="mnist")  # the rule does not ask where images are from
+    assert len(data_findings.refusals(report, public)) == 1
 
 
 def test_copies_in_one_split_are_told(photos):
