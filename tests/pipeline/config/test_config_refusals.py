@@ -50,7 +50,7 @@ BATCH = "tuning.space.student.batch_size="
             "beam.args=--x",
             "beam.args must be a list, each an option that begins with --, received",
         ),
-        ("pipeline.name=My_Pipeline", "pipeline.name must be 1 to 128 lower-case"),
+        ("pipeline.name=My_Pipeline", "pipeline.name must be 1 to 63 lower-case"),
         ("temperature", "--set must be key=value, received 'temperature'"),
         ("student.views=5", "student.views must be at most views.count, 4, received 5"),
         (
