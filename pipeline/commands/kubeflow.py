@@ -164,7 +164,11 @@ for command in (
     kubeflow_schedules.pause,
     kubeflow_schedules.resume,
     kubeflow_schedules.delete,
+    kubeflow_runs.upload,
+    kubeflow_runs.list_runs,
     kubeflow_runs.status,
     kubeflow_runs.logs,
+    kubeflow_runs.stop,
+    kubeflow_runs.retry,
 ):
     kubeflow.add_command(command)

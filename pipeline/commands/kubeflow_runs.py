@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
+import itertools
 import time
 from typing import Any
 
@@ -41,7 +42,7 @@ def submit(
       KF_PIPELINES_TOKEN=$(kubectl create token distill-submit \\
         --audience pipelines.kubeflow.org) distill kubeflow submit pipeline.yaml
     """
-    from tfx_distill.pipeline.runners.kubeflow import pipeline_package, server_names
+    from tfx_distill.pipeline.runners.kubeflow import server_names
 
     now = datetime.datetime.now(datetime.timezone.utc)
     name = run_name or f"{request.package.name} {now:%Y-%m-%d %H:%M:%S}"
@@ -55,7 +56,7 @@ def submit(
     url = runs.url(run_id)
     server_options.print_submission(submission)
     click.echo(f"Run         {run_id}\n            {url}", err=as_json)
-    nodes = tuple(pipeline_package.task_order(request.package.tasks))
+    nodes = request.package.container_templates()
     state = _follow(runs, run_id, nodes) if wait else None
     if as_json:
         server_options.print_json(
@@ -67,7 +68,7 @@ def submit(
     return _told(server, state) if state else 0
 
 
-def _follow(runs: Any, run_id: str, nodes: tuple[str, ...]) -> Any:
+def _follow(runs: Any, run_id: str, nodes: dict[str, str]) -> Any:
     """Waits for the end of a run and prints its progress."""
     from tfx_distill.pipeline.runners.kubeflow.client import pod_reasons, run_progress
 
@@ -128,6 +129,86 @@ def status(run_id: str, access: Any, as_json: bool, wait: bool) -> int:
         if any(node.state == run_progress.POD_PENDING for node in state.nodes):
             click.echo(f"  {pod_reasons.of_run(run_id, runs.namespace)}", err=True)
     return _told(server, state)
+
+
+@click.command(name="runs")
+@server_options.on_server
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="Show the N newest.",
+)
+@options.json_option("Print the runs as JSON.")
+def list_runs(access: Any, limit: int, as_json: bool) -> None:
+    """List the runs on a server, the newest first."""
+    server = server_options.connect(access)
+    from tfx_distill.pipeline.runners.kubeflow.client import (
+        runs_client,
+        schedule_timing,
+    )
+
+    rows = [
+        {
+            "name": run.display_name,
+            "state": str(run.state or "PENDING").lower(),
+            "created": schedule_timing.rfc3339(run.created_at) or "",
+            "id": run.run_id,
+        }
+        for run in itertools.islice(runs_client.Runs(server).all(), limit)
+    ]
+    if as_json:
+        server_options.print_json(runs=rows)
+    elif not rows:
+        click.echo("There are no runs.", err=True)
+    else:
+        server_options.print_table(["name", "state", "created", "id"], rows)
+
+
+def _on_run(verb: str, said: str, help_text: str) -> click.Command:
+    """Creates a command that does one thing to one run."""
+
+    @click.command(name=verb, help=help_text)
+    @click.argument("run_id", metavar="RUN")
+    @server_options.on_server
+    def command(run_id: str, access: Any) -> None:
+        server = server_options.connect(access)
+        from tfx_distill.pipeline.runners.kubeflow.client import runs_client
+
+        getattr(runs_client.Runs(server), verb)(run_id)
+        click.echo(f"Run {run_id} {said}.")
+
+    return command
+
+
+stop = _on_run("stop", "stops", "Stop the run with the ID RUN, and delete its pods.")
+retry = _on_run(
+    "retry",
+    "goes on",
+    "Run again what failed in the run with the ID RUN, and the rest.",
+)
+
+
+@click.command()
+@click.argument("file", type=click.Path())
+@server_options.on_server
+@options.json_option("Print the IDs as JSON.")
+def upload(file: str, access: Any, as_json: bool) -> None:
+    """Upload the compiled pipeline FILE, and run nothing.
+
+    It becomes a version of the pipeline with its name; an unchanged file is not uploaded
+    again.
+    """
+    package = server_options.uploadable(file)
+    server = server_options.connect(access)
+    from tfx_distill.pipeline.runners.kubeflow.client import submissions
+
+    uploaded = submissions.upload(server, package)
+    server_options.print_upload(uploaded)
+    if as_json:
+        server_options.print_json(**uploaded.to_dict())
 
 
 @click.command()

@@ -148,14 +148,7 @@ def list_schedules(access: Any, as_json: bool) -> None:
     elif not rows:
         click.echo("There are no schedules.", err=True)
     else:
-        _print_table(["name", "status", "cron", "next", "id"], rows)
-
-
-def _print_table(columns: list[str], rows: list[dict[str, str]]) -> None:
-    lines = [{column: column.upper() for column in columns}, *rows]
-    widths = {c: max(len(str(row[c])) for row in lines) for c in columns}
-    for row in lines:
-        click.echo("  ".join(f"{row[c]:<{widths[c]}}" for c in columns).rstrip())
+        server_options.print_table(["name", "status", "cron", "next", "id"], rows)
 
 
 def _on_schedule(verb: str, participle: str, help_text: str) -> click.Command:

@@ -124,15 +124,9 @@ def requesting(command: Callable[..., Any]) -> Callable[..., Any]:
     def with_request(
         *args: Any, file: str, params: dict[str, str], **kwargs: Any
     ) -> Any:
-        from tfx_distill.pipeline.runners.kubeflow import (
-            pipeline_package,
-            run_request,
-            server_names,
-        )
-        from tfx_distill.pipeline.runners.kubeflow.compiler import server_checks
+        from tfx_distill.pipeline.runners.kubeflow import run_request, server_names
 
-        package = pipeline_package.read(file)
-        server_checks.check_upload(package)
+        package = uploadable(file)
         if kwargs["experiment"] is not None:
             server_names.require("--experiment", kwargs["experiment"])
         request = run_request.RunRequest(
@@ -147,6 +141,16 @@ def requesting(command: Callable[..., Any]) -> Callable[..., Any]:
     return _with_options(with_request, _REQUEST_OPTIONS)
 
 
+def uploadable(file: str) -> Any:
+    """Reads a compiled file that the server would accept, a `Package`."""
+    from tfx_distill.pipeline.runners.kubeflow import pipeline_package
+    from tfx_distill.pipeline.runners.kubeflow.compiler import server_checks
+
+    package = pipeline_package.read(file)
+    server_checks.check_upload(package)
+    return package
+
+
 def _with_options(
     command: Callable[..., Any], decorators: Sequence[Callable[..., Any]]
 ) -> Callable[..., Any]:
@@ -157,12 +161,25 @@ def _with_options(
 
 def print_submission(submission: Any) -> None:
     """Prints pipeline, version and experiment to standard error."""
-    name, version = submission.request.package.name, submission.version
-    new = "new" if submission.is_new_version else "already uploaded"
-    click.echo(f"Pipeline    {name}, version {version} ({new})", err=True)
+    print_upload(submission.upload)
     click.echo(f"Experiment  {submission.experiment}", err=True)
+
+
+def print_upload(upload: Any) -> None:
+    """Prints pipeline and version to standard error."""
+    new = "new" if upload.is_new_version else "already uploaded"
+    name = upload.package.name
+    click.echo(f"Pipeline    {name}, version {upload.version} ({new})", err=True)
 
 
 def print_json(**values: Any) -> None:
     """Prints a JSON object to standard output."""
     click.echo(json.dumps(values, indent=2, sort_keys=True))
+
+
+def print_table(columns: list[str], rows: list[dict[str, str]]) -> None:
+    """Prints rows under their columns' names."""
+    lines = [{column: column.upper() for column in columns}, *rows]
+    widths = {c: max(len(str(row[c])) for row in lines) for c in columns}
+    for row in lines:
+        click.echo("  ".join(f"{row[c]:<{widths[c]}}" for c in columns).rstrip())

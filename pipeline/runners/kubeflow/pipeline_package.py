@@ -24,6 +24,7 @@ _HEADER = """\
 # Pipeline {name} for Kubeflow Pipelines 2.5 or newer.
 # Written by `distill kubeflow compile`; change the configuration, not this file.
 """
+CONTAINER_TEMPLATE = "system-container-impl"
 _ADVICE = "Create one with `distill kubeflow compile -o pipeline.yaml`."
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # Unquoted, some YAML 1.1 or 1.2 parser reads these as something other than a string.
@@ -106,6 +107,22 @@ class Package:
     def kubernetes(self, task: str) -> dict[str, Any]:
         """Volumes and secrets of a task."""
         return self.platform_executors.get(self.executor_label(task), {})
+
+    def container_templates(self) -> dict[str, str]:
+        """Argo's template of each task's container, in the order of `task_order`.
+
+        It is part of the names of pods. KFP has one template for all containers, and
+        puts before its name what a pod's metadata and retries add to it.
+        """
+        templates = {}
+        for task in task_order(self.tasks):
+            metadata = self.kubernetes(task).get("podMetadata", {})
+            counts = [len(metadata.get(key, {})) for key in ("annotations", "labels")]
+            parts = ["metadata", *map(str, counts)] if any(counts) else []
+            if "retryPolicy" in self.tasks[task]:
+                parts.append("retry")
+            templates[task] = "-".join([*parts, CONTAINER_TEMPLATE])
+        return templates
 
     @property
     def cached_sources(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tfx_distill.pipeline.config.kubeflow_config import quantity
+from tfx_distill.pipeline.config.kubernetes_values import quantity
 from tfx_distill.pipeline.config.loader import load_config
 from tfx_distill.trainer.errors import ConfigError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tfx_distill.pipeline.runners.kubeflow.client import (
@@ -22,7 +22,7 @@ from tfx_distill.pipeline.runners.kubeflow.client.server_errors import (
 )
 from tfx_distill.pipeline.runners.kubeflow.client.submissions import Submission
 from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import CompileError
-from tfx_distill.pipeline.runners.kubeflow.pipeline_package import task_order
+from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package
 
 POLL_S = 10.0
 _MAX_FAILURES = 6  # in a row, while waiting
@@ -69,12 +69,32 @@ class Runs:
         )
         return {str(run.run_id) for run in runs}
 
+    def all(self) -> Iterator[Any]:
+        """All runs, the newest first, as `V2beta1Run`."""
+        return self._server.pages(
+            "list the runs",
+            "runs",
+            lambda **page: self._server.list_runs(
+                namespace=self._server.namespace, sort_by="created_at desc", **page
+            ),
+        )
+
+    def stop(self, run_id: str) -> None:
+        """Ends a run; its pods are deleted."""
+        with self._server.calling(f"stop the run {run_id}"):
+            self._server.terminate_run(run_id)
+
+    def retry(self, run_id: str) -> None:
+        """Starts the nodes of a run again that failed, and those after them."""
+        with self._server.calling(f"retry the run {run_id}"):
+            self._server.retry_run(run_id)
+
     def url(self, run_id: str) -> str:
         """The run's page in the web interface."""
         return f"{self._server.place}/#/runs/details/{run_id}"
 
-    def state(self, run_id: str, nodes: tuple[str, ...] = ()) -> run_progress.RunState:
-        """The current state of a run. `nodes`: of its pipeline, where known."""
+    def state(self, run_id: str, nodes: Mapping[str, str]) -> run_progress.RunState:
+        """The current state of a run. `nodes`: see `nodes_of`."""
         run = self._run(run_id)
         state = str(run.state or "PENDING")
         run_ended = state in run_progress.ENDED
@@ -104,8 +124,8 @@ class Runs:
         except ValueError:  # not the API server
             return []
 
-    def nodes_of(self, run_id: str) -> tuple[str, ...]:
-        """The nodes of a run's pipeline; () if the server does not show them."""
+    def nodes_of(self, run_id: str) -> dict[str, str]:
+        """See `Package.container_templates`; {} if the server does not show them."""
         run = self._run(run_id)
         reference = run.pipeline_version_reference
         spec = run.pipeline_spec
@@ -117,16 +137,18 @@ class Runs:
                     )
                 spec = version.pipeline_spec
             # With a platform specification, the server returns both in one mapping.
-            spec = spec.get("pipeline_spec", spec)
-            return tuple(task_order(spec["root"]["dag"]["tasks"]))
+            platform = spec.get("platform_spec")
+            return Package(
+                spec.get("pipeline_spec", spec), platform
+            ).container_templates()
         # Deleted since, not readable for this user, or in another format.
         except (ServerError, CompileError, AttributeError, KeyError, TypeError):
-            return ()
+            return {}
 
     def wait(
         self,
         run_id: str,
-        nodes: tuple[str, ...],
+        nodes: Mapping[str, str],
         on_state: Callable[[run_progress.RunState], None],
     ) -> run_progress.RunState:
         """Follows a run to its end, despite temporary failures of the server."""

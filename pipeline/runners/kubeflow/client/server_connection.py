@@ -130,6 +130,10 @@ class Server(kfp_client.Client):
             raise ValueError(f"No experiment is found with name {experiment_name}.")
         return answer.experiments[0]
 
+    def retry_run(self, run_id: str) -> None:
+        """The base class has no method for it."""
+        self._run_api.retry_run(run_id)
+
     def text(self, path: str, query: dict[str, str]) -> str | None:
         """Returns a text; None if it is not at this path."""
         try:

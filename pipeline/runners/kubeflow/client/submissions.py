@@ -15,14 +15,26 @@ from tfx_distill.pipeline.runners.kubeflow.run_request import RunRequest
 
 
 @dataclasses.dataclass(frozen=True)
-class Submission:
-    """A request whose pipeline and experiment are on the server."""
+class Upload:
+    """A package's version on the server."""
 
-    request: RunRequest
+    package: Package
     pipeline_id: str
     version_id: str
     version: str
     is_new_version: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """The IDs, for programs."""
+        return {"pipeline_id": self.pipeline_id, "version_id": self.version_id}
+
+
+@dataclasses.dataclass(frozen=True)
+class Submission:
+    """A request whose pipeline and experiment are on the server."""
+
+    request: RunRequest
+    upload: Upload
     experiment_id: str
     experiment: str
 
@@ -30,8 +42,7 @@ class Submission:
         """Arguments of the KFP client for a run or a schedule."""
         return {
             "experiment_id": self.experiment_id,
-            "pipeline_id": self.pipeline_id,
-            "version_id": self.version_id,
+            **self.upload.to_dict(),
             "params": dict(self.request.arguments),
             "pipeline_root": self.request.pipeline_root,
             "service_account": self.request.service_account,
@@ -40,16 +51,15 @@ class Submission:
     def to_dict(self) -> dict[str, Any]:
         """The IDs and parameters, for programs."""
         return {
-            "pipeline_id": self.pipeline_id,
-            "version_id": self.version_id,
+            **self.upload.to_dict(),
             "experiment_id": self.experiment_id,
             "parameters": dict(self.request.arguments),
         }
 
 
-def submit(server: Server, request: RunRequest) -> Submission:
-    """Finds or creates the pipeline, a version for this file, and the experiment."""
-    uploads = _Uploads(server, request.package)
+def upload(server: Server, package: Package) -> Upload:
+    """Finds or creates the pipeline, and a version for this file."""
+    uploads = _Uploads(server, package)
     pipeline_id = uploads.pipeline_id()
     if pipeline_id is None:
         pipeline_id = uploads.create_pipeline()
@@ -59,15 +69,24 @@ def submit(server: Server, request: RunRequest) -> Submission:
         version = uploads.version(pipeline_id)
         is_new = version is None
         version = version or uploads.create_version(pipeline_id)
+    return Upload(
+        package=package,
+        pipeline_id=pipeline_id,
+        version_id=version.pipeline_version_id,
+        version=version.display_name,
+        is_new_version=is_new,
+    )
+
+
+def submit(server: Server, request: RunRequest) -> Submission:
+    """As `upload`, and finds or creates the experiment."""
+    uploaded = upload(server, request.package)
     name = request.experiment or request.package.name
     with server.calling(f"create the experiment {name}"):
         created = server.create_experiment(name=name, namespace=server.namespace)
     return Submission(
         request=request,
-        pipeline_id=pipeline_id,
-        version_id=version.pipeline_version_id,
-        version=version.display_name,
-        is_new_version=is_new,
+        upload=uploaded,
         experiment_id=created.experiment_id,
         experiment=name,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tfx_distill.pipeline.runners.kubeflow.client import run_progress
@@ -14,13 +14,13 @@ _TEMPLATE = "-system-container-"
 
 
 def states(
-    tasks: Sequence[Mapping[str, Any]], known_nodes: Sequence[str], *, run_ended: bool
+    tasks: Sequence[Mapping[str, Any]], nodes: Iterable[str], *, run_ended: bool
 ) -> tuple[NodeState, ...]:
     """As `workflow_records.states`, from the answer of `/runs/ID/tasks`."""
     by_name = {task["name"]: task for task in tasks if task.get("type") != "ROOT"}
     return tuple(
         _state(name, by_name.get(name), run_ended=run_ended)
-        for name in known_nodes or by_name
+        for name in nodes or by_name
     )
 
 

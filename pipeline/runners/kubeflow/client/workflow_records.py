@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tfx_distill.pipeline.runners.kubeflow.client import run_progress
 from tfx_distill.pipeline.runners.kubeflow.client.run_progress import NodeState
 from tfx_distill.pipeline.runners.kubeflow.client.schedule_timing import rfc3339
+from tfx_distill.pipeline.runners.kubeflow.pipeline_package import CONTAINER_TEMPLATE
 
 _DRIVER = "-driver"
 _KFP_TASKS = ("root", "executor")  # which are not nodes
@@ -25,25 +26,24 @@ _MAX_ATTEMPTS = 10
 _LONG_AGO = datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)
 _NO_TIME_YEAR = 1971  # the server writes 1970 or 1 for "not yet"
 # A pod's name is its ID with the name of the template before the hash.
-_DRIVER_TEMPLATES = ("system-container-driver",)
-_TEMPLATES = ("system-container-impl", "retry-system-container-impl")
+_DRIVER_TEMPLATE = "system-container-driver"
 
 
 def states(
-    records: Sequence[Any], known_nodes: Sequence[str], *, run_ended: bool
+    records: Sequence[Any], templates: Mapping[str, str], *, run_ended: bool
 ) -> tuple[NodeState, ...]:
     """The states of a run's nodes.
 
     Args:
         records: `V2beta1PipelineTaskDetail`s, in any order.
-        known_nodes: Names in order, from the compiled pipeline, so that nodes that have
-            not started are included. Without them, only nodes with a driver are.
+        templates: See `Package.container_templates`, so that nodes that have not started
+            are included. Without any, only nodes with a driver are.
         run_ended: Whether the run has.
     """
-    workflow = Workflow(records)
+    workflow = Workflow(records, templates)
     return tuple(
         workflow.state(name, run_ended=run_ended)
-        for name in known_nodes or workflow.nodes()
+        for name in templates or workflow.nodes()
     )
 
 
@@ -54,8 +54,9 @@ class Workflow:
         name: Of Argo's workflow; empty before there is one.
     """
 
-    def __init__(self, records: Sequence[Any]) -> None:
-        """Takes `V2beta1PipelineTaskDetail`s, in any order."""
+    def __init__(self, records: Sequence[Any], templates: Mapping[str, str]) -> None:
+        """As `states`."""
+        self._templates = templates
         self._records = sorted((r for r in records if r.display_name), key=_began)
         # The latest attempt wins.
         self._by_name = {record.display_name: record for record in self._records}
@@ -146,17 +147,11 @@ class Workflow:
         """
         if not self.name:
             return []
-        templates = _DRIVER_TEMPLATES if of_driver else _TEMPLATES
+        own = self._templates.get(node, CONTAINER_TEMPLATE)
+        template = _DRIVER_TEMPLATE if of_driver else own
         full = list(self._driver_names(node) if of_driver else self._attempts(node))
         known = [name for name in full if self._id(name) in self._parents] or full[-1:]
-        return [
-            found
-            for name in known
-            for found in (
-                *(self._id(name, template) for template in templates),
-                self._id(name),
-            )
-        ]
+        return [found for n in known for found in (self._id(n, template), self._id(n))]
 
     def _holder(self, node: str) -> Any:
         """The record of the Retry node around a node's container; None without one."""

@@ -17,6 +17,7 @@ from tfx_distill.pipeline.config.kubeflow_config import KubeflowConfig
 from tfx_distill.pipeline.runners.kubeflow.compiler import (
     dag_checks,
     plan,
+    platform_spec,
     pod_paths,
     postprocessing,
     run_parameters,
@@ -53,7 +54,7 @@ def compile_plan(planned: plan.Plan) -> Package:
         postprocessing.set_environment(container, variables)
     _connect_served_model(package, paths)
     if planned.target == plan.KFP:
-        platform = postprocessing.platform(package, kubeflow, paths.mounted)
+        platform = platform_spec.make(package, kubeflow, paths.mounted)
         package = dataclasses.replace(package, platform=platform)
     validate(package)
     return package

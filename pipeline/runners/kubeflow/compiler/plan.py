@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from tfx_distill.pipeline.config.kubeflow_config import looks_secret
+from tfx_distill.pipeline.config.kubernetes_values import looks_secret
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.runners.kubeflow.compiler import (
     pod_paths,

@@ -10,7 +10,9 @@ import re
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from tfx_distill.pipeline.config.kubeflow_config import GPU, KubeflowConfig, quantity
+from tfx_distill.pipeline.config.kubeflow_config import KubeflowConfig
+from tfx_distill.pipeline.config.kubeflow_nodes import GPU, RetryConfig
+from tfx_distill.pipeline.config.kubernetes_values import quantity
 from tfx_distill.pipeline.runners.kubeflow.container import mounts
 from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import CompileError
 from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package
@@ -118,6 +120,17 @@ def _add_resources(package: Package, config: KubeflowConfig) -> None:
         if not resources:
             del container["resources"]
         set_environment(container, {k: str(v) for k, v in node.env.items()})
+        if node.retries is not None:
+            package.tasks[name]["retryPolicy"] = _retry_policy(node.retries)
+
+
+def _retry_policy(retries: RetryConfig) -> dict[str, Any]:
+    return {
+        "maxRetryCount": retries.count,
+        "backoffDuration": f"{retries.backoff_s}s",
+        "backoffFactor": retries.factor,
+        "backoffMaxDuration": f"{retries.longest_s}s",
+    }
 
 
 def set_environment(
@@ -141,57 +154,6 @@ def _update_inputs_spec(
         args[args.index(_INPUTS_SPEC_OPTION) + 1] = json.dumps(
             package.component(task).get("inputDefinitions", {}), sort_keys=True
         )
-
-
-def platform(
-    package: Package,
-    config: KubeflowConfig,
-    mounted: Mapping[str, list[tuple[str, str]]],
-) -> dict[str, Any] | None:
-    """Builds the second document: volumes and secrets by executor.
-
-    Args:
-        package: Has the first document.
-        config: Names the secrets.
-        mounted: Claims and paths by task.
-
-    Returns:
-        None if there are neither volumes nor secrets.
-    """
-    secrets = _secrets(config)
-    executors = {}
-    for task, _ in package.containers():
-        claims = [
-            {"constant": claim, "mountPath": path}
-            for claim, path in mounted.get(task, [])
-        ]
-        entry = {"pvcMount": claims, **secrets}
-        if any(entry.values()):
-            executors[package.executor_label(task)] = {
-                key: value for key, value in entry.items() if value
-            }
-    if not executors:
-        return None
-    return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
-
-
-def _secrets(config: KubeflowConfig) -> dict[str, list[dict[str, Any]]]:
-    """Secrets as variables and as files, in the PlatformSpec's format."""
-    return {
-        "secretAsEnv": [
-            {
-                "secretName": secret.name,
-                "keyToEnv": [{"secretKey": secret.key, "envVar": secret.env}],
-            }
-            for secret in config.secrets
-            if secret.env is not None
-        ],
-        "secretAsVolume": [
-            {"secretName": secret.name, "mountPath": secret.path, "optional": False}
-            for secret in config.secrets
-            if secret.path is not None
-        ],
-    }
 
 
 def volumes_variable(volumes: Mapping[str, str]) -> dict[str, str]:

@@ -8,11 +8,12 @@ schema version, parameters), backend/src/v2/compiler (executors), backend/src/v2
 from __future__ import annotations
 
 import collections
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from tfx_distill.pipeline.config.kubeflow_config import RESERVED_PATHS
+from tfx_distill.pipeline.config.kubernetes_values import RESERVED_PATHS
 from tfx_distill.pipeline.runners.kubeflow import server_names
 from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import CompileError
 from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package, task_order
@@ -32,7 +33,24 @@ _IMAGE = re.compile(
 )
 _MAX_FILE_SIZE_BYTES = 32 * 2**20
 _MAX_VOLUME_NAME = 63
-_PLATFORM_KEYS = {"pvcMount", "secretAsEnv", "secretAsVolume"}
+# What is mounted, and the field with its name.
+_MOUNTS = {
+    "pvcMount": "constant",
+    "secretAsVolume": "secretName",
+    "configMapAsVolume": "configMapName",
+    "emptyDirMounts": "volumeName",
+}
+_PLATFORM_KEYS = {
+    *(
+        "pvcMount",
+        "secretAsEnv",
+        "secretAsVolume",
+        "configMapAsEnv",
+        "configMapAsVolume",
+    ),
+    *("nodeSelector", "tolerations", "nodeAffinity", "imagePullSecret"),
+    *("imagePullPolicy", "podMetadata", "activeDeadlineSeconds", "emptyDirMounts"),
+}
 
 
 def require_image(image: str | None) -> str:
@@ -64,6 +82,7 @@ def check(package: Package) -> None:
     for task in package.tasks:
         _check_task(package, task)
     task_order(package.tasks)
+    _check_containers(package)
     _check_platform(package)
     for where, part in (
         ("The pipeline", package.spec),
@@ -165,6 +184,25 @@ def _check_task(package: Package, task: str) -> None:
     _check_resources(task, container.get("resources", {}))
 
 
+def _check_containers(package: Package) -> None:
+    """Rejects equal containers of unequal components.
+
+    The server's compiler stores a component by its container alone; the first wins.
+    """
+    seen: dict[str, tuple[str, dict[str, Any]]] = {}
+    for task, container in package.containers():
+        component = {**package.component(task), "executorLabel": ""}
+        first, other = seen.setdefault(
+            json.dumps(container, sort_keys=True), (task, component)
+        )
+        if component != other:
+            raise CompileError(
+                f"{task} and {first} have the same container and different inputs or "
+                "outputs; the server would use those of one for both. Make their "
+                "containers differ, for instance by a variable in kubeflow.nodes."
+            )
+
+
 def _check_resources(task: str, resources: Mapping[str, Any]) -> None:
     for name, value in resources.items():
         if name == "accelerator":
@@ -191,9 +229,7 @@ def _check_platform(package: Package) -> None:
             raise CompileError(f"The platform names {label}, which is not an executor.")
         for key in sorted(set(entry) - _PLATFORM_KEYS):
             raise CompileError(f"The platform gives {label} an unknown {key}.")
-        _check_mounts(
-            label, [*entry.get("pvcMount", []), *entry.get("secretAsVolume", [])]
-        )
+        _check_mounts(label, [mount for key in _MOUNTS for mount in entry.get(key, [])])
         for secret in entry.get("secretAsEnv", []):
             _check_cluster_name(label, secret.get("secretName"))
 
@@ -211,8 +247,8 @@ def _check_mounts(label: str, mounts: list[Mapping[str, Any]]) -> None:
 
 
 def _source(mount: Mapping[str, Any]) -> Any:
-    """Name of the claim or secret."""
-    return mount.get("constant", mount.get("secretName"))
+    """Name of the claim, secret, ConfigMap or empty folder."""
+    return next(mount[key] for key in _MOUNTS.values() if key in mount)
 
 
 def _check_mount(label: str, mount: Mapping[str, Any]) -> None:

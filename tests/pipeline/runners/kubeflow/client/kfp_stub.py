@@ -125,7 +125,10 @@ class Stub:
         return _made(
             self.versions, "pipeline_version_id", pipeline_id=pipeline_id,
             display_name=name, description=query.get("description"),
-            pipeline_spec={"pipeline_spec": body[0]},
+            pipeline_spec={
+                "pipeline_spec": body[0],
+                "platform_spec": body[1] if len(body) > 1 else None,
+            },
         )  # fmt: skip
 
     def get_experiments(self, query, **_):
@@ -142,7 +145,13 @@ class Stub:
         return made
 
     def get_runs(self, query, **_):
-        return self._page("runs", self.runs.values(), query)
+        newest_first = list(self.runs.values())[::-1]
+        return self._page("runs", newest_first, query)
+
+    def post_runs_terminate(self, run_id, **_):
+        return _there(self.runs, run_id)
+
+    post_runs_retry = post_runs_terminate
 
     def get_runs_tasks(self, **_):
         if self.tasks is None:

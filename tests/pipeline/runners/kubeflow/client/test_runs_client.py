@@ -5,8 +5,9 @@ import pathlib
 
 import kfp_stub
 import pytest
+import yaml
 from kfp_stub import PIPELINE
-from kfp_workflow import run_state
+from kfp_workflow import argo_id, container, run_state
 
 DEFAULTS = {"data-dir": "/data", "epochs": 3, "options": {}, "shuffled": True}
 
@@ -188,3 +189,46 @@ def test_several_users_need_a_namespace_which_every_request_carries(stub, distil
         q for m, p, q, _ in stub.requests if m == "GET" and p.endswith("pipelines")
     ]
     assert [query["namespace"] for query in lists] == ["team"]
+
+
+def test_upload_runs_nothing(stub, distill):
+    for is_new in (True, False):
+        status, out, err = distill("upload", PIPELINE, "--json")
+        assert status == 0 and ("(new)" in err) is is_new
+    assert json.loads(out).keys() == {"pipeline_id", "version_id"}
+    assert len(stub.versions) == 1 and not stub.runs and not stub.experiments
+
+
+def test_runs_lists_the_newest(stub, distill):
+    for name in ("one", "two", "three"):
+        distill("submit", PIPELINE, "--run-name", name)
+    stub.max_page_size = 1
+    _, out, _ = distill("runs", "--limit", "2")
+    assert [line.split()[0] for line in out.splitlines()] == ["NAME", "three", "two"]
+
+
+@pytest.mark.parametrize(("verb", "sent"), [("stop", "terminate"), ("retry", "retry")])
+def test_a_run_is_stopped_and_goes_on(stub, distill, verb, sent):
+    run_id = submitted(stub, distill)
+    assert distill(verb, run_id)[0] == 0
+    method, path, *_ = stub.requests[-1]
+    assert (method, path) == ("POST", f"/apis/v2beta1/runs/{run_id}:{sent}")
+
+
+def test_the_names_of_pods_have_what_their_settings_add(stub, distill, tmp_path):
+    file = tmp_path / "digits.yaml"
+    spec, *platform = yaml.safe_load_all(PIPELINE.read_text())
+    spec["root"]["dag"]["tasks"]["Trainer"]["retryPolicy"] = {"maxRetryCount": 1}
+    label = spec["components"][
+        spec["root"]["dag"]["tasks"]["Trainer"]["componentRef"]["name"]
+    ]["executorLabel"]
+    metadata = {"podMetadata": {"labels": {"a": "b"}, "annotations": {"c": "d"}}}
+    executors = {"deploymentSpec": {"executors": {label: metadata}}}
+    platform = {"platforms": {"kubernetes": executors}}
+    file.write_text(yaml.safe_dump_all([spec, platform]))
+    distill("submit", file)
+    (run_id,) = stub.runs
+    stub.states = [run_state("RUNNING", {"Trainer": "running"})]
+    template = "metadata-1-1-retry-system-container-impl"
+    stub.logs[argo_id(container("Trainer"), template)] = "epoch 1\n"
+    assert distill("logs", run_id, "--node", "Trainer")[1] == "epoch 1\n"

@@ -130,27 +130,6 @@ def test_resources_of_a_node_that_is_not_there_are_refused():
         _finish(_spec(), _nodes("{Teachr: {cpu: 1}}"))
 
 
-def test_the_platform_gives_volumes_and_secrets_to_executors():
-    secrets = "[{name: s, key: k, env: TOKEN}, {name: certificates, path: /certs}]"
-    config = load_config("smoke", [f"kubeflow.secrets={secrets}"]).kubeflow
-    document = postprocessing.platform(
-        Package(_spec()), config, {"Use": [("claim", "/data")]}
-    )
-    (entry,) = document["platforms"]["kubernetes"]["deploymentSpec"][
-        "executors"
-    ].values()
-    assert entry == {
-        "pvcMount": [{"constant": "claim", "mountPath": "/data"}],
-        "secretAsEnv": [
-            {"secretName": "s", "keyToEnv": [{"secretKey": "k", "envVar": "TOKEN"}]}
-        ],
-        "secretAsVolume": [
-            {"secretName": "certificates", "mountPath": "/certs", "optional": False}
-        ],
-    }
-    assert postprocessing.platform(Package(_spec()), NOTHING, {}) is None
-
-
 STUDENT = '{"epochs": 12}'
 
 

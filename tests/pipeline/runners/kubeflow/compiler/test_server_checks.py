@@ -147,3 +147,18 @@ def test_a_file_that_is_no_pipeline_is_refused(tmp_path, text, message):
         pipeline_package.read(path)
     with pytest.raises(CompileError, match="cannot be read"):
         pipeline_package.read(tmp_path / "nowhere.yaml")
+
+
+def test_equal_containers_of_unequal_components_are_refused():
+    spec = {
+        "components": {
+            name: {"executorLabel": name, "inputDefinitions": {"parameters": inputs}}
+            for name, inputs in (("A", {}), ("B", {"x": {"parameterType": "STRING"}}))
+        },
+        "deploymentSpec": {
+            "executors": {name: {"container": {"image": "a/b:1"}} for name in "AB"}
+        },
+        "root": {"dag": {"tasks": {n: {"componentRef": {"name": n}} for n in "AB"}}},
+    }
+    with pytest.raises(CompileError, match="B and A have the same container"):
+        server_checks._check_containers(Package(spec))
