@@ -124,7 +124,14 @@ def test_the_role_has_what_the_api_server_asks_for_and_no_more():
     assert verbs == {
         (group, "pipelines"): {"create", "get", "list"},
         (group, "experiments"): {"create", "get", "list"},
-        (group, "runs"): {"create", "get", "list", "readArtifact", "retry", "terminate"},
+        (group, "runs"): {
+            "create",
+            "get",
+            "list",
+            "readArtifact",
+            "retry",
+            "terminate",
+        },
         (group, "jobs"): {"create", "delete", "disable", "enable", "get", "list"},
         ("kubeflow.org", "viewers"): {"get"},
     }
