@@ -11,6 +11,15 @@ from __future__ import annotations
 from tfx.types import artifact
 
 
+class TeacherAnswers(artifact.Artifact):
+    """A user's file with a teacher's answer to each image.
+
+    Read by `tfx_distill.trainer.distillation.answers_file`; its uri is the file's.
+    """
+
+    TYPE_NAME = "tfx_distill.TeacherAnswers"
+
+
 class TeacherLogits(artifact.Artifact):
     """A teacher's logits for examples and their views.
 

@@ -21,6 +21,9 @@ ROLLED_BACK_FROM = "rolled_back_from"
 
 # Of examples, of models and of what is made from them.
 DATASET = "dataset"
+ANSWERS_FILE = "answers_file"
+CONTENT_DIGEST = "content_digest"
+NOTICES = "notices"
 TEACHER_OUTPUTS = "teacher_outputs"
 DATASET_VERSION = "dataset_version"
 DATA_FINGERPRINT = "data_fingerprint"

@@ -3,8 +3,8 @@
     TfdsExampleGen ─┬─ StatisticsGen ─ SchemaGen ─ ExampleValidator ─ AnomalyGate
                     │                                                   ┊ first
                     ├─ ModelCheck ┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┤
-                    ├─ Teacher [, Teacher2 …, TeacherEnsemble] ┄┄┄┄┄┄┄┄┄┘
-                    ├─ TeacherLogits
+                    ├─ Teacher [, Teacher2 …, TeacherEnsemble] ┄┄┄┄┄┄┄┄┄┤
+                    ├─ TeacherLogits, or TeacherSource ─ TeacherLogits ┄┘
                     ├─ [Assistant, AssistantLogits]
                     ├─ [DistillationTuner, or Hyperparameters of an earlier search]
                     ├─ DistillationTrainer [2 …]    [Control, Control2 …]
@@ -15,7 +15,8 @@
                     └─ Pusher
 
 Nodes in brackets are optional: the configuration decides. With `data.images`, the first
-node is ImageExampleGen. Node ids are plain names, which Kubeflow accepts as well.
+node is ImageExampleGen; with `teacher.answers`, there is no Teacher. Node ids are plain
+names, which Kubeflow accepts as well.
 """
 
 from __future__ import annotations
@@ -25,16 +26,10 @@ from typing import Any
 
 from tensorflow_data_validation import StatsOptions
 from tfx import types
-from tfx.components import (
-    ExampleValidator,
-    SchemaGen,
-    StatisticsGen,
-    Trainer,
-)
+from tfx.components import ExampleValidator, SchemaGen, StatisticsGen
 from tfx.dsl.components.base import base_node
 from tfx.dsl.components.common import importer
 from tfx.orchestration import pipeline as tfx_pipeline
-from tfx.proto import trainer_pb2
 from tfx.types import standard_artifacts
 
 from tfx_distill.components.anomaly_gate.component import AnomalyGate
@@ -43,16 +38,15 @@ from tfx_distill.components.distillation_trainer.component import DistillationTr
 from tfx_distill.components.distillation_tuner.component import DistillationTuner
 from tfx_distill.components.evaluator.component import Evaluator
 from tfx_distill.components.image_example_gen.component import ImageExampleGen
+from tfx_distill.components.imported_logits.component import ImportedLogits
 from tfx_distill.components.lite_converter.component import LiteConverter
 from tfx_distill.components.model_check.component import ModelCheck
 from tfx_distill.components.pusher.component import Pusher
 from tfx_distill.components.servability_validator.component import ServabilityValidator
-from tfx_distill.components.teacher_ensemble.component import TeacherEnsemble
 from tfx_distill.components.teacher_logits.component import TeacherLogits
 from tfx_distill.components.tfds_example_gen.component import TfdsExampleGen
+from tfx_distill.pipeline import teacher_nodes
 from tfx_distill.pipeline.config.schema import PipelineConfig
-from tfx_distill.trainer.distillation import teacher_run_fn
-from tfx_distill.trainer.models import architectures
 
 
 def create_pipeline(
@@ -77,11 +71,11 @@ def create_pipeline(
     dag = _Dag(config)
     known = dag.add_known_hyperparameters(hyperparameters_dir)
     checks = [dag.add_model_check(known), dag.add_data()]
-    teacher = dag.add_teachers(checks)
-    inputs = dag.add_assistant(dag.add_teacher_logits(teacher, "TeacherLogits"))
+    taught = dag.add_taught(checks)
+    inputs = dag.add_assistant(taught)
     hyperparameters = dag.add_search(inputs) if known is None else known
     student = dag.add_students({**inputs, "hyperparameters": hyperparameters})
-    dag.add_gates_and_push(teacher, student, served_model)
+    dag.add_gates_and_push(taught, student, served_model)
     return tfx_pipeline.Pipeline(
         pipeline_name=config.pipeline_name,
         pipeline_root=str(config.artifacts_dir),
@@ -142,6 +136,8 @@ class _Dag:
         """Adds the trial of all models; returns the node that may fail."""
         config = self._config
         teachers = config.ensemble.recipes(config.teacher)
+        if config.teacher.answers:
+            teachers = []
         return self._add(
             ModelCheck(
                 examples=self._examples,
@@ -155,29 +151,31 @@ class _Dag:
             )
         )
 
+    def add_taught(
+        self, checks: Sequence[base_node.BaseNode]
+    ) -> dict[str, types.BaseChannel]:
+        """Adds the teacher; returns what a student is trained from."""
+        teacher = self._config.teacher
+        if not teacher.answers:
+            return self.add_teacher_logits(self.add_teachers(checks), "TeacherLogits")
+        source = self._add(teacher_nodes.answers(teacher.answers), "TeacherSource")
+        logits = ImportedLogits(
+            examples=self._examples,
+            answers=source.outputs["result"],
+            views=self._config.views,
+            answers_kind=teacher.answers_kind,
+        )
+        for check in checks:
+            logits.add_upstream_node(check)
+        self._add(logits, "TeacherLogits")
+        given = logits.outputs["teacher_logits"]
+        return {"examples": self._examples, "teacher_logits": given}
+
     def add_teachers(self, checks: Sequence[base_node.BaseNode]) -> types.BaseChannel:
         """Adds one teacher, or several and their ensemble; returns the model."""
-        ensemble, trained = self._config.ensemble, []
-        for number, settings in enumerate(ensemble.recipes(self._config.teacher)):
-            trainer = Trainer(
-                examples=self._examples,
-                run_fn=f"{teacher_run_fn.__name__}.{teacher_run_fn.run_fn.__name__}",
-                train_args=trainer_pb2.TrainArgs(),
-                eval_args=trainer_pb2.EvalArgs(),
-                custom_config={
-                    teacher_run_fn.CONFIG_KEY: settings.to_json(),
-                    # Only TFX's cache reads it: changed code is another teacher.
-                    "code": architectures.source_digest(settings.model),
-                },
-            )
-            for check in checks:
-                trainer.add_upstream_node(check)
-            trained.append(self._add(trainer, _numbered("Teacher", number)))
-        models = [trainer.outputs["model"] for trainer in trained]
-        if len(models) == 1:
-            return models[0]
-        joined = TeacherEnsemble(teacher_models=models, average=ensemble.average)
-        return self._add(joined).outputs["model"]
+        for node, node_id in teacher_nodes.models(self._config, self._examples, checks):
+            model = self._add(node, node_id).outputs["model"]
+        return model
 
     def add_teacher_logits(
         self, teacher: types.BaseChannel, node_id: str
@@ -240,7 +238,7 @@ class _Dag:
                     role=role,
                     **inputs,
                 )
-                self._add(trainer, _numbered(node_id, number))
+                self._add(trainer, teacher_nodes.numbered(node_id, number))
                 trained[role].append(trainer.outputs["model"])
         if self._config.control:
             self._add(
@@ -253,26 +251,33 @@ class _Dag:
         return trained["student"][0]
 
     def add_gates_and_push(
-        self, teacher: types.BaseChannel, student: types.BaseChannel, served_model: Any
+        self,
+        taught: dict[str, types.BaseChannel],
+        student: types.BaseChannel,
+        served_model: Any,
     ) -> None:
         """Adds both gates, the LiteRT files if configured, and the Pusher."""
         config, examples = self._config, self._examples
+        teacher, servability = taught.get("teacher_model"), config.servability
+        if teacher is None:  # there is no teacher's latency
+            servability = servability.replace(max_times_teacher=None)
         evaluator = Evaluator(
             examples=examples,
             student_model=student,
             teacher_model=teacher,
+            teacher_logits=None if teacher else taught["teacher_logits"],
             gate=config.gate,
             served_model=served_model,
         )
-        servability = ServabilityValidator(
+        validator = ServabilityValidator(
             examples=examples,
             model=student,
             teacher_model=teacher,
-            servability=config.servability,
+            servability=servability,
         )
         lite_models = None
         self._add(evaluator)
-        self._add(servability)
+        self._add(validator)
         if config.lite.flavours:
             converter = LiteConverter(
                 model=student, examples=examples, lite=config.lite
@@ -282,7 +287,7 @@ class _Dag:
             Pusher(
                 model=student,
                 model_blessing=evaluator.outputs["blessing"],
-                infra_blessing=servability.outputs["blessing"],
+                infra_blessing=validator.outputs["blessing"],
                 lite_models=lite_models,
                 serving_dir=str(config.serving_dir),
             )
@@ -291,8 +296,3 @@ class _Dag:
     def _add(self, node: Any, node_id: str | None = None) -> Any:
         self._nodes.append(node.with_id(node_id) if node_id else node)
         return node
-
-
-def _numbered(node_id: str, number: int) -> str:
-    """`Teacher`, `Teacher2`, `Teacher3` …: Kubeflow allows no dots there."""
-    return node_id if number == 0 else f"{node_id}{number + 1}"

@@ -8,7 +8,12 @@ of them is asked for.
 import importlib
 from typing import Any
 
-_ARTIFACT_TYPES = ("ControlComparison", "LiteModels", "TeacherLogits")
+_ARTIFACT_TYPES = (
+    "ControlComparison",
+    "LiteModels",
+    "TeacherAnswers",
+    "TeacherLogits",
+)
 
 
 def __getattr__(name: str) -> Any:

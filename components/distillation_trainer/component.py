@@ -29,9 +29,9 @@ class DistillationTrainerSpec(component_spec.ComponentSpec):
     }
     INPUTS = {
         **component_specs.EXAMPLES_INPUTS,
-        **component_specs.channels(teacher_model=standard_artifacts.Model),
         **component_specs.channels(
             optional=True,
+            teacher_model=standard_artifacts.Model,
             teacher_logits=artifact_types.TeacherLogits,
             hyperparameters=standard_artifacts.HyperParameters,
         ),
@@ -57,9 +57,9 @@ class DistillationTrainer(base_component.BaseComponent):
         self,
         *,
         examples: types.BaseChannel,
-        teacher_model: types.BaseChannel,
         student: StudentConfig,
         distillation: DistillationConfig,
+        teacher_model: types.BaseChannel | None = None,
         views: ViewsConfig | None = None,
         teacher_logits: types.BaseChannel | None = None,
         hyperparameters: types.BaseChannel | None = None,
@@ -70,9 +70,10 @@ class DistillationTrainer(base_component.BaseComponent):
 
         Args:
             examples: Channel of Examples, of any ExampleGen.
-            teacher_model: Channel of Model: one teacher, or several.
             student: Architecture and recipe.
             distillation: The loss.
+            teacher_model: Channel of Model: one teacher, or several; None if the logits
+                are imported.
             views: Augmented copies of the images; those of `teacher_logits` if given.
             teacher_logits: Channel of TeacherLogits; computed here if not given.
             hyperparameters: Channel of HyperParameters; they replace settings above.

@@ -28,16 +28,16 @@ from tfx_distill.trainer.distillation import (
     teacher_logits,
     training,
 )
+from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.export import saved_model
 from tfx_distill.trainer.models import architectures
-from tfx_distill.trainer.models.teachers import Teachers
 from tfx_distill.trainer.tuning import hyperparameters
 
 CONTROL = "control"
 
 
 class Executor(base_executor.BaseExecutor):
-    """Inputs `examples`, `teacher_model` and optional ones; output `model`."""
+    """Inputs `examples`, `teacher_model` or `teacher_logits`, …; output `model`."""
 
     def Do(self, input_dict, output_dict, exec_properties) -> None:
         inputs = ExecutionInputs(input_dict, exec_properties)
@@ -61,10 +61,9 @@ def _train(
 ) -> tuple[training.Trained, DistillationConfig]:
     """Trains the student, or the control; returns what it was trained with, too."""
     is_control = exec_properties["role"] == CONTROL
-    teachers, data = prepare(
+    widths, data = prepare(
         inputs, exec_properties, distillation, labels_alone=is_control
     )
-    widths: Sequence[int] = teachers.feature_widths
     if is_control:
         # Everything as the student's, the number of steps too, but from labels alone.
         distillation, widths = DistillationConfig(student_loss_weight=1.0), ()
@@ -134,24 +133,32 @@ def prepare(
     distillation: DistillationConfig,
     *,
     labels_alone: bool = False,
-) -> tuple[Teachers, dict[str, DistillationData]]:
+) -> tuple[Sequence[int], dict[str, DistillationData]]:
     """The splits `train` and `eval` with teacher logits, computed here if not given.
 
     Images of the split `unlabelled` are among those of `train`. With `labels_alone` they
     are left out, and no teacher predicts fresh views.
 
+    Returns:
+        The widths of the teacher's features, and the data of both splits.
+
     Raises:
         ModelError: If the teacher does not fit the examples, or the logits are
             another teacher's or of other examples.
     """
-    teachers = inputs.teachers([pair.teacher for pair in distillation.features])
+    teachers = None
+    if inputs.has("teacher_model"):
+        teachers = inputs.teachers([pair.teacher for pair in distillation.features])
     if inputs.has("teacher_logits"):
         folder = inputs.uri("teacher_logits")
         predictions, views = logits_files.load(folder, teachers, ("train", "eval"))
         splits = inputs.training_splits(unlabelled=not labels_alone)
-    else:
+    elif teachers is not None:
         views = ViewsConfig.from_json(exec_properties["views"])
         splits = inputs.training_splits(unlabelled=not labels_alone)
         predictions = teacher_logits.predict_splits(teachers, splits, views)
+    else:
+        raise ModelError("There is no teacher: give teacher_model or teacher_logits.")
+    widths = teachers.feature_widths if teachers else ()
     in_loop = None if labels_alone else teachers
-    return teachers, teacher_logits.join(predictions, splits, views, in_loop)
+    return widths, teacher_logits.join(predictions, splits, views, in_loop)

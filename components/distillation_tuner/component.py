@@ -31,9 +31,9 @@ class DistillationTunerSpec(component_spec.ComponentSpec):
     }
     INPUTS = {
         **component_specs.EXAMPLES_INPUTS,
+        **component_specs.channels(teacher_logits=artifact_types.TeacherLogits),
         **component_specs.channels(
-            teacher_model=standard_artifacts.Model,
-            teacher_logits=artifact_types.TeacherLogits,
+            optional=True, teacher_model=standard_artifacts.Model
         ),
     }
     OUTPUTS = component_specs.channels(
@@ -59,8 +59,8 @@ class DistillationTuner(base_component.BaseComponent):
         self,
         *,
         examples: types.BaseChannel,
-        teacher_model: types.BaseChannel,
         teacher_logits: types.BaseChannel,
+        teacher_model: types.BaseChannel | None = None,
         student: StudentConfig,
         distillation: DistillationConfig,
         tuning: TuningConfig,
@@ -71,9 +71,10 @@ class DistillationTuner(base_component.BaseComponent):
 
         Args:
             examples: Channel of Examples, of any ExampleGen.
-            teacher_model: Channel of Model: one teacher, or several.
             teacher_logits: Channel of TeacherLogits, this teacher's logits for
                 these examples, which all trials share.
+            teacher_model: Channel of Model: one teacher, or several; None if the logits
+                are imported.
             student: The student's settings that are not searched.
             distillation: The distillation's settings that are not searched.
             tuning: Search space, algorithm and budget.

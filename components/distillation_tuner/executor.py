@@ -26,7 +26,7 @@ FILE_NAME = "best_hyperparameters.txt"
 
 
 class Executor(base_executor.BaseExecutor):
-    """Inputs `examples`, `teacher_model`, `teacher_logits` [, `schema`].
+    """Inputs `examples`, `teacher_logits` [, `teacher_model`, `schema`].
 
     Outputs `best_hyperparameters`, `tuner_results`.
     """
@@ -51,7 +51,7 @@ def _task(
     student = StudentConfig.from_json(exec_properties["student"])
     first = oracles.first(config, student, distillation)
     dry_run.check_student(*first, inputs.spec)
-    teachers, data = prepare(inputs, exec_properties, distillation)
+    widths, data = prepare(inputs, exec_properties, distillation)
     require(
         not data["train"].views.fresh,
         "views.fresh",
@@ -63,7 +63,7 @@ def _task(
         spec=inputs.spec,
         student=student,
         distillation=distillation,
-        feature_widths=teachers.feature_widths,
+        feature_widths=widths,
     )
 
 

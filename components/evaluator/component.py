@@ -11,7 +11,7 @@ from tfx.dsl.components.base import executor_spec
 from tfx.types import standard_component_specs
 from typing_extensions import Unpack
 
-from tfx_distill.components import component_specs, property_names
+from tfx_distill.components import artifact_types, component_specs, property_names
 from tfx_distill.components.component_specs import ModelsArguments
 from tfx_distill.components.evaluator import driver, eval_config, executor
 from tfx_distill.trainer.config.examples_config import ExamplesConfig
@@ -25,6 +25,9 @@ class EvaluatorSpec(standard_component_specs.EvaluatorSpec):
     INPUTS = {
         **standard_component_specs.EvaluatorSpec.INPUTS,
         **component_specs.EXAMPLES_INPUTS,
+        **component_specs.channels(
+            optional=True, teacher_logits=artifact_types.TeacherLogits
+        ),
     }
     PARAMETERS = {
         **component_specs.MODELS_PARAMETERS,
@@ -52,8 +55,9 @@ class Evaluator(tfx_component.Evaluator):
         *,
         examples: types.BaseChannel,
         student_model: types.BaseChannel,
-        teacher_model: types.BaseChannel,
         gate: GateConfig,
+        teacher_model: types.BaseChannel | None = None,
+        teacher_logits: types.BaseChannel | None = None,
         served_model: Any = driver.LATEST,
         **arguments: Unpack[ModelsArguments],
     ) -> None:
@@ -62,8 +66,10 @@ class Evaluator(tfx_component.Evaluator):
         Args:
             examples: Channel of Examples with the split `test`.
             student_model: Channel of Model: the candidate.
-            teacher_model: Channel of Model: the baseline.
             gate: The bounds.
+            teacher_model: Channel of Model: the baseline.
+            teacher_logits: Channel of TeacherLogits with the split `test`: the answers
+                of a teacher that has no model.
             served_model: The model to compare with: `latest`, the newest pushed model in
                 ML Metadata; the URI of a SavedModel, which may be a RuntimeParameter
                 (Kubeflow runs no drivers to find it); or empty for none.
@@ -76,6 +82,7 @@ class Evaluator(tfx_component.Evaluator):
             examples=examples,
             model=student_model,
             baseline_model=teacher_model,
+            teacher_logits=teacher_logits,
             eval_config=eval_config.eval_config(gate, label_feature),
             example_splits=json.dumps([config.test_split]),
             fairness_indicator_thresholds="null",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from tensorflow_model_analysis.proto import config_pb2
@@ -33,9 +32,9 @@ def eval_config(
         label_feature: Name of the feature that holds the class index.
     """
     per_class = config_pb2.SlicingSpec(feature_keys=[label_feature])
-    accuracy, paired = _compared(gate, per_class)
-    agreement, calibration, cross_entropy = _optional(gate)
     count = config_pb2.MetricConfig(class_name="ExampleCount")
+    # TFMA validates nothing, and writes no blessing, where there is no bound at all.
+    count.threshold.value_threshold.lower_bound.value = 1
     return config_pb2.EvalConfig(
         model_specs=[
             _model(STUDENT, label_feature),
@@ -44,17 +43,16 @@ def eval_config(
         slicing_specs=[_OVERALL, per_class],
         metrics_specs=[
             config_pb2.MetricsSpec(
-                metrics=[accuracy, cross_entropy, count, agreement, paired, calibration]
+                metrics=[_accuracy(gate, per_class), *_optional(gate), count]
             )
         ],
     )
 
 
-def _compared(
+def _accuracy(
     gate: GateConfig, per_class: config_pb2.SlicingSpec
-) -> tuple[config_pb2.MetricConfig, config_pb2.MetricConfig]:
-    """Accuracy and paired difference, with bounds overall and per class."""
-    accuracy = config_pb2.MetricConfig(
+) -> config_pb2.MetricConfig:
+    return config_pb2.MetricConfig(
         class_name="SparseCategoricalAccuracy",
         # Not `threshold`: TFMA would hold every class to the overall bound.
         per_slice_thresholds=[
@@ -64,23 +62,18 @@ def _compared(
             ),
         ],
     )
-    paired = _own(metrics.PairedNoninferiority)
-    for place, margin in ((_OVERALL, gate.margin), (per_class, gate.class_margin)):
-        paired.per_slice_thresholds.append(_value_bound(place, lowest=-margin))
-    return accuracy, paired
 
 
 def _optional(gate: GateConfig) -> Iterator[config_pb2.MetricConfig]:
-    """Yields agreement, calibration error and cross-entropy, bounded if configured."""
+    """Yields calibration error and cross-entropy, bounded if configured."""
+    calibration = config_pb2.MetricConfig(
+        class_name=metrics.ExpectedCalibrationError.__name__, module=metrics.__name__
+    )
     cross_entropy = config_pb2.MetricConfig(class_name="SparseCategoricalCrossentropy")
-    for metric, lowest, highest in (
-        (_own(metrics.TeacherAgreement), gate.min_agreement, None),
-        (_own(metrics.ExpectedCalibrationError), None, gate.max_calibration_error),
-        (cross_entropy, None, gate.max_cross_entropy),
+    for metric, highest in (
+        (calibration, gate.max_calibration_error),
+        (cross_entropy, gate.max_cross_entropy),
     ):
-        if lowest is not None:
-            bound = _value_bound(_OVERALL, lowest=lowest - TOLERANCE)
-            metric.per_slice_thresholds.append(bound)
         if highest is not None:
             bound = _value_bound(_OVERALL, highest=highest + TOLERANCE)
             metric.per_slice_thresholds.append(bound)
@@ -97,14 +90,6 @@ def _model(
         label_key=label_feature,
         prediction_key="probabilities",
         model_type="tf_generic",
-    )
-
-
-def _own(metric: type) -> config_pb2.MetricConfig:
-    return config_pb2.MetricConfig(
-        class_name=metric.__name__,
-        module=metrics.__name__,
-        config=json.dumps({"baseline": TEACHER}),
     )
 
 

@@ -43,6 +43,7 @@ logger = logging.getLogger(__name__)
 
 SPLIT = "test"
 _ROLES = {"model": "student", "baseline_model": "teacher"}
+_LOGITS = "teacher_logits"
 _URI_PROPERTIES = {
     "model": constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY,
     "baseline_model": constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY,
@@ -50,7 +51,9 @@ _URI_PROPERTIES = {
 
 
 class Executor(tfx_executor.Executor):
-    """Evaluates student against teacher. Inputs `model`, `baseline_model`, `examples`.
+    """Evaluates student against teacher.
+
+    Inputs `model`, `examples`, and `baseline_model` or `teacher_logits`.
 
     TFX's own executor drops every comparison without a word when no baseline
     arrives, and leaves the blessing out when no bound is configured. Here both
@@ -87,30 +90,41 @@ class Executor(tfx_executor.Executor):
         counts = np.bincount(split.labels, minlength=spec.num_classes).tolist()
         sizes = dict(zip(spec.class_names, counts, strict=True))
         margin_check.require_resolvable(gate, len(split), sizes)
-        if not inputs.has("baseline_model"):
+        if not (inputs.has("baseline_model") or inputs.has(_LOGITS)):
             return verdict.refused("there is no teacher to compare the student with")
         models = {
             key: inference.load(inputs, inputs.model_dir(key), role)
             for key, role in _ROLES.items()
+            if inputs.has(key)
         }
-        student, teacher = (
-            inference.predict(models[key], role, split) for key, role in _ROLES.items()
-        )
+        probabilities = {
+            _ROLES[key]: inference.predict(model, _ROLES[key], split)
+            for key, model in models.items()
+        }
+        if "teacher" not in probabilities:
+            folder = inputs.uri(_LOGITS)
+            probabilities["teacher"] = inference.imported(folder, SPLIT, split)
+        student = probabilities["student"]
         served, served_predictions = _compare_with_served(
             gate, student, split, inputs, exec_properties
         )
         predictions = Predictions(
             labels=split.labels.astype(np.int64),
-            student=student,
-            teacher=teacher,
             served=served_predictions,
+            **probabilities,
         )
         self._analyze(gate, models, inputs, input_dict, output_dict, exec_properties)
         evaluation_dir = artifact_utils.get_single_uri(output_dict["evaluation"])
         predictions.save(evaluation_dir)
         name = spec.split_name(SPLIT)
         return gate_decision.decide(
-            evaluation_dir, gate, spec, name, predictions, served
+            evaluation_dir,
+            gate,
+            spec,
+            name,
+            predictions,
+            served,
+            has_baseline=inputs.has("baseline_model"),
         )
 
     def _analyze(
@@ -124,7 +138,7 @@ class Executor(tfx_executor.Executor):
     ) -> None:
         """Runs TFMA on models with probabilities and examples with class indices."""
         # Without the schema, which TFMA would take for that of the model's inputs.
-        given = {k: v for k, v in input_dict.items() if k != SCHEMA}
+        given = {k: v for k, v in input_dict.items() if k not in (SCHEMA, _LOGITS)}
         for key, predictor in models.items():
             if predictor.is_adapted:
                 folder = os.path.join(self._get_tmp_dir(), key)
@@ -145,7 +159,8 @@ class Executor(tfx_executor.Executor):
         }
         super().Do(given, output_dict, properties)
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
-        for key, name in _URI_PROPERTIES.items():
+        for key in models:
+            name = _URI_PROPERTIES[key]
             blessing.set_string_custom_property(name, inputs.uri(key))
 
 

@@ -1,8 +1,9 @@
-"""Makes the verdict from the metrics that TFMA wrote.
+"""Makes the verdict from the metrics that TFMA wrote, and the comparison in pairs.
 
 TFMA writes which bounds failed; people also need the distances and what passed.
-The verdict is computed from the bounds of the same EvalConfig. A student is blessed only
-if TFMA and the verdict agree. A value that is missing or not finite fails.
+What is held against the teacher is computed here, from the predictions of both: a teacher
+may be answers without a model. A student is blessed only if TFMA and the verdict agree.
+A value that is missing or not finite fails.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 import tensorflow_model_analysis as tfma
 
 from tfx_distill.components.checks import OVERALL, Check, refusals
+from tfx_distill.components.evaluator import teacher_comparison
 from tfx_distill.components.evaluator.eval_config import (
     ACCURACY,
     CROSS_ENTROPY,
@@ -21,12 +23,7 @@ from tfx_distill.components.evaluator.eval_config import (
     TEACHER,
     TOLERANCE,
 )
-from tfx_distill.components.evaluator.metrics import (
-    AGREEMENT_NAME,
-    CALIBRATION_NAME,
-    PAIRED_LOW_NAME,
-    PAIRED_NAMES,
-)
+from tfx_distill.components.evaluator.metrics import CALIBRATION_NAME
 from tfx_distill.components.evaluator.predictions import Predictions
 from tfx_distill.components.evaluator.verdict import Served, SliceMetrics, Verdict
 from tfx_distill.trainer.config.gate_config import MUST_BE_BETTER, REPORT, GateConfig
@@ -37,11 +34,6 @@ _METRICS = {
     CROSS_ENTROPY: "cross_entropy",
     CALIBRATION_NAME: "calibration_error",
     "example_count": "num_examples",
-    AGREEMENT_NAME: "agreement",
-}
-_PAIRED = {
-    PAIRED_LOW_NAME: "low",
-    **{name: key for key, name in PAIRED_NAMES.items()},
 }
 _DIGITS = 6  # all that is exact in TFMA's float32
 # Predictions near the edge between two classes may differ between batches of other sizes.
@@ -55,6 +47,8 @@ def decide(
     split: str,
     predictions: Predictions,
     served: Served | None,
+    *,
+    has_baseline: bool,
 ) -> Verdict:
     """Reads TFMA's metrics and checks every bound.
 
@@ -65,11 +59,17 @@ def decide(
         split: Name of the evaluated split.
         predictions: The models' predictions for pixels, without TFMA.
         served: The comparison with the served model; None if there is none.
+        has_baseline: Whether TFMA evaluated a model of the teacher, too.
     """
-    student = _read(evaluation_dir, STUDENT, spec, _METRICS, _DIGITS)
-    teacher = _read(evaluation_dir, TEACHER, spec, _METRICS, _DIGITS)
-    # Not rounded: what TFMA refuses by a hair must not pass here.
-    paired = _read(evaluation_dir, STUDENT, spec, _PAIRED, 15)
+    compared = teacher_comparison.compare(predictions, spec.class_names)
+    teacher, paired = compared.teacher, compared.paired
+    measured = {STUDENT: _read(evaluation_dir, STUDENT if has_baseline else "", spec)}
+    if has_baseline:
+        measured[TEACHER] = _read(evaluation_dir, TEACHER, spec)
+    student = {
+        name: {**values, "agreement": compared.agreement.get(name, 0.0)}
+        for name, values in measured[STUDENT].items()
+    }
     checks = [
         *_overall_checks(gate, student, teacher, paired),
         *_class_checks(gate, student, teacher, paired, spec),
@@ -78,7 +78,7 @@ def decide(
     reasons = [
         *refusals(checks),
         *_problems(served),
-        *_foreign_counts(student, teacher, predictions),
+        *_foreign_counts(measured, predictions),
     ]
     if not tfma.load_validation_result(evaluation_dir).validation_ok and not reasons:
         reasons = ["TensorFlow Model Analysis refused the student; see its validation"]
@@ -215,15 +215,12 @@ def _check(
 
 
 def _foreign_counts(
-    student: SliceMetrics, teacher: SliceMetrics, predictions: Predictions
+    measured: Mapping[str, SliceMetrics], predictions: Predictions
 ) -> list[str]:
     """Models that TFMA, by `serving_default`, finds correct on other numbers of images."""
     reasons = []
-    for role, slices, probabilities in (
-        (STUDENT, student, predictions.student),
-        (TEACHER, teacher, predictions.teacher),
-    ):
-        values = slices.get(OVERALL, {})
+    for role, slices in measured.items():
+        values, probabilities = slices.get(OVERALL, {}), getattr(predictions, role)
         right = int(np.sum(probabilities.argmax(axis=1) == predictions.labels))
         size, count = len(predictions.labels), values.get("num_examples", 0)
         told = values.get("accuracy", math.nan) * count
@@ -237,19 +234,16 @@ def _foreign_counts(
 
 
 def _read(
-    evaluation_dir: str,
-    model_name: str,
-    spec: DataSpec,
-    names: dict[str, str],
-    digits: int,
+    evaluation_dir: str, model_name: str, spec: DataSpec
 ) -> dict[str, dict[str, float]]:
+    """What TFMA measured of a model; its name is empty if it was the only one."""
     result = tfma.load_eval_result(evaluation_dir, model_name=model_name)
     slices: dict[str, dict[str, float]] = {}
     for key, outputs in result.slicing_metrics:
         values = {
-            names[name]: round(float(value["doubleValue"]), digits)
+            _METRICS[name]: round(float(value["doubleValue"]), _DIGITS)
             for name, value in outputs[""][""].items()
-            if name in names and "doubleValue" in value
+            if name in _METRICS and "doubleValue" in value
         }
         finite = {name: value for name, value in values.items() if math.isfinite(value)}
         slices[_slice_name(key, spec)] = finite

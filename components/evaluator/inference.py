@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from scipy import special
 
 from tfx_distill.components import property_names
 from tfx_distill.components.component_specs import (
@@ -23,6 +24,7 @@ from tfx_distill.components.execution_inputs import (
 )
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.data.example_reader import Split
+from tfx_distill.trainer.distillation import logits_files, teacher_logits
 from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.evaluation import comparison, noninferiority
 from tfx_distill.trainer.export.saved_model import Predictor
@@ -69,6 +71,26 @@ def predict(predictor: Predictor, role: str, split: Split) -> np.ndarray:
             "finite"
         )
     return probabilities
+
+
+def imported(folder: str, split_name: str, split: Split) -> np.ndarray:
+    """A teacher's answers to all images, without a model of it.
+
+    Args:
+        folder: Of a TeacherLogits artifact with this split.
+        split_name: Of our split.
+        split: At least one image.
+
+    Returns:
+        As `predict`.
+
+    Raises:
+        ModelError: If an image has no answer, or they are unreadable.
+    """
+    predictions, _ = logits_files.load(folder, None, [split_name])
+    logits = teacher_logits.aligned(predictions[split_name], split, split_name)
+    rows = np.arange(len(split))  # streamed rows know no slices of slices
+    return special.softmax(logits[rows][:, 0], axis=1)
 
 
 @contextlib.contextmanager

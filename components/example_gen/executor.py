@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Sequence
 
 import apache_beam as beam
@@ -20,6 +21,7 @@ from tfx_distill.trainer.config.data_config import DataConfig
 from tfx_distill.trainer.data import (
     data_findings,
     data_report,
+    image_keys,
     label_choice,
     shape_choice,
 )
@@ -65,6 +67,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         chunk_work.make_folders(artifact.uri, SPLITS)
         self._run(chunks, artifact.uri, label_choice.form(source, data, image_shape))
         facts = chunk_work.take_facts(artifact.uri, chunks)
+        keys = image_keys.table(facts, source.class_names)
+        image_keys.save(keys, os.path.join(artifact.uri, image_keys.FILE_NAME))
         return data_report.make(
             facts, source, data, image_shape, shape_chosen=shape_chosen
         )

@@ -49,8 +49,8 @@ class ServabilityValidator(base_component.BaseComponent):
         *,
         examples: types.BaseChannel,
         model: types.BaseChannel,
-        teacher_model: types.BaseChannel,
         servability: ServabilityConfig,
+        teacher_model: types.BaseChannel | None = None,
         **arguments: Unpack[ModelsArguments],
     ) -> None:
         """Makes the node.
@@ -58,8 +58,9 @@ class ServabilityValidator(base_component.BaseComponent):
         Args:
             examples: Channel of Examples with the split `test`.
             model: Channel of Model: the student.
-            teacher_model: Channel of Model: its speed is the reference.
             servability: The bounds.
+            teacher_model: Channel of Model: its speed is the reference of
+                `max_times_teacher`, which must be null without one.
             **arguments: See `ModelsArguments`.
         """
         spec = component_specs.build(

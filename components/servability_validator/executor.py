@@ -49,7 +49,7 @@ _MAX_REASON = 1000
 
 
 class Executor(base_executor.BaseExecutor):
-    """Inputs `examples`, `model`, `teacher_model` [, `schema`]; output `blessing`.
+    """Inputs `examples`, `model` [, `teacher_model`, `schema`]; output `blessing`.
 
     A model's fault is a refusal with its reason; the machine's fault fails the node.
     Neither pushes anything.
@@ -59,7 +59,8 @@ class Executor(base_executor.BaseExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         config = ServabilityConfig.from_json(exec_properties["servability"])
         inputs = ExecutionInputs(input_dict, exec_properties)
-        if inputs.has("teacher_model"):
+        # Without a model of the teacher, no bound may need one.
+        if inputs.has("teacher_model") or config.max_times_teacher is None:
             outcome = _validate(inputs, config)
         else:
             outcome = budget_decision.refused(
@@ -80,18 +81,21 @@ def _validate(inputs: ExecutionInputs, config: ServabilityConfig) -> Servability
     try:
         student = _Model(inputs, "model", STUDENT_SIGNATURE)
         reference = student.logits(images)
-        teacher = _Model(inputs, "teacher_model", TEACHER_SIGNATURE)
+        teacher = None
+        if inputs.has("teacher_model"):
+            teacher = _Model(inputs, "teacher_model", TEACHER_SIGNATURE)
     except ModelError as error:
         if not caused_by_models(error):
             raise
         return budget_decision.refused(str(error), student=cost)
-    with student.servable() as student_dir, teacher.servable() as teacher_dir:
+    with student.servable() as student_dir, _servable(teacher) as teacher_dir:
         probed = probe_process.run(
             student_dir, teacher_dir, records, images, config.timeout_s
         )
     costs = {
-        "student": student.cost(probed.latency.get("student", {})),
-        "teacher": teacher.cost(probed.latency.get("teacher", {})),
+        role: model.cost(probed.latency.get(role, {}))
+        for role, model in (("student", student), ("teacher", teacher))
+        if model is not None
     }
     if probed.fault is not None:
         return budget_decision.refused(probed.fault, **costs)
@@ -141,6 +145,10 @@ class _Model:
         with tempfile.TemporaryDirectory(prefix="adapted-model-") as folder:
             copy = servable(self._predictor, self._artifact, folder)
             yield path_utils.serving_model_path(copy.uri)
+
+
+def _servable(model: _Model | None) -> contextlib.AbstractContextManager[str | None]:
+    return model.servable() if model else contextlib.nullcontext()
 
 
 def _logits(model: keras.Model, images: np.ndarray) -> np.ndarray:

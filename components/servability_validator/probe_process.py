@@ -43,16 +43,16 @@ class Probed:
 
 def run(
     student_dir: str,
-    teacher_dir: str,
+    teacher_dir: str | None,
     records: list[bytes],
     images: np.ndarray,
     timeout_s: float,
 ) -> Probed:
-    """Calls every signature of a student, and times it beside its teacher.
+    """Calls every signature of a student, and times it, beside its teacher.
 
     Args:
         student_dir: SavedModel.
-        teacher_dir: SavedModel.
+        teacher_dir: SavedModel; None if there is no model of the teacher.
         records: Serialized examples, at least one.
         images: The same decoded, uint8 `(len(records), height, width, channels)`.
         timeout_s: The process is killed after this time, which is a fault.

@@ -47,3 +47,44 @@ def check(file: str | None, overrides: tuple[str, ...], as_json: bool) -> int:
         else:
             terminal.out.print(data_checks.table(found))
         return 1 if found.refusals else 0
+
+
+@data.command()
+@options.configured
+@click.option(
+    "--output",
+    metavar="FILE",
+    help="A .csv or .parquet file to write; without it, CSV goes to the terminal.",
+)
+def keys(file: str | None, overrides: tuple[str, ...], output: str | None) -> None:
+    """List the key of every image, to answer them in another framework.
+
+    The columns are `key`, `split`, `label` and `class`. A file that answers each key is
+    a teacher: set teacher.answers.
+
+    \b
+    Examples:
+      distill data keys --set data.images=photos --output keys.csv
+      distill data keys --config smoke
+    """
+    if output is not None and not output.lower().endswith((".csv", ".parquet")):
+        raise click.BadParameter(f"{output} must end in .csv or .parquet.")
+    load_config(file, overrides)
+    from tfx_distill.pipeline import log_capture
+
+    with log_capture.captured(None) as terminal:
+        from tfx_distill.components.example_gen import sources
+        from tfx_distill.pipeline.runners.local import dataset_fallback, display
+        from tfx_distill.trainer.data import data_check, image_keys
+
+        with display.RunDisplay(terminal.err) as watcher:
+            config = load_config(file, overrides)
+            watcher.doing(f"Reading {config.data.name}")
+            config, notice = dataset_fallback.available(config, file, overrides)
+            if notice:
+                terminal.err.print(display.notice(notice))
+            found = data_check.keys(sources.open_source(config.data), config.data)
+        if output is None:
+            terminal.out.out(image_keys.as_csv(found), end="", highlight=False)
+        else:
+            image_keys.save(found, output)

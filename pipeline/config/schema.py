@@ -140,10 +140,16 @@ class PipelineConfig(Section, Places):
         for fine, reason in (
             (self.ensemble.size == 1, "an ensemble, whose features cannot be averaged"),
             (not self.assistant, "an assistant, whose layers are not the teacher's"),
+            (not self.teacher.answers, "teacher.answers, which have no layers"),
         ):
             pairs = len(self.distillation.features)
             expected = f"empty with {reason}"
             require(fine or not pairs, "distillation.features", pairs, expected)
+        size = self.ensemble.size
+        fine = size == 1 or not self.teacher.answers
+        require(
+            fine, "ensemble.size", size, "1 with teacher.answers: a file is one teacher"
+        )
         for model in (self.student, self.assistant):
             if model is not None:
                 hyperparameters.require_views(model, self.views)

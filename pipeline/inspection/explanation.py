@@ -22,12 +22,17 @@ from tfx_distill.pipeline.mlmd.store import Store
 from tfx_distill.trainer.errors import DistillError
 
 _RECENT_PUSHES = 10_000
+# Inputs that are the teacher: of the gate, or of what was trained; its model, if any.
+_TEACHERS = ("baseline_model", "teacher_model", "teacher_logits")
 _EXPLAINED = ("Model", "ModelBlessing", "InfraBlessing", "PushedModel")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelOrigin:
-    """Where a model comes from: its artifact, and the node and run that made it."""
+    """Where a model comes from: its artifact, and the node and run that made it.
+
+    `answers` is the file of a teacher that has no model, else empty.
+    """
 
     artifact: int
     node: str
@@ -35,6 +40,7 @@ class ModelOrigin:
     parameters: int | None
     accuracy: float | None
     versions: Mapping[str, str]
+    answers: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -231,7 +237,7 @@ def _chain(
         outputs = [artifact.type for _, artifact in graph.outputs(execution.id)]
         if gates.QUALITY in outputs or "model" not in given:
             given |= dict(graph.inputs(execution.id))
-    teacher = given.get("baseline_model") or given.get("teacher_model")
+    teacher = next((given[key] for key in _TEACHERS if key in given), None)
     examples = given.get("examples") or next(iter(graph.made(run, "Examples")), None)
     return (
         _origin(teacher, gates.accuracy(graph, run, "teacher")),
@@ -251,7 +257,8 @@ def _origin(
 ) -> ModelOrigin | None:
     if artifact is None:
         return None
-    card = artifact_files.model_card(artifact)
+    answers = str(artifact.properties.get(property_names.ANSWERS_FILE, ""))
+    card = {} if answers else artifact_files.model_card(artifact)
     name = property_names.NUM_PARAMETERS
     parameters = card.get(name, artifact.properties.get(name))
     versions = card.get("versions")
@@ -262,6 +269,7 @@ def _origin(
         parameters=parameters if isinstance(parameters, int) else None,
         accuracy=accuracy,
         versions=versions if isinstance(versions, dict) else {},
+        answers=answers,
     )
 
 

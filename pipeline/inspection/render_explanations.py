@@ -134,6 +134,8 @@ def _model(model: ModelOrigin | None) -> str:
         return ""
     size = f", {model.parameters:,} parameters" if model.parameters else ""
     accuracy = f", accuracy {model.accuracy:.4f}" if model.accuracy is not None else ""
+    if model.answers:
+        return f"answers of {model.answers}{accuracy}, run {model.run}"
     return f"artifact {model.artifact} of {model.node}{size}{accuracy}, run {model.run}"
 
 

@@ -13,8 +13,10 @@ from tfx_distill.trainer.errors import DistillError
 _EVALUATOR = "Evaluator"  # id of the node that tests a student against its teacher
 
 
-def latest(config: Places) -> tuple[str, str]:
+def latest(config: Places) -> tuple[str | None, str]:
     """SavedModel folders of the teacher and the student that were tested last.
+
+    The teacher's is None if it was answers without a model.
 
     Raises:
         DistillError: If none was tested, or its files are gone.
@@ -25,22 +27,21 @@ def latest(config: Places) -> tuple[str, str]:
             # A cached one stands for the models that an earlier run tested.
             if execution.node == _EVALUATOR and execution.state in (COMPLETE, CACHED):
                 tested = dict(graph.inputs(execution.id))
-                folders = (
-                    tested["baseline_model"].saved_model_dir,
-                    tested["model"].saved_model_dir,
+                teacher = tested.get("baseline_model")
+                return (
+                    _existing(teacher.saved_model_dir) if teacher else None,
+                    _existing(tested["model"].saved_model_dir),
                 )
-                return _existing(folders)
     raise DistillError(
         f"No student has been tested in {config.pipeline_dir}. "
         "Run `distill run` first, or give --teacher and --student."
     )
 
 
-def _existing(folders: tuple[str, str]) -> tuple[str, str]:
-    for folder in folders:
-        if not os.path.isdir(folder):
-            raise DistillError(
-                f"Model folder {folder} is gone. Run `distill run` again, or give "
-                "--teacher and --student."
-            )
-    return folders
+def _existing(folder: str) -> str:
+    if not os.path.isdir(folder):
+        raise DistillError(
+            f"Model folder {folder} is gone. Run `distill run` again, or give "
+            "--teacher and --student."
+        )
+    return folder

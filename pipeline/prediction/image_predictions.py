@@ -1,7 +1,8 @@
-"""Both models' predictions for one image, and whether they are correct."""
+"""The models' predictions for one image, and whether they are correct."""
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 from collections.abc import Sequence
 from typing import Any
@@ -13,13 +14,13 @@ TOP = 5  # classes that are shown of an image
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class ImagePredictions:
-    """Both models' predictions for one image.
+    """The models' predictions for one image.
 
     Attributes:
         name: Of the image: a file, or split and index as `test[3]`.
         image: uint8 `(height, width, channels)` in 0–255; channels is 1 or 3.
         label: Index of the true class; None if unknown.
-        teacher: float `(num_classes,)`, probabilities.
+        teacher: float `(num_classes,)`, probabilities; None if it has no model.
         student: As `teacher`.
         class_names: One for each class, in label order.
     """
@@ -27,29 +28,30 @@ class ImagePredictions:
     name: str
     image: np.ndarray
     label: int | None
-    teacher: np.ndarray
+    teacher: np.ndarray | None
     student: np.ndarray
     class_names: tuple[str, ...]
 
     @property
-    def teacher_class(self) -> int:
-        return int(np.argmax(self.teacher))
-
-    @property
-    def student_class(self) -> int:
-        return int(np.argmax(self.student))
+    def models(self) -> list[tuple[str, np.ndarray, int]]:
+        """Role, probabilities and predicted class of each model; the student's last."""
+        both = (("teacher", self.teacher), ("student", self.student))
+        return [
+            (r, probs, int(np.argmax(probs))) for r, probs in both if probs is not None
+        ]
 
     @property
     def agree(self) -> bool:
-        return self.teacher_class == self.student_class
+        """Whether all models predict the same class."""
+        return len({class_ for *_, class_ in self.models}) == 1
 
     def is_correct(self, class_: int) -> bool | None:
         """Whether a class is the true one; None if that is unknown."""
         return None if self.label is None else class_ == self.label
 
     def top(self, count: int) -> list[int]:
-        """The likeliest classes of either model, the likeliest first."""
-        likelier = np.maximum(self.teacher, self.student)
+        """The likeliest classes of any model, the likeliest first."""
+        likelier = np.max([probs for _, probs, _ in self.models], axis=0)
         return [int(i) for i in np.argsort(-likelier, kind="stable")[:count]]
 
     def as_dict(self) -> dict[str, Any]:
@@ -57,8 +59,8 @@ class ImagePredictions:
         return {
             "image": self.name,
             "label": self.label,
-            "teacher": self._model_dict(self.teacher, self.teacher_class),
-            "student": self._model_dict(self.student, self.student_class),
+            "teacher": None,
+            **{r: self._model_dict(probs, c) for r, probs, c in self.models},
             "agree": self.agree,
         }
 
@@ -85,10 +87,16 @@ def summary(predictions: Sequence[ImagePredictions]) -> str:
     """One sentence on how often the models are correct and agree."""
     number = len(predictions)
     images = "1 image" if number == 1 else f"{number} images"
-    agreed = sum(one.agree for one in predictions)
-    text = f"{images}: teacher and student agree on {agreed}"
+    text = f"{images}:"
+    if predictions[0].teacher is not None:
+        agreed = sum(one.agree for one in predictions)
+        text += f" teacher and student agree on {agreed};"
     if any(one.label is None for one in predictions):
-        return f"{text}."
-    teacher = sum(one.teacher_class == one.label for one in predictions)
-    student = sum(one.student_class == one.label for one in predictions)
-    return f"{text}; teacher correct on {teacher}, student on {student}."
+        return f"{text[:-1]}."
+    correct: collections.Counter[str] = collections.Counter()
+    for one in predictions:
+        for role, _, class_ in one.models:
+            correct[role] += class_ == one.label
+    first, *rest = correct.items()
+    told = [f"{first[0]} correct on {first[1]}", *(f"{r} on {n}" for r, n in rest)]
+    return f"{text} {', '.join(told)}."

@@ -29,13 +29,16 @@ MAX_IMAGES = 64
 
 # Of Okabe and Ito's palette, which colour-blind people can tell apart. The
 # student's bars are also hatched, so that a grey print shows the difference.
-_TEACHER_BAR: dict[str, Any] = {"facecolor": "#0072b2"}
-_STUDENT_BAR: dict[str, Any] = {
-    "facecolor": "#e69f00",
-    "edgecolor": "#7a5400",  # of the hatching, too
-    "hatch": "/////",
-    "linewidth": 0.5,
+_LOOKS: dict[str, dict[str, Any]] = {
+    "teacher": {"facecolor": "#0072b2"},
+    "student": {
+        "facecolor": "#e69f00",
+        "edgecolor": "#7a5400",  # of the hatching, too
+        "hatch": "/////",
+        "linewidth": 0.5,
+    },
 }
+_PLACES = {"teacher": -0.2, "student": 0.2}  # of their bars, off a class's name
 _WRONG_COLOUR = "#c1440e"
 _FRAME_COLOUR = "#999999"
 # Whatever a user's matplotlibrc says; a name may hold dollar signs.
@@ -140,17 +143,14 @@ def predictions_grid(
             left = len(widths) * column
             _draw_image(figure.add_subplot(grid[row, left]), one)
             _draw_bars(figure.add_subplot(grid[row, left + 2]), one)
-        _add_legend(figure)
+        _add_legend(figure, [role for role, *_ in predictions[0].models])
         _add_title(figure, title, 3 * columns, above=1.1)
         png_files.write(figure, path)
 
 
-def _add_legend(figure: Figure) -> None:
+def _add_legend(figure: Figure, roles: Sequence[str]) -> None:
     figure.legend(
-        handles=[
-            Patch(label="teacher", **_TEACHER_BAR),
-            Patch(label="student", **_STUDENT_BAR),
-        ],
+        handles=[Patch(label=role, **_LOOKS[role]) for role in roles],
         loc="lower center", ncols=2, frameon=False,
         bbox_to_anchor=(0.5, 1 + 0.7 / figure.get_figheight()),
     )  # fmt: skip
@@ -179,8 +179,9 @@ def _draw_image(axes: Axes, one: ImagePredictions) -> None:
     if one.label is not None:
         head.append(f"label {shortened(one.class_names[one.label], 20)}")
     _write_line(axes, 2, "   ".join(head), weight="bold")
-    classes = (("teacher", one.teacher_class), ("student", one.student_class))
-    for line, (role, class_) in zip((1, 0), classes, strict=True):
+    classes = [class_ for *_, class_ in one.models]
+    lines = range(len(classes) - 1, -1, -1)
+    for line, (role, _, class_) in zip(lines, one.models, strict=True):
         is_correct = one.is_correct(class_)
         mark = {None: "", True: "  ✓ correct", False: "  ✗ WRONG"}[is_correct]
         name = shortened(one.class_names[class_], 36)
@@ -189,7 +190,7 @@ def _draw_image(axes: Axes, one: ImagePredictions) -> None:
             {"color": _WRONG_COLOUR, "weight": "bold"} if is_wrong else {}
         )
         _write_line(axes, line, f"{role}  {name}{mark}", **look)
-    if not one.agree or any(one.is_correct(c) is False for _, c in classes):
+    if not one.agree or any(one.is_correct(c) is False for c in classes):
         axes.spines[:].set(color=_WRONG_COLOUR, linewidth=3, linestyle=(0, (3, 1.5)))
 
 
@@ -210,12 +211,9 @@ def _draw_bars(axes: Axes, one: ImagePredictions) -> None:
     axes.spines[:].set_visible(False)
     axes.axvline(0, color=_FRAME_COLOUR, linewidth=1)
     for place, (class_, _) in enumerate(top):
-        for y, probs, look in (
-            (place - 0.2, one.teacher, _TEACHER_BAR),
-            (place + 0.2, one.student, _STUDENT_BAR),
-        ):
-            share = float(probs[class_])
-            axes.barh(y, share, height=0.36, **look)
+        for role, probs, _ in one.models:
+            y, share = place + _PLACES[role], float(probs[class_])
+            axes.barh(y, share, height=0.36, **_LOOKS[role])
             axes.text(share + 0.03, y, percent(share), va="center", size=6.5)
     if not one.agree:
         look = {"weight": "bold", "color": _WRONG_COLOUR, "ha": "right"}

@@ -1,4 +1,4 @@
-"""The command `distill predict`: both models' predictions for some images."""
+"""The command `distill predict`: the models' predictions for some images."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Request:
         files: Image files to classify; empty: images of a split.
         split: `train`, `eval` or `test`; used without files.
         indices: In the split, from 0; None: the first five; used without files.
-        teacher_dir: SavedModel; None: the teacher of the newest student.
+        teacher_dir: SavedModel; None: the teacher of the newest student, if it has one.
         student_dir: SavedModel; None: the newest student.
         png: File for the picture; None: no picture.
         resize: Fit files of another size, even if the models take their own alone.
@@ -71,7 +71,7 @@ class _Images:
 def show(
     config: PipelineConfig, request: Request, console: Console, notices: Console
 ) -> None:
-    """Prints both models' predictions, and draws them as a picture.
+    """Prints the models' predictions, and draws them as a picture.
 
     Args:
         config: Names the data set and the folder of the pipeline's models.
@@ -93,7 +93,8 @@ def show(
     if request.png is not None:
         from tfx_distill.pipeline.prediction import png_grids
 
-        title = f"Teacher and student on {images.title}"
+        roles = " and ".join(role for role, *_ in predictions[0].models)
+        title = f"{roles.capitalize()} on {images.title}"
         png_grids.predictions_grid(predictions, title, request.png)
         _notice(notices, f"Picture: {request.png}")
 
@@ -117,8 +118,8 @@ def _indices(request: Request) -> Sequence[int]:
 
 def _loaded(
     config: PipelineConfig, request: Request, notices: Console
-) -> tuple[_Images, tuple[str, str]]:
-    """The images, and the folders of teacher and student."""
+) -> tuple[_Images, tuple[str | None, str]]:
+    """The images, and the folders of teacher, if it has a model, and student."""
     opened = [image_files.load(path) for path in request.files]
     folders = _model_dirs(config, request.teacher_dir, request.student_dir)
     if opened:
@@ -128,7 +129,7 @@ def _loaded(
 
 def _model_dirs(
     config: PipelineConfig, teacher_dir: str | None, student_dir: str | None
-) -> tuple[str, str]:
+) -> tuple[str | None, str]:
     if teacher_dir is None or student_dir is None:
         from tfx_distill.pipeline.mlmd import tested_models
 
@@ -180,41 +181,42 @@ def _of_split(config: PipelineConfig, split: str, indices: Sequence[int]) -> _Im
 
 
 def _predictions(
-    images: _Images, teacher_dir: str, student_dir: str
+    images: _Images, teacher_dir: str | None, student_dir: str
 ) -> list[ImagePredictions]:
     from tfx_distill.trainer.export.saved_model import Predictor
 
-    teacher, student = Predictor(teacher_dir), Predictor(student_dir)
-    class_names = _class_names(teacher, student)
-    for role, model, folder in (
-        ("Teacher", teacher, teacher_dir), ("Student", student, student_dir),
-    ):  # fmt: skip
+    folders = {"Teacher": teacher_dir, "Student": student_dir}
+    models = {role: (f, Predictor(f)) for role, f in folders.items() if f is not None}
+    class_names = _class_names([model for _, model in models.values()])
+    for role, (folder, model) in models.items():
         _check_fits(f"{role} in {folder}", model, images, class_names)
-    probabilities = []
-    for model, folder in ((teacher, teacher_dir), (student, student_dir)):
+    probabilities = {}
+    for role, (folder, model) in models.items():
         probs = model.predict(images.images)["probabilities"]
         if not np.isfinite(probs).all():
             raise ModelError(
                 f"Model in {folder} predicts values that are not numbers. Its "
                 "training diverged: train it again with a lower learning_rate."
             )
-        probabilities.append(probs)
+        probabilities[role] = probs
     return [
         ImagePredictions(
             name=name,
             image=images.images[row],
             label=None if images.labels is None else int(images.labels[row]),
-            teacher=probabilities[0][row],
-            student=probabilities[1][row],
+            teacher=probabilities["Teacher"][row] if "Teacher" in models else None,
+            student=probabilities["Student"][row],
             class_names=images.spec.class_names if images.spec else class_names,
         )
         for row, name in enumerate(images.names)
     ]
 
 
-def _class_names(teacher: Predictor, student: Predictor) -> tuple[str, ...]:
-    numbers = tuple(str(class_) for class_ in range(student.num_classes))
-    return student.class_names or teacher.class_names or numbers
+def _class_names(models: Sequence[Predictor]) -> tuple[str, ...]:
+    """The last model's that has some: the student's rather than the teacher's."""
+    numbers = tuple(str(class_) for class_ in range(models[-1].num_classes))
+    named = [model.class_names for model in models if model.class_names]
+    return named[-1] if named else numbers
 
 
 def _check_fits(

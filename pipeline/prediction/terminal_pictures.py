@@ -41,8 +41,7 @@ _SHADES = " ░▒▓█"
 _ASCII_SHADES = " .:-=+*#%@"
 # Of Okabe and Ito's palette, which colour-blind people can tell apart; these
 # stand out on black and on white.
-_TEACHER_STYLE = "#0a84d0"
-_STUDENT_STYLE = "#e69f00"
+_STYLES = {"teacher": "#0a84d0", "student": "#e69f00"}
 _CORRECT_STYLE = "bold #009e73"
 _WRONG_STYLE = "bold #d55e00"
 
@@ -210,22 +209,20 @@ def _bars(one: ImagePredictions, width: int) -> Table:
     names = [one.class_names[class_] for class_ in classes]
     longest = max(map(short_text.columns, ["class", *names]))
     name_width = min(longest, width // 3)
-    bar_width = max(2, (width - name_width - 2 * _PERCENT_WIDTH - 4) // 2)
+    number = len(one.models)
+    bars_width = width - name_width - number * (_PERCENT_WIDTH + 2)
+    bar_width = max(2, bars_width // number)
     table = Table.grid(padding=(0, 1, 0, 0))
-    for column_width in (
-        name_width, bar_width, _PERCENT_WIDTH, bar_width, _PERCENT_WIDTH
-    ):  # fmt: skip
+    for column_width in (name_width, *(bar_width, _PERCENT_WIDTH) * number):
         table.add_column(width=column_width, no_wrap=True)
-    table.add_row(*(Text(t, "dim") for t in ("class", "teacher", "", "student", "")))
+    heads = [head for role, *_ in one.models for head in (role, "")]
+    table.add_row(*(Text(head, "dim") for head in ("class", *heads)))
     for class_ in classes:
         row: list[RenderableType] = [
             _Line(shortened(one.class_names[class_], name_width))
         ]
-        for probs, best, style in (
-            (one.teacher, one.teacher_class, _TEACHER_STYLE),
-            (one.student, one.student_class, _STUDENT_STYLE),
-        ):
-            row.append(_Bar(float(probs[class_]), bar_width, style))
+        for role, probs, best in one.models:
+            row.append(_Bar(float(probs[class_]), bar_width, _STYLES[role]))
             emphasis = "bold" if class_ == best else ""
             text = percent(float(probs[class_]))
             row.append(Text(text, emphasis, justify="right"))
@@ -234,11 +231,9 @@ def _bars(one: ImagePredictions, width: int) -> Table:
 
 
 def _verdict(one: ImagePredictions, width: int) -> list[RenderableType]:
-    """Both predictions in words; `correct` and `WRONG` if the label is known."""
+    """All predictions in words; `correct` and `WRONG` if the label is known."""
     lines: list[RenderableType] = []
-    for role, class_ in (
-        ("teacher", one.teacher_class), ("student", one.student_class),
-    ):  # fmt: skip
+    for role, _, class_ in one.models:
         name = shortened(one.class_names[class_], width - 18)
         is_correct = one.is_correct(class_)
         mark, style = {

@@ -43,8 +43,11 @@ class Evaluated:
         return Predictions.load(self.evaluation.uri)
 
 
-def evaluate(folder, examples, student, teachers, gate=GATE, **properties):
-    """Evaluates Model artifacts in `folder`, which must not hold an evaluation yet."""
+def evaluate(folder, examples, student, teachers, gate=GATE, logits=(), **properties):
+    """Evaluates Model artifacts in `folder`, which must not hold an evaluation yet.
+
+    `logits` holds the TeacherLogits of a teacher without a model.
+    """
     evaluation = standard_artifacts.ModelEvaluation()
     blessing = standard_artifacts.ModelBlessing()
     for artifact, name in ((evaluation, "evaluation"), (blessing, "blessing")):
@@ -54,7 +57,12 @@ def evaluate(folder, examples, student, teachers, gate=GATE, **properties):
         beam_pipeline_args=[], tmp_dir=str(folder / "tmp"), unique_id="1"
     )
     executor.Executor(context).Do(
-        {"examples": [examples], "model": [student], "baseline_model": teachers},
+        {
+            "examples": [examples],
+            "model": [student],
+            "baseline_model": teachers,
+            "teacher_logits": list(logits),
+        },
         {"evaluation": [evaluation], "blessing": [blessing]},
         {
             "eval_config": proto_utils.proto_to_json(eval_config.eval_config(gate)),

@@ -12,6 +12,8 @@ from tfx_distill.trainer.config.section import Items, Section
 ROLES = ("train", "eval", "test", "unlabelled")
 LOGITS: Literal["logits"] = "logits"
 PROBABILITIES: Literal["probabilities"] = "probabilities"
+# log(0) is not finite; this is the smallest probability that Keras's losses know, too.
+PROBABILITY_FLOOR = 1e-7
 PIXEL_RANGES = {"0-255": 255.0, "0-1": 1.0}  # upper end by name
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -26,6 +26,9 @@ from tfx_distill.trainer.config.section import (
     require,
 )
 
+AnswersKind = Literal["logits", "probabilities", "votes"]
+ANSWERS_KINDS: tuple[str, ...] = get_args(AnswersKind)
+
 MAX_TEACHERS = 9
 MAX_SEEDS = 9
 
@@ -41,6 +44,10 @@ _DottedPath = Annotated[
 _Architecture = Annotated[
     _DottedPath,
     Field(description="Function: (image_shape, num_classes) -> Keras model"),
+]
+_AnswersFile = Annotated[
+    str,
+    Rule("a .parquet or .npz file", lambda p: p.lower().endswith((".parquet", ".npz"))),
 ]
 _Epochs = Annotated[int, Field(ge=1, description="Passes over the training split")]
 _LearningRate = Annotated[
@@ -78,6 +85,19 @@ class TeacherConfig(TrainingConfig):
         0.0, description="Random rotation in degrees, each way"
     )
     flip: bool = Field(False, description="Mirror half of the images left to right")
+    answers: _AnswersFile | None = Field(
+        None,
+        description="A file with the answer to each image; nothing is trained then",
+    )
+    answers_kind: AnswersKind | None = Field(
+        None, description="What the file has; null: as it says itself"
+    )
+
+    @model_validator(mode="after")
+    def _check_answers(self) -> Self:
+        fine = self.answers is not None or self.answers_kind is None
+        require(fine, "answers_kind", self.answers_kind, "null without teacher.answers")
+        return self
 
 
 class StudentConfig(TrainingConfig):

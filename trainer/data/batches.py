@@ -105,9 +105,9 @@ class DistillationData:
     Attributes:
         split: The examples.
         predictions: float32 `(num_examples, num_views, num_classes + widths)`: the
-            teacher's logits, then its features; or what predicts them for images,
-            uint8 `(batch, height, width, channels)`, as they are needed; None: there
-            are none, and zeros in their place.
+            teacher's logits, then its features, where one view stands for all; or what
+            predicts them for images, uint8 `(batch, height, width, channels)`, as they
+            are needed; None: there are none, and zeros in their place.
         views: How the views were made.
         num_values: How many of the last axis are used; None: all.
         epoch_size: Number of examples in an epoch; None: each once.
@@ -124,7 +124,7 @@ class DistillationData:
         """How many views there are: as good as endless unless they were predicted."""
         if self.predictions is None or callable(self.predictions):
             return _ENDLESS
-        return self.predictions.shape[1]
+        return max(self.predictions.shape[1], self.views.count)
 
     def without_features(self, spec: DataSpec) -> DistillationData:
         """The same with the teacher's logits alone."""
@@ -156,7 +156,8 @@ class DistillationData:
             return np.zeros((len(images), self.num_values or 0), np.float32)
         if callable(self.predictions):
             return self.predictions(images)
-        return self.predictions[examples][np.arange(len(examples)), view]
+        seen = np.minimum(view, self.predictions.shape[1] - 1)
+        return self.predictions[examples][np.arange(len(examples)), seen]
 
     def originals(self) -> InOrder:
         """The original images, with labels and predictions as one target."""

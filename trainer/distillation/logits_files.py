@@ -11,19 +11,41 @@ import json
 import os
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from tfx_distill.trainer import file_system
 from tfx_distill.trainer.config.data_config import ViewsConfig
 from tfx_distill.trainer.errors import ModelError
-from tfx_distill.trainer.models.teachers import Teachers
 
 _INFO_FILE = "teacher_logits.json"
 FORMAT_VERSION = 2
 _FIRST_VERSION = 1
 _ROWS = 2**14  # of one shard, when a file of the first version is read
+
+
+class Author(Protocol):
+    """Whose predictions they are; `Teachers` says what the attributes are."""
+
+    @property
+    def num_classes(self) -> int: ...
+    @property
+    def output_values(self) -> Sequence[str]: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def feature_widths(self) -> Sequence[int]: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class FileAuthor:
+    """A teacher that is only a file; `digest` is that of its content."""
+
+    num_classes: int
+    output_values: Sequence[str]
+    digest: str
+    feature_widths: Sequence[int] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +55,8 @@ class Shard:
     Attributes:
         digests: uint64 `(num_images,)`, `augmentation.digests` of the images.
         values: float32 `(num_images, num_views, num_classes + widths)`: logits,
-            then features, as `Teachers.predict` gives them.
+            then features, as `Teachers.predict` gives them. One view stands for all
+            if the teacher has seen the originals alone.
     """
 
     digests: np.ndarray
@@ -43,7 +66,7 @@ class Shard:
 def save(
     folder: str,
     splits: Mapping[str, Iterable[Shard]],
-    teacher: Teachers,
+    teacher: Author,
     views: ViewsConfig,
     fingerprint: str,
 ) -> None:
@@ -82,9 +105,14 @@ def _write(folder: str, split: str, shards: Iterable[Shard]) -> int:
 
 
 def load(
-    folder: str, teacher: Teachers, splits: Sequence[str]
+    folder: str, teacher: Author | None, splits: Sequence[str]
 ) -> tuple[dict[str, Iterator[Shard]], ViewsConfig]:
     """Reads predictions that must be this teacher's.
+
+    Args:
+        folder: As `save` wrote it.
+        teacher: Whose; None: there is no model that could have made them.
+        splits: Names of those to read.
 
     Returns:
         Predictions by split name, each shard read when it is needed; and the views of
@@ -99,7 +127,7 @@ def load(
             f"Teacher logits in {folder} have format {info['format_version']}, expected "
             f"{FORMAT_VERSION}. Compute them again."
         )
-    if info["teacher"] != teacher.digest:
+    if teacher is not None and info["teacher"] != teacher.digest:
         raise ModelError(
             f"Teacher logits in {folder} are of the teacher {info['teacher'][:12]}, "
             f"received the teacher {teacher.digest[:12]}. Compute them with this teacher."

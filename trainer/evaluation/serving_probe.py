@@ -69,10 +69,10 @@ class Probe:
             student = self._load("student", request["student_dir"])
             predictions = self._predictions(student, _inputs(self._folder))
             np.savez(self._path(PREDICTIONS), **predictions)
-            teacher = self._load("teacher", request["teacher_dir"])
-            latency = self._latency(
-                {"student": student, "teacher": teacher}, request["batch_sizes"]
-            )
+            models = {"student": student}
+            if request["teacher_dir"] is not None:
+                models["teacher"] = self._load("teacher", request["teacher_dir"])
+            latency = self._latency(models, request["batch_sizes"])
         except Fault as error:
             fault = str(error)
         self._write(RESULT, json.dumps({"fault": fault, "latency": latency}))

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfx_distill.trainer.config.examples_config import PROBABILITIES, SignatureConfig
+from tfx_distill.trainer.config.examples_config import (
+    PROBABILITIES,
+    PROBABILITY_FLOOR,
+    SignatureConfig,
+)
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.export import model_interface, signatures
-
-# log(0) is not finite; this is the smallest probability that Keras's losses know, too.
-PROBABILITY_FLOOR = 1e-7
 
 
 class AdaptedModel(tf.Module):

@@ -35,19 +35,31 @@ def made(graph: Graph, run: str) -> tuple[dict[int, str], list[int]]:
             if key == "model" and artifact.type_name == "Model":
                 found[artifact.id] = execution.node
         given = dict(graph.inputs(execution.id))
-        if "baseline_model" in given and "model" in given:
-            judged = [given["baseline_model"].id, given["model"].id]
+        teacher = given.get("baseline_model", given.get("teacher_logits"))
+        if teacher and "model" in given:
+            judged = [teacher.id, given["model"].id]
+            if "baseline_model" not in given:
+                found[teacher.id] = teacher.node
     judged = [id_ for id_ in judged if id_ in found]
     return {id_: found[id_] for id_ in dict.fromkeys([*judged, *found])}, judged
 
 
 def described(artifact: ArtifactRecord, node: str) -> Model:
-    """A model as its card describes it.
+    """A model as its card describes it, or a teacher that is answers alone.
 
     Raises:
         FileNotFoundError: If it has no card.
         ValueError: If the card holds a wrong value.
     """
+    answers = artifact.properties.get(property_names.ANSWERS_FILE)
+    if answers:
+        return Model(
+            role="teacher",
+            name="teacher",
+            node=node,
+            artifact=artifact.id,
+            architecture=f"answers of {answers}",
+        )
     path = artifact.saved_model_dir
     card = saved_model_files.read_card(path)
     if card is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import errno
+import json
 import logging
 import pathlib
 import signal
@@ -28,25 +28,16 @@ from tfx_distill.pipeline.mlmd.records import CACHED
 from tfx_distill.pipeline.mlmd.store import Store
 from tfx_distill.pipeline.runners.local import (
     fixed_hyperparameters,
+    node_failures,
     results,
     run_folders,
 )
 from tfx_distill.pipeline.version import VERSION
 from tfx_distill.trainer.data import data_findings, memory_limit
 from tfx_distill.trainer.data.data_report import DataReport
-from tfx_distill.trainer.errors import DistillError, Interrupted, causes
+from tfx_distill.trainer.errors import DistillError, Interrupted
 
 logger = logging.getLogger(__name__)
-
-_PUSHER = "Pusher"
-_PUSH_UNCLEAR = (
-    "The push may be incomplete: check the serving folder for a version that ML "
-    "Metadata does not know, then remove it or run again."
-)
-
-
-class NodeFailed(DistillError):
-    """A node failed. The message names the node and the reason."""
 
 
 class Watcher(Protocol):
@@ -180,24 +171,27 @@ class _DagRunner:
             self._watcher.node_started(node_id, index, len(pipeline.nodes))
             start = time.monotonic()
             try:
-                cached, report = self._launch(pipeline, node.pipeline_node)
+                cached, report, notices = self._launch(pipeline, node.pipeline_node)
             except Exception as error:
                 logger.exception("%s failed", node_id)
-                raise _explained(node_id, error) from error
+                raise node_failures.explained(node_id, error) from error
             seconds = time.monotonic() - start
             result = results.NodeResult(seconds=round(seconds, 3), cached=cached)
             self.completed.results[node_id] = result
             self._watcher.node_finished(node_id, result)
             if report is not None:
                 self._data_found(report)
+            if notices:
+                self._watcher.data_found(notices)
 
     def _launch(
         self, pipeline: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode
-    ) -> tuple[bool, DataReport | None]:
+    ) -> tuple[bool, DataReport | None, list[str]]:
         """Runs one node.
 
         Returns:
-            Whether its result came from the cache, and an ExampleGen's report.
+            Whether its result came from the cache, an ExampleGen's report, and what
+            other nodes want the user to know.
         """
         node_id = node.node_info.id
         deployment = runner_utils.extract_local_deployment_config(pipeline)
@@ -218,40 +212,18 @@ class _DagRunner:
         self.completed.executions[node_id] = info.execution_id
         with tfx_metadata.Metadata(self._connection) as handle:
             ran = Store(handle.store).around_execution(info.execution_id)
-        examples = dict(ran.outputs(info.execution_id)).get("examples")
+        outputs = dict(ran.outputs(info.execution_id))
+        examples = outputs.get("examples")
         report = DataReport.load(examples.uri) if examples else None
-        return ran.executions[info.execution_id].state == CACHED, report
-
-
-def _explained(node_id: str, error: BaseException) -> DistillError:
-    """The failure of a node, in one sentence."""
-    chain = list(causes(error))
-    outcome = _PUSH_UNCLEAR if node_id == _PUSHER else "Nothing was pushed."
-    for cause in chain:
-        if isinstance(cause, Interrupted):
-            return (
-                Interrupted(f"{node_id}: {_PUSH_UNCLEAR}")
-                if node_id == _PUSHER
-                else cause
+        notices = [
+            notice
+            for artifact in outputs.values()
+            for notice in json.loads(
+                str(artifact.properties.get(property_names.NOTICES, "[]"))
             )
-    for cause in chain:
-        if isinstance(cause, DistillError):
-            return NodeFailed(f"{node_id}: {cause}")
-    for cause in chain:
-        is_full = isinstance(cause, OSError) and cause.errno in (
-            errno.ENOSPC,
-            errno.EDQUOT,
-        )
-        if is_full or "No space left on device" in str(cause):
-            return NodeFailed(
-                f"{node_id}: no space left on the disk. Free some space, or set "
-                f"pipeline.root to a folder on another disk. {outcome}"
-            )
-    text = str(error).strip().split("\n")[0] or "no message"
-    return NodeFailed(
-        f"{node_id} failed: {type(error).__name__}: {text}. See the log for details. "
-        f"{outcome}"
-    )
+        ]
+        is_cached = ran.executions[info.execution_id].state == CACHED
+        return is_cached, report, notices
 
 
 @contextlib.contextmanager

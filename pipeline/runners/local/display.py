@@ -186,6 +186,8 @@ def _lite_table(result: RunResult) -> Table:
 
 def _verdict_lines(result: RunResult) -> list[RenderableType]:
     lines: list[RenderableType] = []
+    if result.teacher.bytes is None:
+        lines.append(Text(_answers(result.teacher), overflow="fold"))
     if result.blessed:
         lines.append(Text("Student blessed.", style="bold green"))
     else:
@@ -211,6 +213,13 @@ def _verdict_lines(result: RunResult) -> list[RenderableType]:
     return lines
 
 
+def _answers(teacher: ModelResult) -> str:
+    return (
+        f"The teacher is the answers of {teacher.path}. It has no latency, so "
+        "servability.max_times_teacher does not apply."
+    )
+
+
 def _served(served: Served) -> str:
     """The comparison with the model that served before, in a line."""
     model = f"version {served.version}" if served.version else served.uri
@@ -227,5 +236,5 @@ def _latency(model: ModelResult, size: int) -> str:
     return "" if median is None else f"{median:.3g} ms"
 
 
-def _size(size_bytes: int) -> str:
-    return f"{size_bytes / 1000:,.0f} kB"
+def _size(size_bytes: int | None) -> str:
+    return "" if size_bytes is None else f"{size_bytes / 1000:,.0f} kB"

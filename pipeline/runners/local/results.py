@@ -45,16 +45,16 @@ class ModelResult:
 
     Attributes:
         accuracy: On the test split, in [0, 1]; None when it was not evaluated.
-        parameters: Number of weights.
-        bytes: Size of its SavedModel.
-        path: Folder of its SavedModel.
+        parameters: Number of weights; None if it has no model, or does not say.
+        bytes: Size of its SavedModel; None if it has no model.
+        path: Folder of its SavedModel, or the file of its answers.
         latency: Milliseconds of a call by number of images (`1`, `64`), as
             `median_ms` and `p95_ms`; empty when it was not measured.
     """
 
     accuracy: float | None
     parameters: int | None
-    bytes: int
+    bytes: int | None
     path: str
     latency: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
 
@@ -172,7 +172,6 @@ def _judged(outputs: Outputs) -> dict[str, Any]:
     pushed_model = outputs["Pusher"]["pushed_model"]
     refusal = str(pushed_model.properties.get(property_names.REASON, ""))
     reasons = verdict.reasons + servability.reasons or tuple(filter(None, [refusal]))
-    teacher = outputs.get("TeacherEnsemble", outputs["Teacher"])["model"]
     student = outputs["DistillationTrainer"]["model"]
     return {
         "blessed": not reasons,
@@ -181,7 +180,7 @@ def _judged(outputs: Outputs) -> dict[str, Any]:
         "agreement": verdict.agreement,
         "paired": dict(verdict.paired.get(OVERALL, {})),
         "served": verdict.served,
-        "teacher": _model(teacher, verdict.teacher, servability.teacher),
+        "teacher": _teacher(outputs, verdict.teacher, servability.teacher),
         "student": _model(student, verdict.student, servability.student),
     }
 
@@ -189,6 +188,21 @@ def _judged(outputs: Outputs) -> dict[str, Any]:
 def _comparison(outputs: Outputs) -> Comparison | None:
     made = outputs.get("ControlComparison", {}).get("comparison")
     return Comparison.load(made.uri) if made else None
+
+
+def _teacher(
+    outputs: Outputs, metrics: SliceMetrics, measurement: Measurement
+) -> ModelResult:
+    trained = outputs.get("TeacherEnsemble", outputs.get("Teacher"))
+    if trained:
+        return _model(trained["model"], metrics, measurement)
+    logits = outputs["TeacherLogits"]["teacher_logits"]
+    return ModelResult(
+        accuracy=metrics.get(OVERALL, {}).get("accuracy"),
+        parameters=None,
+        bytes=None,
+        path=str(logits.properties[property_names.ANSWERS_FILE]),
+    )
 
 
 def _model(

@@ -13,7 +13,7 @@ from tfx_distill.pipeline import log_capture
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.mlmd import store_connection
 from tfx_distill.pipeline.runners.local import fixed_hyperparameters, run_folders
-from tfx_distill.trainer.errors import DistillError, Interrupted
+from tfx_distill.trainer.errors import ConfigError, DistillError, Interrupted
 
 logger = logging.getLogger(__name__)
 
@@ -97,6 +97,7 @@ def perform(
     """
     store_connection.connection_config(config)
     fixed_hyperparameters.check(config)
+    _require_answers(config)
     log = run_folders.new_log(config)
     with log_capture.captured(log) as terminal:
         terminal.err.print(f"Loading TensorFlow Extended (log: {log})", soft_wrap=True)
@@ -114,6 +115,15 @@ def perform(
         _print_result(result, table, terminal)
         _report(config, run_dir, terminal)
     return result
+
+
+def _require_answers(config: PipelineConfig) -> None:
+    file = config.teacher.answers
+    if file is not None and not os.path.isfile(file):
+        raise ConfigError(
+            f"teacher.answers: there is no file {file}. `distill data keys` lists the "
+            "images that it must answer."
+        )
 
 
 def _print_result(

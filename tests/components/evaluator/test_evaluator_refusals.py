@@ -139,9 +139,8 @@ def test_a_metric_that_is_missing(refusal, monkeypatch):
     monkeypatch.setattr(
         "tfx_distill.components.evaluator.gate_decision._METRICS", names
     )
-    gate = PAIRED.replace(min_agreement=0.0)
-    reason = refusal(gate=gate)
-    assert reason == "gate.min_agreement: no value overall, must be at least 0.0000"
+    reason = refusal(gate=PAIRED.replace(max_cross_entropy=9))
+    assert reason == "gate.max_cross_entropy: no value overall, must be at most 9.0000"
 
 
 def test_an_evaluation_that_a_model_crashes(refusal, monkeypatch):

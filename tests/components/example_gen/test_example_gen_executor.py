@@ -5,12 +5,14 @@ import pathlib
 import re
 
 import example_data
+import numpy as np
 import pytest
 import tensorflow as tf
 
 from tfx_distill.components.tfds_example_gen import dataset_contents, dataset_source
 from tfx_distill.components.tfds_example_gen.tfds_source import TfdsSource
 from tfx_distill.trainer.data import example_reader as trainer_data
+from tfx_distill.trainer.data import image_keys
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.errors import DataError
 
@@ -64,7 +66,20 @@ def test_files_lie_as_those_of_tfx(examples):
         "Split-test/data_tfrecord-00000-of-00001.gz",
         "data_report.json",
         "data_spec.json",
+        "image_keys.parquet",
     }
+
+
+def test_keys_are_in_the_order_of_the_records(digits, examples, tmp_path, monkeypatch):
+    monkeypatch.setattr(dataset_contents, "_MAX_SHARD_RECORDS", 500)
+    artifact = example_data.generate(digits, tmp_path)
+    keys = image_keys.load(artifact.uri)
+    assert keys == image_keys.load(examples.uri)
+    names, labels = image_keys.of_split(keys, "train")
+    assert (names[1292], len(names)) == ("train[1292]", 1293)
+    spec = DataSpec.load(artifact.uri)
+    written = trainer_data.load_split(artifact.uri, "train", spec)
+    np.testing.assert_array_equal(labels, written.labels)
 
 
 def test_large_splits_become_several_files_in_order(

@@ -82,6 +82,17 @@ def test_without_a_teacher_nothing_is_blessed(examples, validated, tmp_path):
     assert "there is no teacher" in blessing.get_string_custom_property("reason")
 
 
+def test_without_a_bound_on_its_latency_no_teacher_is_needed(
+    examples, validated, tmp_path
+):
+    inputs = {"examples": [examples], "model": [validated[0]]}
+    config = ServabilityConfig(examples=50, max_times_teacher=None)
+    verdict = Servability.load(_do(tmp_path / "blessing", inputs, config).uri)
+    assert verdict.blessed and set(verdict.student.latency) == {"1", "64"}
+    assert (verdict.teacher.bytes, verdict.teacher.latency) == (None, {})
+    assert not any("teacher" in check.name for check in verdict.checks)
+
+
 def test_a_keras_file_that_the_disk_does_not_give_fails_the_node(
     examples, validated, teacher, tmp_path, monkeypatch
 ):

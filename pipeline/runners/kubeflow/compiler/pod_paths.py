@@ -52,6 +52,7 @@ def find(config: PipelineConfig) -> PodPaths:
     serving = _Volume("serving", volumes.serving, _SERVING_DIR, _SERVING_NODES)
     existing = [volume for volume in (data, serving) if volume.config is not None]
     _require_apart(existing)
+    _require_remote_answers(config)
     mounted: dict[str, list[tuple[str, str]]] = {}
     for volume in existing:
         for node in volume.nodes:
@@ -110,6 +111,15 @@ def _require_apart(volumes: list[_Volume]) -> None:
         raise ConfigError(
             f"kubeflow.volumes: one of {' and '.join(paths)} contains the other. Mount "
             "each claim at a separate path."
+        )
+
+
+def _require_remote_answers(config: PipelineConfig) -> None:
+    given = config.teacher.answers
+    if given is not None and not given.startswith(SCHEMES):
+        raise ConfigError(
+            f"teacher.answers: {given} is a file of this machine, which pods do not have. "
+            f"Copy it to an object store and give its URI ({', '.join(SCHEMES)})."
         )
 
 

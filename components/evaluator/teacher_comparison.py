@@ -1,0 +1,90 @@
+"""The teacher's metrics, and the student's against it, overall and by class.
+
+They need the teacher's predictions alone, and no model of it. Needs no TensorFlow.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from tfx_distill.components.checks import OVERALL
+from tfx_distill.components.evaluator.predictions import Predictions
+from tfx_distill.trainer.config.examples_config import PROBABILITY_FLOOR
+from tfx_distill.trainer.evaluation import calibration, noninferiority
+
+
+@dataclasses.dataclass(frozen=True)
+class Compared:
+    """Metrics by slice: `overall`, and each class that has images.
+
+    Attributes:
+        teacher: `accuracy`, `cross_entropy`, `calibration_error`, `num_examples`.
+        paired: `difference` of the accuracies, student minus teacher; `low`, its lower
+            one-sided 95 % bound, `noninferiority`'s; the numbers of images that only one
+            classified correctly, `only_student` and `only_teacher`.
+        agreement: Share of images with the same prediction from both.
+    """
+
+    teacher: Mapping[str, Mapping[str, float]]
+    paired: Mapping[str, Mapping[str, float]]
+    agreement: Mapping[str, float]
+
+
+def compare(predictions: Predictions, class_names: Sequence[str]) -> Compared:
+    """Compares student and teacher.
+
+    Args:
+        predictions: Of at least one image, all finite.
+        class_names: In label order.
+    """
+    slices = {OVERALL: np.ones(len(predictions.labels), bool)}
+    for label, name in enumerate(class_names):
+        inside = predictions.labels == label
+        if inside.any():
+            slices[name] = inside
+    student, teacher = (
+        probabilities.argmax(axis=1)
+        for probabilities in (predictions.student, predictions.teacher)
+    )
+    right, teacher_right = student == predictions.labels, teacher == predictions.labels
+    return Compared(
+        teacher={n: _metrics(predictions, rows) for n, rows in slices.items()},
+        paired={n: _paired(right[s], teacher_right[s]) for n, s in slices.items()},
+        agreement={
+            n: float(np.mean((student == teacher)[s])) for n, s in slices.items()
+        },
+    )
+
+
+def _metrics(predictions: Predictions, rows: np.ndarray) -> dict[str, float]:
+    labels, probabilities = predictions.labels[rows], predictions.teacher[rows]
+    size = len(labels)
+    of_label = probabilities[np.arange(size), labels].astype(np.float64)
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    right = probabilities.argmax(axis=1) == labels
+    places, bins = calibration.bins(confidence), calibration.NUM_BINS
+    return {
+        "accuracy": float(right.mean()),
+        "cross_entropy": float(-np.log(np.maximum(of_label, PROBABILITY_FLOOR)).mean()),
+        "calibration_error": calibration.expected_error(
+            np.bincount(places, confidence, bins),
+            np.bincount(places, right, bins),
+            size,
+        ),
+        "num_examples": float(size),
+    }
+
+
+def _paired(right: np.ndarray, teacher_right: np.ndarray) -> dict[str, float]:
+    only_student = int(np.sum(right & ~teacher_right))
+    only_teacher = int(np.sum(teacher_right & ~right))
+    size = len(right)
+    return {
+        "low": noninferiority.lower_bound(only_student, only_teacher, size),
+        "difference": (only_student - only_teacher) / size,
+        "only_student": float(only_student),
+        "only_teacher": float(only_teacher),
+    }

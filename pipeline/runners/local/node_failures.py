@@ -1,0 +1,48 @@
+"""Why a node failed, in one sentence."""
+
+from __future__ import annotations
+
+import errno
+
+from tfx_distill.trainer.errors import DistillError, Interrupted, causes
+
+_PUSHER = "Pusher"
+_PUSH_UNCLEAR = (
+    "The push may be incomplete: check the serving folder for a version that ML "
+    "Metadata does not know, then remove it or run again."
+)
+
+
+class NodeFailed(DistillError):
+    """A node failed. The message names the node and the reason."""
+
+
+def explained(node_id: str, error: BaseException) -> DistillError:
+    """The failure of a node, in one sentence."""
+    chain = list(causes(error))
+    outcome = _PUSH_UNCLEAR if node_id == _PUSHER else "Nothing was pushed."
+    for cause in chain:
+        if isinstance(cause, Interrupted):
+            return (
+                Interrupted(f"{node_id}: {_PUSH_UNCLEAR}")
+                if node_id == _PUSHER
+                else cause
+            )
+    for cause in chain:
+        if isinstance(cause, DistillError):
+            return NodeFailed(f"{node_id}: {cause}")
+    for cause in chain:
+        is_full = isinstance(cause, OSError) and cause.errno in (
+            errno.ENOSPC,
+            errno.EDQUOT,
+        )
+        if is_full or "No space left on device" in str(cause):
+            return NodeFailed(
+                f"{node_id}: no space left on the disk. Free some space, or set "
+                f"pipeline.root to a folder on another disk. {outcome}"
+            )
+    text = str(error).strip().split("\n")[0] or "no message"
+    return NodeFailed(
+        f"{node_id} failed: {type(error).__name__}: {text}. See the log for details. "
+        f"{outcome}"
+    )
