@@ -20,7 +20,7 @@ class Place:
     def command(self, *sets: str, name: str = "run") -> list[str]:
         root = f"pipeline.root={self.folder}", f"data.data_dir={self.folder / 'tfds'}"
         options = [word for item in (*root, *sets) for word in ("--set", item)]
-        return [*DISTILL, name, "--config", "smoke", *options]
+        return [*DISTILL, *name.split(), "--config", "smoke", *options]
 
     def run(self, *sets: str, options: tuple[str, ...] = ("--json",)):
         return subprocess.run(
