@@ -269,12 +269,8 @@ class _Dag:
             gate=config.gate,
             served_model=served_model,
         )
-        validator = ServabilityValidator(
-            examples=examples,
-            model=student,
-            teacher_model=teacher,
-            servability=servability,
-        )
+        inputs = {"examples": examples, "model": student, "teacher_model": teacher}
+        validator = ServabilityValidator(**inputs, servability=servability)
         lite_models = None
         self._add(evaluator)
         self._add(validator)

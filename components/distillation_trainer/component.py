@@ -72,8 +72,7 @@ class DistillationTrainer(base_component.BaseComponent):
             examples: Channel of Examples, of any ExampleGen.
             student: Architecture and recipe.
             distillation: The loss.
-            teacher_model: Channel of Model: one teacher, or several; None if the logits
-                are imported.
+            teacher_model: Channel of Model: one teacher, or several; None: logits alone.
             views: Augmented copies of the images; those of `teacher_logits` if given.
             teacher_logits: Channel of TeacherLogits; computed here if not given.
             hyperparameters: Channel of HyperParameters; they replace settings above.

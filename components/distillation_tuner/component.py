@@ -73,8 +73,7 @@ class DistillationTuner(base_component.BaseComponent):
             examples: Channel of Examples, of any ExampleGen.
             teacher_logits: Channel of TeacherLogits, this teacher's logits for
                 these examples, which all trials share.
-            teacher_model: Channel of Model: one teacher, or several; None if the logits
-                are imported.
+            teacher_model: Channel of Model: one teacher, or several; None: logits alone.
             student: The student's settings that are not searched.
             distillation: The distillation's settings that are not searched.
             tuning: Search space, algorithm and budget.

@@ -68,8 +68,7 @@ class Evaluator(tfx_component.Evaluator):
             student_model: Channel of Model: the candidate.
             gate: The bounds.
             teacher_model: Channel of Model: the baseline.
-            teacher_logits: Channel of TeacherLogits with the split `test`: the answers
-                of a teacher that has no model.
+            teacher_logits: Channel of TeacherLogits of a teacher without a model.
             served_model: The model to compare with: `latest`, the newest pushed model in
                 ML Metadata; the URI of a SavedModel, which may be a RuntimeParameter
                 (Kubeflow runs no drivers to find it); or empty for none.

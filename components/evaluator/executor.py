@@ -97,13 +97,7 @@ class Executor(tfx_executor.Executor):
             for key, role in _ROLES.items()
             if inputs.has(key)
         }
-        probabilities = {
-            _ROLES[key]: inference.predict(model, _ROLES[key], split)
-            for key, model in models.items()
-        }
-        if "teacher" not in probabilities:
-            folder = inputs.uri(_LOGITS)
-            probabilities["teacher"] = inference.imported(folder, SPLIT, split)
+        probabilities = _probabilities(models, split, inputs)
         student = probabilities["student"]
         served, served_predictions = _compare_with_served(
             gate, student, split, inputs, exec_properties
@@ -162,6 +156,20 @@ class Executor(tfx_executor.Executor):
         for key in models:
             name = _URI_PROPERTIES[key]
             blessing.set_string_custom_property(name, inputs.uri(key))
+
+
+def _probabilities(
+    models: dict[str, Predictor], split: Split, inputs: ExecutionInputs
+) -> dict[str, np.ndarray]:
+    """Predictions by role; a teacher without a model has its answers."""
+    found = {
+        _ROLES[key]: inference.predict(model, _ROLES[key], split)
+        for key, model in models.items()
+    }
+    if "teacher" not in found:
+        folder = inputs.uri(_LOGITS)
+        found["teacher"] = inference.imported(folder, SPLIT, split)
+    return found
 
 
 def _compare_with_served(

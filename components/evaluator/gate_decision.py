@@ -63,9 +63,7 @@ def decide(
     """
     compared = teacher_comparison.compare(predictions, spec.class_names)
     teacher, paired = compared.teacher, compared.paired
-    measured = {STUDENT: _read(evaluation_dir, STUDENT if has_baseline else "", spec)}
-    if has_baseline:
-        measured[TEACHER] = _read(evaluation_dir, TEACHER, spec)
+    measured = _measured(evaluation_dir, spec, has_baseline)
     student = {
         name: {**values, "agreement": compared.agreement.get(name, 0.0)}
         for name, values in measured[STUDENT].items()
@@ -233,10 +231,18 @@ def _foreign_counts(
     return reasons
 
 
+def _measured(
+    evaluation_dir: str, spec: DataSpec, has_baseline: bool
+) -> dict[str, SliceMetrics]:
+    """What TFMA measured of the models by role; the only one has no name there."""
+    if not has_baseline:
+        return {STUDENT: _read(evaluation_dir, "", spec)}
+    return {role: _read(evaluation_dir, role, spec) for role in (STUDENT, TEACHER)}
+
+
 def _read(
     evaluation_dir: str, model_name: str, spec: DataSpec
 ) -> dict[str, dict[str, float]]:
-    """What TFMA measured of a model; its name is empty if it was the only one."""
     result = tfma.load_eval_result(evaluation_dir, model_name=model_name)
     slices: dict[str, dict[str, float]] = {}
     for key, outputs in result.slicing_metrics:

@@ -34,16 +34,15 @@ class Executor(base_executor.BaseExecutor):
         keys = image_keys.load(inputs.uri("examples"))
         keyed = KeyedAnswers(answers, keys, inputs.spec.class_names)
         notices = list(_first_notices(keyed, views))
-        splits = inputs.training_splits(unlabelled=True)
-        splits["test"] = inputs.split("test")
+        splits = inputs.training_splits(unlabelled=True) | {
+            "test": inputs.split("test")
+        }
         shards = {n: _shards(keyed, n, s, notices) for n, s in splits.items()}
         (artifact,) = output_dict["teacher_logits"]
         fingerprint = inputs.spec.fingerprint
         logits_files.save(artifact.uri, shards, author, views, fingerprint)
         _describe(artifact, inputs, author, keyed.accuracy)
-        for notice in notices:
-            logger.warning("%s", notice)
-        artifact.set_string_custom_property(property_names.NOTICES, json.dumps(notices))
+        _tell(artifact, notices)
 
 
 def _read(inputs: ExecutionInputs, kind: str | None) -> tuple[Answers, FileAuthor]:
@@ -87,6 +86,13 @@ def _shards(
             "another answer; the first one's is used for all."
         )
     yield from keyed.shards(name, split)
+
+
+def _tell(artifact: types.Artifact, notices: list[str]) -> None:
+    """Logs what the user should know; a local run shows the artifact's property."""
+    for notice in notices:
+        logger.warning("%s", notice)
+    artifact.set_string_custom_property(property_names.NOTICES, json.dumps(notices))
 
 
 def _describe(

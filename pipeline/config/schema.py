@@ -140,16 +140,10 @@ class PipelineConfig(Section, Places):
         for fine, reason in (
             (self.ensemble.size == 1, "an ensemble, whose features cannot be averaged"),
             (not self.assistant, "an assistant, whose layers are not the teacher's"),
-            (not self.teacher.answers, "teacher.answers, which have no layers"),
         ):
             pairs = len(self.distillation.features)
             expected = f"empty with {reason}"
             require(fine or not pairs, "distillation.features", pairs, expected)
-        size = self.ensemble.size
-        fine = size == 1 or not self.teacher.answers
-        require(
-            fine, "ensemble.size", size, "1 with teacher.answers: a file is one teacher"
-        )
         for model in (self.student, self.assistant):
             if model is not None:
                 hyperparameters.require_views(model, self.views)
@@ -167,6 +161,21 @@ class PipelineConfig(Section, Places):
             require(given is None, "hyperparameters", given, expected)
             tuning = self.tuning.resolved(self.student, self.distillation, self.views)
             object.__setattr__(self, "tuning", tuning)
+        return self
+
+    @model_validator(mode="after")
+    def _check_answers(self) -> Self:
+        """Refuses what needs a model of a teacher that is only a file."""
+        if self.teacher.answers is None:
+            return self
+        pairs = len(self.distillation.features)
+        for key, given, allowed, reason in (
+            ("ensemble.size", self.ensemble.size, 1, "a file is one teacher"),
+            ("distillation.features", pairs, 0, "a file has no layers"),
+            ("views.fresh", self.views.fresh, False, "a file cannot predict them"),
+        ):
+            expected = f"{str(allowed).lower()} with teacher.answers: {reason}"
+            require(given == allowed, key, given, expected)
         return self
 
     def to_yaml(self) -> str:

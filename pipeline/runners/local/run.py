@@ -95,9 +95,7 @@ def perform(
     Raises:
         DistillError: If the work fails.
     """
-    store_connection.connection_config(config)
-    fixed_hyperparameters.check(config)
-    _require_answers(config)
+    _check(config)
     log = run_folders.new_log(config)
     with log_capture.captured(log) as terminal:
         terminal.err.print(f"Loading TensorFlow Extended (log: {log})", soft_wrap=True)
@@ -117,7 +115,10 @@ def perform(
     return result
 
 
-def _require_answers(config: PipelineConfig) -> None:
+def _check(config: PipelineConfig) -> None:
+    """Checks what a configuration names, before anything heavy is loaded."""
+    store_connection.connection_config(config)
+    fixed_hyperparameters.check(config)
     file = config.teacher.answers
     if file is not None and not os.path.isfile(file):
         raise ConfigError(

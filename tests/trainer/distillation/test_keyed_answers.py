@@ -88,3 +88,19 @@ def test_keys_of_other_records_are_refused():
         DataError, match="does not belong to the records of split train"
     ):
         next(keyed.shards("train", other))
+
+
+def test_unlabelled_images_are_answered_after_those_of_train():
+    last = [f"unlabelled[{i}]" for i in range(2)]
+    more = {
+        "key": last,
+        "split": ["unlabelled"] * 2,
+        "label": pa.array([-1, -1], pa.int32()),
+    }
+    answers = Answers(
+        [*KEYS, *last], np.vstack([_answers().logits, np.eye(3)[:2]]), "logits"
+    )
+    keyed = KeyedAnswers(answers, pa.concat_tables([TABLE, pa.table(more)]), NAMES)
+    both = Records(np.append(TRAIN.labels, [-1, -1]), np.arange(14, dtype=np.uint64))
+    values = next(keyed.shards("train", both)).values
+    np.testing.assert_array_equal(values[12:, 0], np.eye(3)[:2])
