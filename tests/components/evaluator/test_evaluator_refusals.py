@@ -114,12 +114,12 @@ def test_signatures_that_do_not_agree(refusal, student_model, examples, tmp_path
         holder,
         digit_models.serving_path(model),
         spec,
-        predict=lambda images: signatures.outputs(bad(images)),
+        predict=lambda images: signatures.outputs(student_model(images)),
         serve=lambda examples: signatures.outputs(
-            student_model(example_records.decode_examples(examples, spec))
+            bad(example_records.decode_examples(examples, spec))
         ),
     )
-    reason = refusal(student=model)
+    reason = refusal(student=model, gate=PAIRED)
     assert "its signatures do not agree" in reason
 
 
