@@ -69,20 +69,19 @@ class Evaluator(tfx_component.Evaluator):
             gate: The bounds.
             teacher_model: Channel of Model: the baseline.
             teacher_logits: Channel of TeacherLogits of a teacher without a model.
-            served_model: The model to compare with: `latest`, the newest pushed model in
-                ML Metadata; the URI of a SavedModel, which may be a RuntimeParameter
-                (Kubeflow runs no drivers to find it); or empty for none.
+            served_model: What to compare with: `latest`, the newest pushed model; the URI
+                of a SavedModel (on Kubeflow a RuntimeParameter); or empty for none.
             **arguments: See `ModelsArguments`.
         """
         config = arguments.get("examples_config") or ExamplesConfig()
-        label_feature = config.label_feature or LABEL_FEATURE
+        label = config.label_feature or LABEL_FEATURE
         spec = component_specs.build(
             EvaluatorSpec,
             examples=examples,
             model=student_model,
             baseline_model=teacher_model,
             teacher_logits=teacher_logits,
-            eval_config=eval_config.eval_config(gate, label_feature),
+            eval_config=eval_config.eval_config(gate, label),
             example_splits=json.dumps([config.test_split]),
             fairness_indicator_thresholds="null",
             gate=gate,

@@ -97,28 +97,18 @@ class Executor(tfx_executor.Executor):
             for key, role in _ROLES.items()
             if inputs.has(key)
         }
-        probabilities = _probabilities(models, split, inputs)
-        student = probabilities["student"]
-        served, served_predictions = _compare_with_served(
-            gate, student, split, inputs, exec_properties
+        found = _probabilities(models, split, inputs)
+        served, found["served"] = _compare_with_served(
+            gate, found["student"], split, inputs, exec_properties
         )
-        predictions = Predictions(
-            labels=split.labels.astype(np.int64),
-            served=served_predictions,
-            **probabilities,
-        )
+        predictions = Predictions(labels=split.labels.astype(np.int64), **found)
         self._analyze(gate, models, inputs, input_dict, output_dict, exec_properties)
         evaluation_dir = artifact_utils.get_single_uri(output_dict["evaluation"])
         predictions.save(evaluation_dir)
         name = spec.split_name(SPLIT)
+        has_baseline = "baseline_model" in models
         return gate_decision.decide(
-            evaluation_dir,
-            gate,
-            spec,
-            name,
-            predictions,
-            served,
-            has_baseline=inputs.has("baseline_model"),
+            evaluation_dir, gate, spec, name, predictions, served, has_baseline
         )
 
     def _analyze(
@@ -160,7 +150,7 @@ class Executor(tfx_executor.Executor):
 
 def _probabilities(
     models: dict[str, Predictor], split: Split, inputs: ExecutionInputs
-) -> dict[str, np.ndarray]:
+) -> dict[str, Any]:
     """Predictions by role; a teacher without a model has its answers."""
     found = {
         _ROLES[key]: inference.predict(model, _ROLES[key], split)

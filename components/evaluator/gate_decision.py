@@ -47,7 +47,6 @@ def decide(
     split: str,
     predictions: Predictions,
     served: Served | None,
-    *,
     has_baseline: bool,
 ) -> Verdict:
     """Reads TFMA's metrics and checks every bound.
@@ -64,10 +63,7 @@ def decide(
     compared = teacher_comparison.compare(predictions, spec.class_names)
     teacher, paired = compared.teacher, compared.paired
     measured = _measured(evaluation_dir, spec, has_baseline)
-    student = {
-        name: {**values, "agreement": compared.agreement.get(name, 0.0)}
-        for name, values in measured[STUDENT].items()
-    }
+    student = _with_agreement(measured[STUDENT], compared.agreement)
     checks = [
         *_overall_checks(gate, student, teacher, paired),
         *_class_checks(gate, student, teacher, paired, spec),
@@ -229,6 +225,15 @@ def _foreign_counts(
                 "(serving_default): its signatures do not agree"
             )
     return reasons
+
+
+def _with_agreement(
+    slices: SliceMetrics, agreement: Mapping[str, float]
+) -> SliceMetrics:
+    return {
+        name: {**slices.get(name, {}), "agreement": value}
+        for name, value in agreement.items()
+    }
 
 
 def _measured(

@@ -39,8 +39,7 @@ class Executor(base_executor.BaseExecutor):
         }
         shards = {n: _shards(keyed, n, s, notices) for n, s in splits.items()}
         (artifact,) = output_dict["teacher_logits"]
-        fingerprint = inputs.spec.fingerprint
-        logits_files.save(artifact.uri, shards, author, views, fingerprint)
+        logits_files.save(artifact.uri, shards, author, views, inputs.spec.fingerprint)
         _describe(artifact, inputs, author, keyed.accuracy)
         _tell(artifact, notices)
 
