@@ -44,6 +44,8 @@ def defaults(config: PipelineConfig) -> dict[str, Any]:
             )
         if name == "model":
             _reject(key, "not an architecture, whose code is part of the cache key")
+        if section == "teacher" and config.teacher.answers:
+            _reject(key, "no key of a teacher that is trained by nobody")
         num_models = config.ensemble.size if section == "teacher" else config.seeds
         if name == "seed" and num_models > 1:
             _reject(key, f"not a seed, of which there are {num_models}")
