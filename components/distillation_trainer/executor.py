@@ -68,8 +68,7 @@ def _train(
         # Everything as the student's, the number of steps too, but from labels alone.
         distillation, widths = DistillationConfig(student_loss_weight=1.0), ()
         data = {k: v.without_features(inputs.spec) for k, v in data.items()}
-        size = _epoch_size(inputs.spec)
-        data["train"] = dataclasses.replace(data["train"], epoch_size=size)
+        data["train"] = _repeated(data["train"], inputs.spec)
     trained = training.train_student(
         data["train"],
         data["eval"],
@@ -83,9 +82,17 @@ def _train(
     return trained, distillation
 
 
-def _epoch_size(spec: DataSpec) -> int:
-    """Number of images that the student learns from, with labels or without."""
-    return spec.num_examples["train"] + spec.num_examples.get(UNLABELLED, 0)
+def _repeated(train: DistillationData, spec: DataSpec) -> DistillationData:
+    """The labelled images, as often as the student's epoch has images.
+
+    Each time in a new view: those that the teacher predicted would be so few that the
+    control learns them by heart, and needs no teacher to be better than that.
+    """
+    unlabelled = spec.num_examples.get(UNLABELLED)
+    if not unlabelled:
+        return train
+    size = len(train.split) + unlabelled
+    return dataclasses.replace(train, predictions=None, epoch_size=size)
 
 
 def _write(
