@@ -30,6 +30,8 @@ DATA_FINGERPRINT = "data_fingerprint"
 NUM_EXAMPLES = "num_examples"
 DATA = (DATASET, DATASET_VERSION, DATA_FINGERPRINT, NUM_EXAMPLES)
 NUM_PARAMETERS = "num_parameters"
+HEADROOM = "headroom"
+HEADROOM_CONCLUSION = "headroom_conclusion"
 TFX_VERSION = "tfx_version"
 
 # Execution properties of the Evaluator.

@@ -7,7 +7,7 @@
                     ├─ TeacherLogits, or TeacherSource ─ TeacherLogits ┄┘
                     ├─ [Assistant, AssistantLogits]
                     ├─ [DistillationTuner, or Hyperparameters of an earlier search]
-                    ├─ DistillationTrainer [2 …]    [Control, Control2 …]
+                    ├─ [Control, Control2 …]    DistillationTrainer [2 …]
                     ├─ [ControlComparison]
                     ├─ Evaluator
                     ├─ ServabilityValidator
@@ -225,9 +225,9 @@ class _Dag:
 
     def add_students(self, inputs: dict[str, Any]) -> types.BaseChannel:
         """Adds students, and controls if configured; returns the first student."""
-        node_ids = {"student": "DistillationTrainer"}
-        if self._config.control:
-            node_ids["control"] = "Control"
+        # The control first: it shows whether there is anything to teach.
+        node_ids = {"control": "Control"} if self._config.control else {}
+        node_ids["student"] = "DistillationTrainer"
         trained: dict[str, list[types.BaseChannel]] = {role: [] for role in node_ids}
         student = self._config.student
         for number in range(self._config.seeds):

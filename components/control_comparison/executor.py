@@ -10,7 +10,7 @@ from tfx.types import artifact_utils
 
 from tfx_distill.components.execution_inputs import ExecutionInputs
 from tfx_distill.trainer.config.training_config import MAX_SEEDS
-from tfx_distill.trainer.evaluation import comparison
+from tfx_distill.trainer.evaluation import comparison, headroom
 from tfx_distill.trainer.export import saved_model
 
 STUDENT = "student"
@@ -28,7 +28,9 @@ class Executor(base_executor.BaseExecutor):
     def Do(self, input_dict, output_dict, exec_properties) -> None:
         inputs = ExecutionInputs(input_dict, exec_properties)
         students, controls = (_correct(inputs, role) for role in (STUDENT, CONTROL))
-        result = comparison.compare(students, controls)
+        keys = [input_key(CONTROL, number) for number in range(len(controls))]
+        found = headroom.load([inputs.uri(key) for key in keys])
+        result = comparison.compare(students, controls, found)
         artifact = artifact_utils.get_single_instance(output_dict["comparison"])
         fileio.makedirs(artifact.uri)
         result.save(artifact.uri)

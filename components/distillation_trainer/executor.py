@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,9 +30,12 @@ from tfx_distill.trainer.distillation import (
     training,
 )
 from tfx_distill.trainer.errors import ModelError
+from tfx_distill.trainer.evaluation import headroom
 from tfx_distill.trainer.export import saved_model
 from tfx_distill.trainer.models import architectures
 from tfx_distill.trainer.tuning import hyperparameters
+
+logger = logging.getLogger(__name__)
 
 CONTROL = "control"
 
@@ -44,12 +48,14 @@ class Executor(base_executor.BaseExecutor):
         student, distillation = settings(inputs, exec_properties)
         dry_run.check_student(student, distillation, inputs.spec)
         logs_dir = artifact_utils.get_single_uri(output_dict["model_run"])
-        trained, distillation = _train(
+        trained, distillation, evaluation = _train(
             inputs, exec_properties, student, distillation, logs_dir
         )
         used = {"student": student, "distillation": distillation}
         (model,) = output_dict["model"]
         _write(model, trained, exec_properties["role"], inputs.spec, used)
+        if exec_properties["role"] == CONTROL:
+            _write_headroom(model, trained, evaluation)
 
 
 def _train(
@@ -58,8 +64,8 @@ def _train(
     student: StudentConfig,
     distillation: DistillationConfig,
     logs_dir: str,
-) -> tuple[training.Trained, DistillationConfig]:
-    """Trains the student, or the control; returns what it was trained with, too."""
+) -> tuple[training.Trained, DistillationConfig, DistillationData]:
+    """Trains the student, or the control; returns what with, and the split `eval`."""
     is_control = exec_properties["role"] == CONTROL
     widths, data = prepare(
         inputs, exec_properties, distillation, labels_alone=is_control
@@ -79,7 +85,7 @@ def _train(
         logs_dir=logs_dir,
         task=f"training the {exec_properties['role']}",
     )
-    return trained, distillation
+    return trained, distillation, data["eval"]
 
 
 def _repeated(train: DistillationData, spec: DataSpec) -> DistillationData:
@@ -117,6 +123,26 @@ def _write(
     model.set_string_custom_property(property_names.DATASET, spec.dataset)
     model.set_string_custom_property("architecture", student["model"])
     model.set_int_custom_property(property_names.NUM_PARAMETERS, num_parameters)
+
+
+def _write_headroom(
+    model: types.Artifact, trained: training.Trained, evaluation: DistillationData
+) -> None:
+    """Says whether the teacher is better than this control: else it has no use."""
+    batches = evaluation.originals()
+    correct = headroom.answers(
+        trained.model.predict_on_batch, (batches[n] for n in range(len(batches)))
+    )
+    headroom.save(model.uri, correct)
+    found = headroom.measure(correct["teacher"], [correct["control"]])
+    logger.info("%s", found.conclusion)
+    model.set_float_custom_property(property_names.HEADROOM, found.difference)
+    words = {
+        property_names.HEADROOM_CONCLUSION: found.conclusion,
+        property_names.NOTICES: json.dumps([found.conclusion]),
+    }
+    for name, text in words.items():
+        model.set_string_custom_property(name, text)
 
 
 def settings(

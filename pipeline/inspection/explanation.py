@@ -8,7 +8,13 @@ from typing import Any
 
 from tfx_distill.components import property_names
 from tfx_distill.components.pusher.pushed_models import PushedModel
-from tfx_distill.pipeline.inspection import artifact_files, gates, payloads, summaries
+from tfx_distill.pipeline.inspection import (
+    artifact_files,
+    distillation_effect,
+    gates,
+    payloads,
+    summaries,
+)
 from tfx_distill.pipeline.inspection.gates import Gate
 from tfx_distill.pipeline.inspection.summaries import RunSummary
 from tfx_distill.pipeline.mlmd.records import (
@@ -55,6 +61,8 @@ class Explanation:
         data: Of the Examples artifact: its id, data set, version, fingerprint.
         teacher: None when there is none.
         student: As `teacher`.
+        effect: What distillation could gain and gained, one sentence each; empty
+            without a control.
         rollbacks: Who made an earlier version the newest again, when and why.
         versions: Of code and libraries.
     """
@@ -66,6 +74,7 @@ class Explanation:
     data: Mapping[str, Any]
     teacher: ModelOrigin | None
     student: ModelOrigin | None
+    effect: tuple[str, ...]
     rollbacks: tuple[Mapping[str, Any], ...]
     versions: Mapping[str, str]
 
@@ -99,6 +108,7 @@ def explain(store: Store, asked: str | None = None) -> Explanation:
         data=data,
         teacher=teacher,
         student=student,
+        effect=distillation_effect.sentences(graph, run.name),
         rollbacks=rollbacks,
         versions=_versions(run, student),
     )

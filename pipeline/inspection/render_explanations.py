@@ -43,6 +43,9 @@ def explanation(found: Explanation) -> Group:
         parts.append(Text(what, overflow="fold"))
     for gate in found.gates:
         parts += _gate(gate)
+    if found.effect:
+        parts.append(Text("\nDistillation", style="bold"))
+        parts += [render.indented(sentence) for sentence in found.effect]
     chain = {
         "data": _data(found.data),
         "teacher": _model(found.teacher),

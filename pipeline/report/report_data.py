@@ -209,7 +209,8 @@ class Report:
         agreement: Share of them with the same prediction from both.
         models: Teacher and student first.
         differences: Between pairs of them.
-        conclusion: What distillation gained, in a sentence.
+        headroom: The teacher against the controls on `eval`, in words.
+        conclusion: What distillation gained, in words.
         gain_over: What the interval of student − control is over.
         from_probabilities: Whether teacher logits are logarithms of probabilities.
         classes: Of the test split.
@@ -239,6 +240,7 @@ class Report:
     agreement: float | None = None
     models: tuple[Model, ...] = ()
     differences: tuple[Difference, ...] = ()
+    headroom: str = ""
     conclusion: str = ""
     gain_over: str = "images"
     from_probabilities: bool = False

@@ -36,6 +36,7 @@ def test_ensemble_assistant_schedules_and_control_together(place):
     nodes = set(result["nodes"])
     assert {"Teacher2", "TeacherEnsemble", "Assistant", "Control2"} <= nodes
     assert result["teacher"]["parameters"] == 2 * 225_034
+    assert result["headroom"]["num_examples"] > 0
     comparison = result["comparison"]
     assert comparison["num_examples"] == 360
     assert len(comparison["seeds"]) == 2

@@ -81,6 +81,11 @@ def test_controls_are_trained_for_every_seed():
     assert added == {"Control", "Control2", "DistillationTrainer2", "ControlComparison"}
 
 
+def test_a_control_shows_the_headroom_before_a_student_is_trained():
+    ids = _ids("control=true")
+    assert ids.index("Control") + 1 == ids.index("DistillationTrainer")
+
+
 def test_the_first_part_can_stand_alone():
     assert set(_ids(until="AnomalyGate")) == set(DATA)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from tfx_distill.trainer import json_files
 from tfx_distill.trainer.evaluation import paired_interval
+from tfx_distill.trainer.evaluation.headroom import Headroom
 from tfx_distill.trainer.evaluation.paired_interval import Estimate
 
 FILE_NAME = "comparison.json"
@@ -77,21 +78,28 @@ def paired(first: np.ndarray, second: np.ndarray) -> PairedResult:
 
 
 def compare(
-    students: Sequence[np.ndarray], controls: Sequence[np.ndarray]
+    students: Sequence[np.ndarray],
+    controls: Sequence[np.ndarray],
+    headroom: Headroom | None = None,
 ) -> Comparison:
     """Compares students with controls, seed by seed and over all seeds.
 
     Args:
         students: For each seed, bool `(num_examples,)`: was the student correct.
         controls: As `students`.
+        headroom: The teacher against these controls; names the reason if distillation
+            did harm.
     """
     seeds = tuple(paired(s, c) for s, c in zip(students, controls, strict=True))
     estimate = paired_interval.estimate(np.array(students), np.array(controls))
     interval_over = "images and seeds" if len(seeds) > 1 else IMAGES
+    conclusion = _conclusion(estimate, len(seeds), estimate.in_points(interval_over))
+    if estimate.high < 0 and headroom and not headroom.is_positive:
+        conclusion += f" The likely reason: {headroom.conclusion}"
     return Comparison(
         seeds=seeds,
         num_examples=len(students[0]),
-        conclusion=_conclusion(estimate, len(seeds), estimate.in_points(interval_over)),
+        conclusion=conclusion,
         interval_over=interval_over,
         **vars(estimate),
     )

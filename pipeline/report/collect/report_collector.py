@@ -26,7 +26,7 @@ from tfx_distill.components.servability_validator.servability import (
     Servability,
 )
 from tfx_distill.pipeline.config import dotted_keys
-from tfx_distill.pipeline.inspection import gates
+from tfx_distill.pipeline.inspection import distillation_effect, gates
 from tfx_distill.pipeline.mlmd.records import Graph, RunRecord
 from tfx_distill.pipeline.report.collect import (
     data_statistics,
@@ -106,6 +106,7 @@ class _Collector:
             agreement=self._verdict.agreement,
             models=tuple(models),
             differences=tuple(self._differences(predictions, gained)),
+            headroom=distillation_effect.headroom_text(self._graph, self._run.name),
             conclusion=gained.conclusion if gained else "",
             gain_over=gained.interval_over if gained else "images",
             from_probabilities=run_models.from_probabilities(

@@ -193,6 +193,8 @@ def _verdict_lines(result: RunResult) -> list[RenderableType]:
     else:
         lines.append(Text("Student NOT blessed. Nothing was pushed.", style="bold red"))
         lines += [render.indented(reason) for reason in result.reasons]
+    if result.headroom:
+        lines.append(Text(result.headroom.conclusion, overflow="fold"))
     if result.comparison:
         lines.append(Text(result.comparison.conclusion, overflow="fold"))
     if result.served:

@@ -19,11 +19,13 @@ from tfx_distill.components.servability_validator.servability import (
     Measurement,
     Servability,
 )
+from tfx_distill.pipeline.inspection import distillation_effect
 from tfx_distill.pipeline.mlmd.records import ArtifactRecord
 from tfx_distill.pipeline.mlmd.store import Store
 from tfx_distill.trainer.errors import DistillError
 from tfx_distill.trainer.evaluation import lite_scores
 from tfx_distill.trainer.evaluation.comparison import Comparison
+from tfx_distill.trainer.evaluation.headroom import Headroom
 from tfx_distill.trainer.evaluation.lite_scores import LiteScore
 from tfx_distill.trainer.export import saved_model_files
 
@@ -76,6 +78,7 @@ class RunResult:
         paired: The student's accuracy minus the teacher's, in pairs: `difference`, its
             lower one-sided 95 % bound `low`, and the discordant images.
         served: The same against the model that served before; None without one.
+        headroom: The teacher against the controls on `eval`; None without a control.
         comparison: What distillation gained, see `trainer.evaluation.comparison`; None
             without a control.
         teacher: The teacher.
@@ -97,6 +100,7 @@ class RunResult:
     agreement: float | None
     paired: dict[str, float]
     served: Served | None
+    headroom: Headroom | None
     comparison: Comparison | None
     teacher: ModelResult
     student: ModelResult
@@ -144,9 +148,8 @@ def collect(
     reader = Store(store)
     graph = reader.graph_of_runs([reader.run(run_id)])
     outputs = {node: dict(graph.outputs(id_)) for node, id_ in executions.items()}
-    examples = next(
-        o["examples"] for o in outputs.values() if "examples" in o
-    ).properties
+    made = [found["examples"] for found in outputs.values() if "examples" in found]
+    examples = made[0].properties
     pushed = _pushed(graph.pushed_models(run_id))
     lite = outputs.get("LiteConverter", {}).get("lite_models")
     return RunResult(
@@ -155,6 +158,7 @@ def collect(
         pushed=pushed,
         newest=versions.newest(os.path.dirname(pushed)) if pushed else None,
         **_judged(outputs),
+        headroom=distillation_effect.headroom(graph, run_id),
         comparison=_comparison(outputs),
         lite_dir=lite.uri if lite else "",
         lite=lite_scores.load(lite.uri) if lite else {},

@@ -22,9 +22,11 @@ from tfx_distill.trainer.config.distillation_config import (
     FeatureConfig,
 )
 from tfx_distill.trainer.config.training_config import AverageConfig, StudentConfig
+from tfx_distill.trainer.data import example_reader
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.errors import DataError, ModelError
-from tfx_distill.trainer.export import keras_files, saved_model_files
+from tfx_distill.trainer.evaluation import headroom
+from tfx_distill.trainer.export import keras_files, saved_model, saved_model_files
 
 STUDENT = StudentConfig(epochs=1, batch_size=256)
 VIEWS = ViewsConfig(count=2)
@@ -140,6 +142,20 @@ def test_a_control_learns_from_labels_alone(train):
     card = _card(train(role="control"))
     assert card.role == "control"
     assert card.config["distillation"]["student_loss_weight"] == 1.0
+
+
+def test_a_control_is_compared_with_the_teacher_on_eval(train, teacher, examples):
+    control = train(role="control")
+    found = headroom.load([control.uri])
+    split = example_reader.load_split(examples.uri, "eval", DataSpec.load(examples.uri))
+    accuracies = [
+        np.mean(saved_model.Predictor(folder).classes(split.images) == split.labels)
+        for folder in map(digit_models.serving_path, (teacher, control))
+    ]
+    assert [found.teacher_accuracy, found.control_accuracy] == accuracies
+    assert control.get_float_custom_property("headroom") == found.difference
+    notices = control.get_string_custom_property("notices")
+    assert json.loads(notices) == [found.conclusion]
 
 
 def test_a_control_of_a_student_with_features_learns_without_them(train):

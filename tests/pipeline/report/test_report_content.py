@@ -2,12 +2,16 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 from small_runs import RUN, SmallRun, collected, write_json
 
+from tfx_distill.pipeline.inspection import explanation
+from tfx_distill.pipeline.mlmd import read_only_store
 from tfx_distill.pipeline.report import html, report_data, writer
 from tfx_distill.trainer.errors import DistillError
+from tfx_distill.trainer.evaluation import headroom
 from tfx_distill.trainer.tuning.trials import Trial, Trials
 
 
@@ -176,6 +180,21 @@ def test_controls_are_numbered_and_have_their_accuracy(tmp_path):
     assert names["control"].value == 0.5
     assert names["control 2"] is None
     assert report.conclusion == "It helped."
+
+
+def test_a_teacher_that_has_little_to_teach_is_told(tmp_path):
+    small = SmallRun(tmp_path).write()
+    control = small.artifact("Model", headroom=0)
+    small._model(control, "control")
+    correct = np.array([True, False] * 4)
+    headroom.save(control.uri, {"teacher": correct, "control": correct})
+    small.execution("Control", {}, {"model": control})
+    report = collected(small)
+    assert "There is little to teach" in report.headroom
+    assert "Does distillation pay?" in html.run_page(report)
+    store = read_only_store.open_store(small.config)
+    (told,) = explanation.explain(store, RUN).effect
+    assert told == report.headroom
 
 
 def test_the_page_is_written_into_the_folder_of_the_newest_run(tmp_path):

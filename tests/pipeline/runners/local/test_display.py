@@ -44,6 +44,7 @@ def result():
             "only_teacher": 33,
         },
         served=None,
+        headroom=None,
         comparison=None,
         teacher=model,
         student=model,
