@@ -31,7 +31,7 @@ def place(tmp_path_factory):
 @pytest.fixture(scope="module")
 def first(place):
     """The first run's process and result."""
-    process = place.run()
+    process = place.run_anew()
     assert process.returncode == 0, process.stderr
     return process, json.loads(process.stdout)
 
