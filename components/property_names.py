@@ -32,6 +32,7 @@ DATA = (DATASET, DATASET_VERSION, DATA_FINGERPRINT, NUM_EXAMPLES)
 NUM_PARAMETERS = "num_parameters"
 HEADROOM = "headroom"
 HEADROOM_CONCLUSION = "headroom_conclusion"
+IMPORTED_FROM = "imported_from"
 TFX_VERSION = "tfx_version"
 
 # Execution properties of the Evaluator.

@@ -20,6 +20,7 @@ from tfx_distill.pipeline.commands import (
     reports,
     runs,
     serving,
+    teacher,
 )
 from tfx_distill.pipeline.version import VERSION
 from tfx_distill.trainer.errors import ConfigError, DistillError
@@ -116,6 +117,7 @@ for command in (
     reports.report,
     reports.compare,
     data.data,
+    teacher.teacher,
     images.samples,
     images.predict,
     serving.rollback,

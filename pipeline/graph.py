@@ -3,7 +3,7 @@
     TfdsExampleGen ─┬─ StatisticsGen ─ SchemaGen ─ ExampleValidator ─ AnomalyGate
                     │                                                   ┊ first
                     ├─ ModelCheck ┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┤
-                    ├─ Teacher [, Teacher2 …, TeacherEnsemble] ┄┄┄┄┄┄┄┄┄┤
+                    ├─ [TeacherSource] Teacher [, Teacher2 …, TeacherEnsemble] ┄┤
                     ├─ TeacherLogits, or TeacherSource ─ TeacherLogits ┄┘
                     ├─ [Assistant, AssistantLogits]
                     ├─ [DistillationTuner, or Hyperparameters of an earlier search]
@@ -47,6 +47,7 @@ from tfx_distill.components.teacher_logits.component import TeacherLogits
 from tfx_distill.components.tfds_example_gen.component import TfdsExampleGen
 from tfx_distill.pipeline import teacher_nodes
 from tfx_distill.pipeline.config.schema import PipelineConfig
+from tfx_distill.pipeline.config.teacher_source import TeacherSource
 
 
 def create_pipeline(
@@ -54,6 +55,7 @@ def create_pipeline(
     *,
     until: str | None = None,
     hyperparameters_dir: str | None = None,
+    teacher_sources: Sequence[TeacherSource | None] | None = None,
     served_model: Any = "latest",
     **arguments: Any,
 ) -> tfx_pipeline.Pipeline:
@@ -64,6 +66,8 @@ def create_pipeline(
         until: Id of the last node to keep; None keeps all.
         hyperparameters_dir: Folder of `config.hyperparameters`, from
             `fixed_hyperparameters.folder`.
+        teacher_sources: For each teacher, its files and settings if it is imported,
+            from `teacher_sources.find`; None: all are trained.
         served_model: See `Evaluator`.
         **arguments: Further arguments of TFX's Pipeline that depend on where it
             runs, such as `metadata_connection_config`.
@@ -71,7 +75,7 @@ def create_pipeline(
     dag = _Dag(config)
     known = dag.add_known_hyperparameters(hyperparameters_dir)
     checks = [dag.add_model_check(known), dag.add_data()]
-    taught = dag.add_taught(checks)
+    taught = dag.add_taught(checks, teacher_sources or [])
     inputs = dag.add_assistant(taught)
     hyperparameters = dag.add_search(inputs) if known is None else known
     student = dag.add_students({**inputs, "hyperparameters": hyperparameters})
@@ -136,12 +140,13 @@ class _Dag:
         """Adds the trial of all models; returns the node that may fail."""
         config = self._config
         teachers = config.ensemble.recipes(config.teacher)
+        trained = {one.model: one for one in teachers if one.source is None}
         if config.teacher.answers:
-            teachers = []
+            trained = {}
         return self._add(
             ModelCheck(
                 examples=self._examples,
-                teachers=list({one.model: one for one in teachers}.values()),
+                teachers=list(trained.values()),
                 student=config.student,
                 assistant=config.assistant,
                 distillation=config.distillation,
@@ -152,12 +157,18 @@ class _Dag:
         )
 
     def add_taught(
-        self, checks: Sequence[base_node.BaseNode]
+        self,
+        checks: Sequence[base_node.BaseNode],
+        sources: Sequence[TeacherSource | None],
     ) -> dict[str, types.BaseChannel]:
         """Adds the teacher; returns what a student is trained from."""
         teacher = self._config.teacher
         if not teacher.answers:
-            return self.add_teacher_logits(self.add_teachers(checks), "TeacherLogits")
+            for node, node_id in teacher_nodes.models(
+                self._config, self._examples, checks, sources
+            ):
+                last = self._add(node, node_id)
+            return self.add_teacher_logits(last.outputs["model"], "TeacherLogits")
         source = self._add(teacher_nodes.answers(teacher.answers), "TeacherSource")
         logits = ImportedLogits(
             examples=self._examples,
@@ -170,12 +181,6 @@ class _Dag:
         self._add(logits, "TeacherLogits")
         given = logits.outputs["teacher_logits"]
         return {"examples": self._examples, "teacher_logits": given}
-
-    def add_teachers(self, checks: Sequence[base_node.BaseNode]) -> types.BaseChannel:
-        """Adds one teacher, or several and their ensemble; returns the model."""
-        for node, node_id in teacher_nodes.models(self._config, self._examples, checks):
-            model = self._add(node, node_id).outputs["model"]
-        return model
 
     def add_teacher_logits(
         self, teacher: types.BaseChannel, node_id: str

@@ -30,7 +30,8 @@ OWN_FILES = ("shapes.yaml",)  # a person's own configuration in an example
 def _defaults(section, prefix=""):
     """Yields the dotted path of every key of a configuration, with its value."""
     for name, value in section:
-        key = prefix + name
+        # `from` is a word of Python: its field has another name.
+        key = prefix + (type(section).model_fields[name].alias or name)
         if isinstance(value, Section):
             yield from _defaults(value, f"{key}.")
         else:

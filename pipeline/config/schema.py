@@ -140,10 +140,16 @@ class PipelineConfig(Section, Places):
         for fine, reason in (
             (self.ensemble.size == 1, "an ensemble, whose features cannot be averaged"),
             (not self.assistant, "an assistant, whose layers are not the teacher's"),
+            (self.teacher.source is None, "a teacher that is not trained here"),
         ):
             pairs = len(self.distillation.features)
             expected = f"empty with {reason}"
             require(fine or not pairs, "distillation.features", pairs, expected)
+        teachers = self.ensemble.recipes(self.teacher)
+        copies = len(teachers) > 1 and not self.ensemble.members
+        expected = "1 with teacher.from: equal teachers are one; see ensemble.members"
+        fine = self.teacher.source is None or not copies
+        require(fine, "ensemble.size", len(teachers), expected)
         for model in (self.student, self.assistant):
             if model is not None:
                 hyperparameters.require_views(model, self.views)

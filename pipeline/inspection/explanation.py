@@ -37,7 +37,10 @@ _EXPLAINED = ("Model", "ModelBlessing", "InfraBlessing", "PushedModel")
 class ModelOrigin:
     """Where a model comes from: its artifact, and the node and run that made it.
 
-    `answers` is the file of a teacher that has no model, else empty.
+    Attributes:
+        imported: Where it, or members of an ensemble, were imported from, with `place`
+            and `digest` of each; empty if it was trained.
+        answers: The file of a teacher that has no model, else empty.
     """
 
     artifact: int
@@ -47,6 +50,7 @@ class ModelOrigin:
     accuracy: float | None
     versions: Mapping[str, str]
     answers: str = ""
+    imported: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -280,6 +284,7 @@ def _origin(
         accuracy=accuracy,
         versions=versions if isinstance(versions, dict) else {},
         answers=answers,
+        imported=tuple(o for o in card.get("origins", ()) if isinstance(o, dict)),
     )
 
 

@@ -139,7 +139,12 @@ def _model(model: ModelOrigin | None) -> str:
     accuracy = f", accuracy {model.accuracy:.4f}" if model.accuracy is not None else ""
     if model.answers:
         return f"answers of {model.answers}{accuracy}, run {model.run}"
-    return f"artifact {model.artifact} of {model.node}{size}{accuracy}, run {model.run}"
+    made = f"artifact {model.artifact} of {model.node}{size}{accuracy}, run {model.run}"
+    origins = (
+        f", imported from {origin.get('place')}, SHA-256 {origin.get('digest')}"
+        for origin in model.imported
+    )
+    return made + "".join(origins)
 
 
 def difference(found: Difference) -> Group:

@@ -56,9 +56,10 @@ class Model:
         node: Id of the node that made it.
         artifact: Id in ML Metadata.
         architecture: Dotted path of the function that builds it.
+        origins: Where it, or members of it, were imported from, each as text.
         parameters: Number of weights.
         bytes: Size of the SavedModel.
-        seconds: Wall time of its training.
+        seconds: Wall time of its training; None if it was imported.
         history: Values by name, one for each epoch, all finite.
         accuracy: On the test split; None when it was not evaluated.
         versions: Of Python and the libraries that trained it.
@@ -69,6 +70,7 @@ class Model:
     node: str
     artifact: int
     architecture: str = ""
+    origins: tuple[str, ...] = ()
     parameters: int | None = None
     bytes: int | None = None
     seconds: float | None = None

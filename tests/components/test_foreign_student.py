@@ -96,4 +96,7 @@ def test_it_is_pushed_as_it_was_exported(evaluated, infra, foreign, tmp_path):
 def test_without_its_pixel_range_it_is_refused(foreign, examples, teacher, tmp_path):
     evaluated = evaluations.evaluate(tmp_path, examples, foreign, [teacher])
     (reason,) = evaluated.verdict.reasons
-    assert "set pixel_range to 0-255 or 0-1. Its signatures: classify(photos" in reason
+    assert (
+        "set pixel_range to 0-255 or 0-1 or -1-1. Its signatures: classify(photos"
+        in reason
+    )

@@ -3,6 +3,7 @@
 import json
 import pathlib
 import runpy
+import subprocess
 
 import pytest
 from runs import Place
@@ -64,6 +65,18 @@ def test_another_student_never_runs_the_teacher_again(place):
     again = [node for node, value in result["nodes"].items() if not value["cached"]]
     gates = ["Evaluator", "LiteConverter", "ServabilityValidator"]
     assert again == ["ModelCheck", "DistillationTrainer", *gates, "Pusher"]
+
+
+def test_a_teacher_that_exists_already_is_not_trained(place):
+    trained = _run(place, "student.seed=1")["teacher"]
+    file = pathlib.Path(trained["path"], "assets.extra", "model.keras")
+    result = _run(place, f"teacher.from={file}", "lite.flavours=[]")
+    assert "TeacherSource" in result["nodes"]
+    assert result["teacher"]["accuracy"] == trained["accuracy"]
+    shown = subprocess.run(
+        place.command(name="explain"), capture_output=True, text=True
+    )
+    assert "imported from" in shown.stdout and "SHA-256" in shown.stdout
 
 
 def test_quantization_aware_epochs(place):

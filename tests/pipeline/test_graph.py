@@ -11,6 +11,8 @@ from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
 from tfx_distill.pipeline import graph
 from tfx_distill.pipeline.config.loader import load_config
+from tfx_distill.pipeline.config.teacher_source import TeacherSource
+from tfx_distill.trainer.config.imported_config import ImportedConfig
 from tfx_distill.trainer.errors import ModelError
 
 EVERYTHING = ("ensemble.size=2", "assistant={}", "control=true", "seeds=2")
@@ -190,3 +192,29 @@ def test_an_option_that_the_architecture_lacks_is_refused_before_anything_runs()
     space = "tuning.space={student.options.depth: {min: 1, max: 3}}"
     with pytest.raises(ModelError, match="has no option depth. Its options: widths"):
         _pipeline(space)
+
+
+FILES = TeacherSource("/somewhere/teacher.keras", ImportedConfig(), digest="abc")
+
+
+def test_an_imported_teacher_is_not_trained_and_not_tried():
+    nodes = _nodes("teacher.from=teacher.keras", teacher_sources=[FILES])
+    assert type(nodes["Teacher"]).__name__ == "ImportedTeacher"
+    source = nodes["TeacherSource"].outputs["result"]
+    assert nodes["Teacher"].inputs["source"] == source
+    assert source.additional_custom_properties == {"content_digest": "abc"}
+    models = json.loads(nodes["ModelCheck"].exec_properties["models"])
+    assert models["teachers"] == []
+
+
+def test_an_ensemble_mixes_trained_and_imported_teachers():
+    members = "ensemble.members=[{epochs: 2}, {from: teacher.keras}]"
+    nodes = _nodes(members, teacher_sources=[None, FILES])
+    assert type(nodes["Teacher"]).__name__ == "Trainer"
+    assert type(nodes["Teacher2"]).__name__ == "ImportedTeacher"
+    assert {"TeacherSource2", "TeacherEnsemble"} < set(nodes)
+
+
+def test_an_imported_teacher_is_never_trained_in_silence():
+    with pytest.raises(ValueError, match="Resolve teacher.from"):
+        _pipeline("teacher.from=teacher.keras")

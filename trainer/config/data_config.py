@@ -30,6 +30,8 @@ ImageShape = Annotated[
 ]
 
 
+Fit = Literal["crop", "pad", "stretch"]
+
 # Both together leave a part to train on.
 CutShare = Annotated[float, Field(gt=0, le=0.4), NUMBER]
 
@@ -81,7 +83,7 @@ class DataConfig(Section):
     image_shape: ImageShape | None = Field(
         None, description="Size of all images; null: theirs, or chosen from theirs"
     )
-    fit: Literal["crop", "pad", "stretch"] = Field(
+    fit: Fit = Field(
         "crop",
         description="How images of another shape are fitted: cut out the centre, add "
         "black borders, or change the proportions",

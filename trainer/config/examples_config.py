@@ -14,7 +14,7 @@ LOGITS: Literal["logits"] = "logits"
 PROBABILITIES: Literal["probabilities"] = "probabilities"
 # log(0) is not finite; this is the smallest probability that Keras's losses know, too.
 PROBABILITY_FLOOR = 1e-7
-PIXEL_RANGES = {"0-255": 255.0, "0-1": 1.0}  # upper end by name
+PixelRange = Literal["0-255", "0-1", "-1-1", "caffe", "torch"]
 
 
 class ExamplesConfig(Section):
@@ -54,7 +54,7 @@ class ExamplesConfig(Section):
 
 
 class SignatureConfig(Section):
-    """How a SavedModel is called; null: found, or refused where there is doubt."""
+    """How a model is called; null: found, or refused where there is doubt."""
 
     signature: str | None = Field(None, description="Its name, as serving_default")
     output: str | None = Field(
@@ -63,6 +63,11 @@ class SignatureConfig(Section):
     output_values: Literal["logits", "probabilities"] | None = Field(
         None, description="What these values are"
     )
-    pixel_range: Literal["0-255", "0-1"] | None = Field(
-        None, description="Of float images as input"
+    pixel_range: PixelRange | None = Field(
+        None,
+        description="Of float images as input; caffe and torch: less ImageNet's means, "
+        "as keras.applications' modes of these names",
+    )
+    channel_order: Literal["rgb", "bgr"] | None = Field(
+        None, description="Of colour images as input; null: rgb, with caffe bgr"
     )

@@ -99,6 +99,10 @@ class Section(BaseModel):
         strict=True,
         allow_inf_nan=False,
         defer_build=True,  # most commands use few sections
+        # A key that is a word of Python, such as `from`, is the alias of its field.
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
     )
 
     NAME: ClassVar[str | None] = None  # in the configuration; None: the class's name

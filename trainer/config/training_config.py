@@ -13,6 +13,7 @@ from pydantic import (
 )
 from typing_extensions import Self
 
+from tfx_distill.trainer.config.imported_config import ImportedConfig, is_function
 from tfx_distill.trainer.config.moved_paths import current_path
 from tfx_distill.trainer.config.section import (
     NUMBER,
@@ -75,7 +76,26 @@ class TrainingConfig(Section):
 
 
 class TeacherConfig(TrainingConfig):
-    """The teacher, trained on the labels."""
+    """The teacher, trained on the labels, or imported."""
+
+    source: Annotated[
+        int | str | None,
+        Rule(
+            "null, a path, a function of keras.applications or KerasHub, or an "
+            "artifact's id, an integer > 0",
+            lambda given: (
+                given is None
+                or (given.strip() if isinstance(given, str) else given > 0)
+            ),
+        ),
+    ] = Field(
+        None,
+        alias="from",
+        description="A teacher that exists already: a .keras file, a SavedModel, a "
+        "pushed version, a function such as keras.applications.ResNet50, or an "
+        "artifact's id; null: it is trained",
+    )
+    imported: ImportedConfig = Field(default_factory=ImportedConfig)
 
     model: _Architecture = f"{_ARCHITECTURES}.teacher"
     epochs: _Epochs = 8
@@ -97,6 +117,21 @@ class TeacherConfig(TrainingConfig):
     def _check_answers(self) -> Self:
         fine = self.answers is not None or self.answers_kind is None
         require(fine, "answers_kind", self.answers_kind, "null without teacher.answers")
+        expected = "null with teacher.from: a model or its answers"
+        fine = self.answers is None or self.source is None
+        require(fine, "answers", self.answers, expected)
+        return self
+
+    @model_validator(mode="after")
+    def _check_weights(self) -> Self:
+        function, weights = is_function(self.source), self.imported.weights
+        expected = (
+            f"a file with the weights of {self.source}"
+            if function
+            else "null unless teacher.from names a function of keras.applications or "
+            "KerasHub"
+        )
+        require(function == bool(weights), "imported.weights", weights, expected)
         return self
 
 
@@ -162,10 +197,24 @@ class EnsembleConfig(Section):
     models: Items[_DottedPath] = Field(
         (), description="An architecture for each teacher; empty: teacher.model"
     )
+    members: Items[Table[Any]] = Field(
+        (),
+        description="Settings of each teacher over those of teacher, such as {from: "
+        "PATH}; empty: as models says",
+    )
     average: AverageConfig = Field(default_factory=AverageConfig)
 
     @model_validator(mode="after")
     def _check_counts(self) -> Self:
+        if self.members:
+            number = len(self.members)
+            require(
+                number <= MAX_TEACHERS, "members", number, f"{MAX_TEACHERS} or fewer"
+            )
+            require(not self.models, "models", list(self.models), "empty with members")
+            expected = f"{number}, the number of members, or left out"
+            require(self.size in (1, number), "size", self.size, expected)
+            object.__setattr__(self, "size", number)
         expected = f"empty or {self.size} dotted paths, one for each teacher"
         fine = len(self.models) in (0, self.size)
         require(fine, "models", list(self.models), expected)
@@ -173,11 +222,13 @@ class EnsembleConfig(Section):
         return self
 
     def recipes(self, teacher: TeacherConfig) -> list[TeacherConfig]:
-        """The recipe of each teacher: its own seed, and its model if `models` has one."""
+        """The recipe of each teacher: its own seed, and what its member says."""
+        members = self.members or [{"model": model} for model in self.models]
+        members = members or [{}] * self.size
         return [
-            teacher.replace(
-                seed=teacher.seed + number,
-                model=self.models[number] if self.models else teacher.model,
+            TeacherConfig.build(
+                {**teacher.model_dump(), "seed": teacher.seed + number, **member},
+                f"ensemble.members[{number}]",
             )
-            for number in range(self.size)
+            for number, member in enumerate(members)
         ]

@@ -40,53 +40,61 @@ def _converter(
     return converter
 
 
-def fit(image: tf.Tensor, image_shape: tuple[int, int, int], how: str) -> tf.Tensor:
-    """Brings an image to a height and width.
+def fit(
+    image: tf.Tensor,
+    image_shape: tuple[int, int, int],
+    how: str,
+    interpolation: str = tf.image.ResizeMethod.BILINEAR,
+) -> tf.Tensor:
+    """Brings an image, or a batch of images of one size, to a height and width.
 
     Args:
-        image: uint8 `(any height, any width, channels)`, 0–255.
+        image: uint8 `([batch,] any height, any width, channels)`, 0–255.
         image_shape: (height, width, channels) in pixels.
         how: `crop` cuts the centre out in the wanted proportions, `pad` adds black
             borders, `stretch` changes the proportions.
+        interpolation: A method of `tf.image.resize`, without aliasing.
 
     Returns:
-        uint8 `image_shape`; interpolated bilinearly, without aliasing.
+        uint8 `([batch,] height, width, channels)`.
     """
     height, width, _ = image_shape
-    return tf.ensure_shape(_METHODS[how](image, height, width), image_shape)
+    fitted = _METHODS[how](image, height, width, interpolation)
+    return tf.ensure_shape(fitted, (*image.shape[:-3], *image_shape))
 
 
 def to_channels(image: tf.Tensor, channels: int) -> tf.Tensor:
     """Drops alpha, then makes grey of colour or colour of grey.
 
     Args:
-        image: uint8 `(height, width, 1 to 4)`: grey, grey and alpha, RGB or RGBA.
+        image: uint8 `([batch,] height, width, 1 to 4)`: grey, grey and alpha, RGB or
+            RGBA.
         channels: 1 or 3.
 
     Returns:
-        uint8 `(height, width, channels)`.
+        uint8 `([batch,] height, width, channels)`.
     """
-    is_colour = tf.shape(image)[2] >= 3
     if channels == 1:
-        return tf.cond(
-            is_colour,
-            lambda: tf.image.rgb_to_grayscale(image[:, :, :3]),
-            lambda: image[:, :, :1],
-        )
-    return tf.cond(
-        is_colour,
-        lambda: image[:, :, :3],
-        lambda: tf.repeat(image[:, :, :1], 3, axis=2),
-    )
+        of_colour = lambda: tf.image.rgb_to_grayscale(image[..., :3])  # noqa: E731
+        of_grey = lambda: image[..., :1]  # noqa: E731
+    else:
+        of_colour = lambda: image[..., :3]  # noqa: E731
+        of_grey = lambda: tf.repeat(image[..., :1], 3, axis=-1)  # noqa: E731
+    known = image.shape[-1]
+    if known is not None:
+        return of_colour() if known >= 3 else of_grey()
+    return tf.cond(tf.shape(image)[-1] >= 3, of_colour, of_grey)
 
 
-def _stretch(image: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-    image = tf.image.resize(image, (height, width), antialias=True)
+def _stretch(
+    image: tf.Tensor, height: tf.Tensor, width: tf.Tensor, interpolation: str
+) -> tf.Tensor:
+    image = tf.image.resize(image, (height, width), interpolation, antialias=True)
     return tf.cast(tf.clip_by_value(tf.round(image), 0, 255), tf.uint8)
 
 
-def _crop(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    old_height, old_width = tf.shape(image)[0], tf.shape(image)[1]
+def _crop(image: tf.Tensor, height: int, width: int, interpolation: str) -> tf.Tensor:
+    old_height, old_width = tf.shape(image)[-3], tf.shape(image)[-2]
     # The largest window of the wanted proportions.
     new_height = tf.clip_by_value(_rounded(old_width * height, width), 1, old_height)
     new_width = tf.clip_by_value(_rounded(old_height * width, height), 1, old_width)
@@ -97,15 +105,15 @@ def _crop(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
         new_height,
         new_width,
     )
-    return _stretch(window, height, width)
+    return _stretch(window, height, width, interpolation)
 
 
-def _pad(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    old_height, old_width = tf.shape(image)[0], tf.shape(image)[1]
+def _pad(image: tf.Tensor, height: int, width: int, interpolation: str) -> tf.Tensor:
+    old_height, old_width = tf.shape(image)[-3], tf.shape(image)[-2]
     new_height = tf.clip_by_value(_rounded(old_height * width, old_width), 1, height)
     new_width = tf.clip_by_value(_rounded(old_width * height, old_height), 1, width)
     return tf.image.pad_to_bounding_box(
-        _stretch(image, new_height, new_width),
+        _stretch(image, new_height, new_width, interpolation),
         (height - new_height) // 2,
         (width - new_width) // 2,
         height,

@@ -13,7 +13,7 @@ from tfx_distill.trainer.config.examples_config import (
     SignatureConfig,
 )
 from tfx_distill.trainer.data.data_spec import DataSpec
-from tfx_distill.trainer.export import model_interface, signatures
+from tfx_distill.trainer.export import model_interface, pixel_scaling, signatures
 
 
 class AdaptedModel(tf.Module):
@@ -51,9 +51,10 @@ class AdaptedModel(tf.Module):
         super().__init__()
         self._loaded = loaded
         self._spec = spec
+        self._config = config
         self.interface = model_interface.find(loaded, model_dir, spec, config)
         self._function = loaded.signatures[self.interface.signature]
-        values = self._call(self._inputs(tf.constant(sample))).numpy()
+        values = self.values(tf.constant(sample)).numpy()
         self.output_values = model_interface.output_values(
             values, config, self.interface
         )
@@ -64,9 +65,19 @@ class AdaptedModel(tf.Module):
         sizes = [variable.shape.num_elements() for variable in self._function.variables]
         return sum(size or 0 for size in sizes)
 
+    @property
+    def call(self) -> str:
+        """How the model is called: other text, other predictions."""
+        scaling = self._config.pixel_range, self._config.channel_order
+        return f"{self.interface}: {self.output_values}, {scaling}"
+
+    def values(self, images: tf.Tensor) -> tf.Tensor:
+        """What the model itself gives, float `(batch, num_classes)`."""
+        return self._call(self._inputs(images))
+
     def predict(self, images: tf.Tensor) -> signatures.Outputs:
         """As `predict_images` of `signatures.save`."""
-        return self._outputs(self._call(self._inputs(images)))
+        return self._outputs(self.values(images))
 
     def save(self, model_dir: str) -> None:
         """Writes the model with both signatures."""
@@ -90,7 +101,10 @@ class AdaptedModel(tf.Module):
         """What the signature takes, from uint8 `(batch, height, width, channels)`."""
         if self.interface.takes_examples:
             return _serialized(images, self._spec.image_feature)
-        values = tf.cast(images, tf.float32) * (self.interface.highest_pixel / 255)
+        config = self._config
+        values = pixel_scaling.scaled(
+            images, config.pixel_range or "0-255", config.channel_order
+        )
         shape = self.interface.input_shape
         if None not in shape:
             values = tf.reshape(values, [-1, *shape])

@@ -15,13 +15,13 @@ import tensorflow as tf
 
 from tfx_distill.trainer.config.examples_config import (
     LOGITS,
-    PIXEL_RANGES,
     PROBABILITIES,
     SignatureConfig,
 )
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.errors import ModelError
-from tfx_distill.trainer.export.signatures import SERVING_DEFAULT
+from tfx_distill.trainer.export import pixel_scaling
+from tfx_distill.trainer.export.signatures import PREDICT_IMAGES, SERVING_DEFAULT
 
 _INITIALIZER = "__saved_model_init_op"
 _ROW_SUM_TOLERANCE = 1e-3
@@ -36,7 +36,6 @@ class ModelInterface:
         input: Name of its input.
         dtype: Of the input; `tf.string`: serialized examples.
         input_shape: Without the batch, None where any size fits; of images.
-        highest_pixel: What a white pixel is in the input, 1 or 255.
         output: Name of the output with one value for each class.
         num_classes: Number of these values.
     """
@@ -45,7 +44,6 @@ class ModelInterface:
     input: str
     dtype: tf.DType
     input_shape: tuple[int | None, ...]
-    highest_pixel: float
     output: str
     num_classes: int
 
@@ -64,8 +62,9 @@ def find(
         model_dir: Its folder, for messages.
         spec: The examples that it is for.
         config: What is known of it; the rest must be beyond doubt. Among several
-            signatures that fit, `serving_default` is the one that servers take;
-            among several outputs, `logits`.
+            signatures that fit, `predict_images` is this package's, and
+            `serving_default` the one that servers take; among several outputs,
+            `logits`.
 
     Raises:
         ModelError: If nothing fits or several do: lists the signatures.
@@ -87,7 +86,7 @@ def find(
             f"no signature{wanted} from serialized examples or images of shape "
             f"{spec.image_shape} to one value for each class"
         )
-    name = _choice(list(fitting), SERVING_DEFAULT)
+    name = _choice(list(fitting), PREDICT_IMAGES, SERVING_DEFAULT)
     if name is None:
         raise refusal(f"several that fit: set signature to {' or '.join(fitting)}")
     return _interface(name, fitting[name], spec, config, refusal)
@@ -106,18 +105,16 @@ def _interface(
         there = " or ".join(sorted(sized or matrices)) or "one that exists"
         raise refusal(f"no single output of {name} that fits: set output to {there}")
     ((input_name, taken),) = function.structured_input_signature[1].items()
-    highest = PIXEL_RANGES.get(config.pixel_range or "", 255.0)
     if taken.dtype.is_floating and config.pixel_range is None:
+        known = pixel_scaling.ranges(spec.image_shape[2])
         raise refusal(
-            f"float images as input of {name}: set pixel_range to "
-            f"{' or '.join(PIXEL_RANGES)}"
+            f"float images as input of {name}: set pixel_range to {' or '.join(known)}"
         )
     return ModelInterface(
         signature=name,
         input=input_name,
         dtype=taken.dtype,
         input_shape=tuple(taken.shape[1:]) if taken.shape.rank else (),
-        highest_pixel=highest,
         output=output,
         num_classes=matrices[output].shape[-1] or spec.num_classes,
     )
@@ -141,16 +138,27 @@ def output_values(
         return config.output_values
     if interface.output == LOGITS:
         return LOGITS
-    inside = bool((values >= 0).all() and (values <= 1 + _ROW_SUM_TOLERANCE).all())
-    if not inside:
-        return LOGITS
-    if np.allclose(values.sum(axis=1), 1, atol=_ROW_SUM_TOLERANCE):
-        return PROBABILITIES
+    seen = seen_values(values)
+    if seen is not None:
+        return seen
     raise ModelError(
         f"The output {interface.output} of the signature {interface.signature} lies in "
         "[0, 1], and its rows do not sum to 1: set output_values to logits or "
         "probabilities."
     )
+
+
+def seen_values(values: np.ndarray) -> str | None:
+    """What values look like: `logits`, `probabilities`, or None: either is possible.
+
+    Args:
+        values: float `(num_examples, num_classes)`, at least one row.
+    """
+    inside = bool((values >= 0).all() and (values <= 1 + _ROW_SUM_TOLERANCE).all())
+    if not inside:
+        return LOGITS
+    sums = np.allclose(values.sum(axis=1), 1, atol=_ROW_SUM_TOLERANCE)
+    return PROBABILITIES if sums else None
 
 
 class _Refusal:
@@ -185,11 +193,11 @@ def _shape(spec: tf.TensorSpec) -> str:
     return f"({', '.join(sizes)})"
 
 
-def _choice(names: list[str], preferred: str) -> str | None:
-    """The only name, or the preferred one of several; None: no choice."""
+def _choice(names: list[str], *preferred: str) -> str | None:
+    """The only name, or the first preferred one of several; None: no choice."""
     if len(names) == 1:
         return names[0]
-    return preferred if preferred in names else None
+    return next((name for name in preferred if name in names), None)
 
 
 def _fits(function: Any, spec: DataSpec) -> bool:

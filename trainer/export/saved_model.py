@@ -58,7 +58,7 @@ def save(
         config=config,
         history=history,
         seconds=seconds,
-        versions=_versions(),
+        versions=versions(),
         source=source,
     )
     write_card(card, model_dir)
@@ -114,7 +114,7 @@ class Predictor:
         Raises:
             ModelError: If it does not load, or has no fitting signature.
         """
-        self._loaded = _load(model_dir)
+        self._loaded = load_saved_model(model_dir)
         self._adapted: AdaptedModel | None = None
         self.output_values: str = LOGITS
         self.call = ""
@@ -138,7 +138,7 @@ class Predictor:
         self._adapted = adapted
         self._predict = tf.function(adapted.predict)
         self.output_values = adapted.output_values
-        self.call = f"{adapted.interface}: {adapted.output_values}"
+        self.call = adapted.call
         self.num_parameters = adapted.num_parameters
         self.image_shape = tuple(spec.image_shape)
         self.num_classes = adapted.interface.num_classes
@@ -205,7 +205,12 @@ class Predictor:
         )
 
 
-def _load(model_dir: str) -> Any:
+def load_saved_model(model_dir: str) -> Any:
+    """What `tf.saved_model.load` returns.
+
+    Raises:
+        ModelError: If it does not load.
+    """
     try:
         return tf.saved_model.load(model_dir)
     except (OSError, ValueError, tf.errors.OpError) as error:
@@ -235,7 +240,8 @@ def _not_own(model_dir: str, loaded: Any) -> ModelError:
     )
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Versions of Python and the libraries, for a model's card."""
     return {
         "python": platform.python_version(),
         "tensorflow": tf.__version__,

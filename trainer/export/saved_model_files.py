@@ -20,6 +20,7 @@ from tfx_distill.trainer.errors import ModelError
 EXTRA_DIR = "assets.extra"
 KERAS_FILE = os.path.join(EXTRA_DIR, "model.keras")
 WEIGHTS_FILE = os.path.join(EXTRA_DIR, "model.weights.h5")
+_BLOCK_BYTES = 2**20
 _CARD_FILE = os.path.join(EXTRA_DIR, "model_card.json")
 
 
@@ -39,6 +40,28 @@ class Source:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where a model that was not trained here comes from.
+
+    Attributes:
+        place: Its file, folder or function.
+        digest: SHA-256 of its files, hexadecimal.
+        accuracy: On `eval`, in [0, 1].
+        num_images: Number of images that this was measured on.
+        found: What was found out of how it is called, each a sentence.
+    """
+
+    place: str
+    digest: str
+    accuracy: float
+    num_images: int
+    found: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"imported from {self.place}, SHA-256 {self.digest[:12]}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelCard:
     """Metadata of a model, stored inside its SavedModel.
 
@@ -50,8 +73,10 @@ class ModelCard:
         history: Values by name, one for each epoch.
         seconds: Wall time of the training.
         versions: Versions of Python and the libraries used for training.
-        source: What builds the model again; None in cards of earlier versions, and of
-            ensembles.
+        source: What builds the model again; None in cards of earlier versions, of
+            ensembles and of imported models.
+        origins: Where the model comes from, or the members of an ensemble do, that
+            were not trained here.
     """
 
     role: str
@@ -62,6 +87,7 @@ class ModelCard:
     seconds: float
     versions: Mapping[str, str]
     source: Source | None = None
+    origins: tuple[Origin, ...] = ()
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True)
@@ -72,6 +98,8 @@ class ModelCard:
         fields["spec"] = DataSpec.from_json(json.dumps(fields["spec"]))
         if fields.get("source"):
             fields["source"] = Source(**fields["source"])
+        origins = (Origin(**values) for values in fields.get("origins", ()))
+        fields["origins"] = tuple(origins)
         return cls(**fields)
 
 
@@ -110,6 +138,17 @@ def content_digest(model_dir: str) -> str:
 def folder_digest(folder: str) -> str:
     """SHA-256 of all files in a folder and their names; errors as `content_digest`."""
     return _digest(folder)
+
+
+def source_digest(path: str) -> str:
+    """SHA-256 of a file, as other tools give it, or `folder_digest`."""
+    if file_system.is_folder(path):
+        return folder_digest(path)
+    digest = hashlib.sha256()
+    with file_system.open_file(path, "rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _digest(folder: str, skipped: tuple[str, ...] = ()) -> str:

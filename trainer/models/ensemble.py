@@ -45,6 +45,7 @@ def save(model_dirs: Sequence[str], average: AverageConfig, model_dir: str) -> N
         history={},
         seconds=sum(card.seconds for card in known),
         source=None,
+        origins=tuple(origin for card in known for origin in card.origins),
     )
     saved_model_files.write_card(card, model_dir)
 

@@ -67,15 +67,17 @@ def described(artifact: ArtifactRecord, node: str) -> Model:
     for name in ("num_parameters", "seconds"):
         _require_number(name, getattr(card, name))
     settings = card.config.get(card.role) or card.config.get("student") or {}
+    was_trained = not card.origins or bool(card.seconds)  # or one of an ensemble was
     return Model(
         role=card.role,
         name=card.role,
         node=node,
         artifact=artifact.id,
         architecture=str(settings.get("model", "")),
+        origins=tuple(map(str, card.origins)),
         parameters=card.num_parameters,
         bytes=saved_model_files.saved_model_bytes(path),
-        seconds=card.seconds,
+        seconds=card.seconds if was_trained else None,
         history=card.history,
         versions=card.versions,
     )

@@ -27,7 +27,7 @@ from tfx_distill.pipeline.mlmd import store_connection, updates
 from tfx_distill.pipeline.mlmd.records import CACHED
 from tfx_distill.pipeline.mlmd.store import Store
 from tfx_distill.pipeline.runners.local import (
-    fixed_hyperparameters,
+    named_inputs,
     node_failures,
     results,
     run_folders,
@@ -96,7 +96,7 @@ def run_nodes(
             graph.create_pipeline(
                 config,
                 until=until,
-                hyperparameters_dir=fixed_hyperparameters.folder(config),
+                **named_inputs.find(config),
                 metadata_connection_config=connection,
             )
         )

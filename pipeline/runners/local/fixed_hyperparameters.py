@@ -14,7 +14,7 @@ from typing import Any
 
 from tfx_distill.pipeline.config import loader
 from tfx_distill.pipeline.config.schema import PipelineConfig
-from tfx_distill.pipeline.mlmd import store_connection
+from tfx_distill.pipeline.runners.local import stored_artifacts
 from tfx_distill.trainer.errors import ConfigError, DistillError
 from tfx_distill.trainer.tuning import hyperparameters
 
@@ -22,6 +22,10 @@ from tfx_distill.trainer.tuning import hyperparameters
 FILE_NAME = "best_hyperparameters.txt"
 _TYPE_NAME = "HyperParameters"
 _SECTIONS = ("student", "distillation")
+_ADVICE = (
+    "`distill tune` prints the id of its result. For a result of another pipeline, give "
+    "its file."
+)
 
 
 def check(config: PipelineConfig) -> None:
@@ -57,28 +61,17 @@ def folder(config: PipelineConfig) -> str | None:
 
 
 def _artifact_folder(config: PipelineConfig, artifact_id: int) -> str:
-    where = f"hyperparameters: {artifact_id}"
-    store = store_connection.open_store(config)
-    found = store.get_artifacts_by_id([artifact_id])
-    if not found:
-        raise DistillError(
-            f"{where} is not an artifact of the pipeline {config.pipeline_name}. "
-            "`distill tune` prints the id of its result. For a result of another "
-            "pipeline, give its file."
-        )
-    (kind,) = store.get_artifact_types_by_id([found[0].type_id])
-    if kind.name != _TYPE_NAME:
-        raise DistillError(
-            f"{where} is an artifact of type {kind.name}, expected {_TYPE_NAME}. "
-            "`distill tune` prints the id of its result."
-        )
-    file = pathlib.Path(found[0].uri, FILE_NAME)
+    uri = stored_artifacts.uri(
+        config, "hyperparameters", artifact_id, (_TYPE_NAME,), _ADVICE
+    )
+    file = pathlib.Path(uri, FILE_NAME)
     if not file.is_file():
         raise DistillError(
-            f"{where}: its file {file} is gone. Run `distill tune` again."
+            f"hyperparameters: {artifact_id}: its file {file} is gone. Run "
+            "`distill tune` again."
         )
     _values(config, str(file))
-    return str(found[0].uri)
+    return uri
 
 
 def _values(config: PipelineConfig, file: str) -> dict[str, Any]:

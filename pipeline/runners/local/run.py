@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 from tfx_distill.pipeline import log_capture
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.mlmd import store_connection
-from tfx_distill.pipeline.runners.local import fixed_hyperparameters, run_folders
+from tfx_distill.pipeline.runners.local import named_inputs, run_folders
 from tfx_distill.trainer.errors import ConfigError, DistillError, Interrupted
 
 logger = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ def perform(
 def _check(config: PipelineConfig) -> None:
     """Checks what a configuration names, before anything heavy is loaded."""
     store_connection.connection_config(config)
-    fixed_hyperparameters.check(config)
+    named_inputs.check(config)
     file = config.teacher.answers
     if file is not None and not os.path.isfile(file):
         raise ConfigError(

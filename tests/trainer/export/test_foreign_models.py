@@ -130,7 +130,9 @@ def test_flattened_images_are_reshaped(load, model, evaluation, logits):
 
 
 def test_float_images_of_an_unknown_range_are_refused(load, model):
-    with pytest.raises(ModelError, match=r"set pixel_range to 0-255 or 0-1\. Its sig"):
+    with pytest.raises(
+        ModelError, match=r"set pixel_range to 0-255 or 0-1 or -1-1\. Its"
+    ):
         load(serving_default=(FLOATS, _logits_of(model)))
 
 

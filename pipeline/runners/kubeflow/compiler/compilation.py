@@ -42,7 +42,9 @@ def compile_plan(planned: plan.Plan) -> Package:
     """
     paths, kubeflow = planned.pod_paths, planned.config.kubeflow
     pipeline = graph.create_pipeline(
-        paths.config, hyperparameters_dir=paths.hyperparameters_uri
+        paths.config,
+        hyperparameters_dir=paths.hyperparameters_uri,
+        teacher_sources=paths.teacher_sources,
     )
     package = compile_pipeline(
         pipeline, planned.image, kubeflow, paths.volumes, planned.values

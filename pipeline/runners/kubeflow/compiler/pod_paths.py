@@ -6,13 +6,16 @@ import dataclasses
 import os
 from typing import Any
 
+from tfx_distill.pipeline.config import teacher_source
 from tfx_distill.pipeline.config.kubeflow_config import SCHEMES
 from tfx_distill.pipeline.config.schema import MANUAL_DIR_VARIABLE, PipelineConfig
+from tfx_distill.pipeline.config.teacher_source import TeacherSource
 from tfx_distill.pipeline.runners.kubeflow.container.mounts import (
     CLAIM_SCHEME,
     SCRATCH_DIR,
     is_within,
 )
+from tfx_distill.trainer.config.imported_config import is_function
 from tfx_distill.trainer.errors import ConfigError
 
 _DATA_DIR, _SERVING_DIR = "/data", "/serving"
@@ -31,6 +34,7 @@ class PodPaths:
         volumes: URI of each volume by its mount path.
         mounted: Claims and mount paths by node ID.
         hyperparameters_uri: Of `config.hyperparameters`.
+        teacher_sources: Of each teacher; None: it is trained.
         notes: What the user should know, each a sentence or two.
     """
 
@@ -38,6 +42,7 @@ class PodPaths:
     volumes: dict[str, str]
     mounted: dict[str, list[tuple[str, str]]]
     hyperparameters_uri: str | None
+    teacher_sources: list[TeacherSource | None]
     notes: list[str]
 
 
@@ -62,6 +67,7 @@ def find(config: PipelineConfig) -> PodPaths:
         volumes={v.path: f"{CLAIM_SCHEME}{v.config.claim}" for v in existing},
         mounted=mounted,
         hyperparameters_uri=_hyperparameters_uri(config),
+        teacher_sources=_teacher_sources(config),
         notes=_notes(config),
     )
 
@@ -188,3 +194,21 @@ def _hyperparameters_uri(config: PipelineConfig) -> str | None:
         f"object store and give its URI ({', '.join(SCHEMES)}), or write its values into "
         "student and distillation."
     )
+
+
+def _teacher_sources(config: PipelineConfig) -> list[TeacherSource | None]:
+    found: list[TeacherSource | None] = []
+    for teacher in config.ensemble.recipes(config.teacher):
+        given, key = teacher.source, "teacher.from"
+        if given is None:
+            found.append(None)
+            continue
+        if is_function(given):
+            given, key = teacher.imported.weights, "teacher.imported.weights"
+        if not isinstance(given, str) or not given.startswith(SCHEMES):
+            raise ConfigError(
+                f"{key}: {given} exists only on this machine. Copy it to an object store "
+                f"and give its URI ({', '.join(SCHEMES)})."
+            )
+        found.append(teacher_source.plan(teacher, given))
+    return found

@@ -21,6 +21,7 @@ from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import (
     CompileError,
 )
 from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package
+from tfx_distill.trainer.errors import ConfigError
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[4] / "golden" / "kubeflow.yaml"
 IMAGE = "registry.example.org/tfx-distill:1.0"
@@ -116,3 +117,20 @@ def test_vertex_gets_a_job(tmp_path):
     assert job["runtimeConfig"]["gcsOutputDirectory"] == "gs://bucket/root"
     assert job["runtimeConfig"]["parameterValues"]["student_epochs"] == 12
     json_format.ParseDict(job, pipeline_spec_pb2.PipelineJob())
+
+
+def test_an_imported_teacher_is_passed_by_its_uri():
+    uri = "s3://bucket/teacher.keras"
+    compiled = _compiled(f"teacher.from={uri}", "teacher.imported.pixel_range=0-1")
+    importer = compiled.executor("TeacherSource")["importer"]
+    assert importer["artifactUri"]["constant"] == uri
+    source = compiled.tasks["Teacher"]["inputs"]["artifacts"]["source"]
+    assert source["taskOutputArtifact"]["producerTask"] == "TeacherSource"
+    given = compiled.tasks["Teacher"]["inputs"]["parameters"]["imported"]
+    settings = json.loads(given["runtimeValue"]["constant"])
+    assert settings["pixel_range"] == "0-1"
+
+
+def test_an_imported_teacher_of_this_machine_is_refused():
+    with pytest.raises(ConfigError, match="teacher.from: t.keras exists only on this"):
+        _compiled("teacher.from=t.keras")
