@@ -159,6 +159,16 @@ class DistillationData:
         seen = np.minimum(view, self.predictions.shape[1] - 1)
         return self.predictions[examples][np.arange(len(examples)), seen]
 
+    def stored_predictions(self) -> np.ndarray | StreamedRows:
+        """The predictions of data whose teacher is not asked in every epoch.
+
+        Raises:
+            TypeError: If it is, or if there are none.
+        """
+        if self.predictions is None or callable(self.predictions):
+            raise TypeError("These examples have no stored predictions.")
+        return self.predictions
+
     def originals(self) -> InOrder:
         """The original images, with labels and predictions as one target."""
         return InOrder(self.split, lambda rows: self.batch(rows, np.zeros_like(rows)))

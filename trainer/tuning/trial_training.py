@@ -72,7 +72,8 @@ class Task:
         }
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for _, split in sorted(self.data.items()):
-            for array in (split.split.digests, split.split.labels, split.predictions):
+            predictions = split.stored_predictions()
+            for array in (split.split.digests, split.split.labels, predictions):
                 for at in range(0, len(array), _ROWS):
                     rows = np.ascontiguousarray(array[at : at + _ROWS])
                     digest.update(rows.reshape(-1).data)
