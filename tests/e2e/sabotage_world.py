@@ -88,17 +88,40 @@ class World:
 
     def judged(self, attempt):
         """Both gates' blessings of an attempt, by the Pusher's input."""
-        place = self.place()
+        return {key: ask(attempt) for key, ask in self._gates().items()}
+
+    def brought(self, attempt, reason):
+        """Brings an attempt before the gates, then to the Pusher; returns as `push`.
+
+        As each gate takes seconds, the other one is asked only if `reason` is not what
+        the first one refuses it for. The good student's blessing stands in.
+        """
+        blessings = self.blessings()
+        asked = list(self._gates().items())
+        for key, ask in asked if reason.startswith("gate.") else reversed(asked):
+            blessings[key] = ask(attempt)
+            pushed, versions = self.push(attempt.student, blessings)
+            if reason in pushed.get_string_custom_property("reason"):
+                break
+        return pushed, versions
+
+    def _gates(self):
+        return {"model_blessing": self._evaluated, "infra_blessing": self._validated}
+
+    def _evaluated(self, attempt):
         evaluated = evaluations.evaluate(
-            place,
+            self.place(),
             attempt.examples,
             attempt.student,
             attempt.teachers,
             attempt.gate,
             served_model=attempt.served,
         )
+        return evaluated.blessing
+
+    def _validated(self, attempt):
         infra = standard_artifacts.InfraBlessing()
-        infra.uri = str(place / "infra")
+        infra.uri = str(self.place() / "infra")
         inputs = {
             "examples": [attempt.examples],
             "model": [attempt.student],
@@ -106,7 +129,7 @@ class World:
         }
         properties = {"servability": attempt.servability.to_json()}
         servability.Executor().Do(inputs, {"blessing": [infra]}, properties)
-        return {"model_blessing": evaluated.blessing, "infra_blessing": infra}
+        return infra
 
     def blessings(self):
         """Copies of the good student's blessings."""
