@@ -47,13 +47,13 @@ def answers(examples, teacher, tmp_path_factory):
 def outputs(examples, teacher, answers, tmp_path, monkeypatch):
     """The artifacts of a search of two trials, and the splits that it loaded."""
     loaded = []
-    original = example_reader.load_split
+    original = example_reader.split_files
 
-    def load(files, split, spec):
+    def files(folder, split, spec):
         loaded.append(split)
-        return original(files, split, spec)
+        return original(folder, split, spec)
 
-    monkeypatch.setattr(example_reader, "load_split", load)
+    monkeypatch.setattr(example_reader, "split_files", files)
     best = standard_artifacts.HyperParameters()
     results = standard_artifacts.TunerResults()
     best.uri, results.uri = str(tmp_path / "best"), str(tmp_path / "results")
