@@ -13,7 +13,12 @@ from small_data import example, png
 from tfx_distill.trainer.config.data_config import ViewsConfig
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
 from tfx_distill.trainer.config.training_config import StudentConfig, TeacherConfig
-from tfx_distill.trainer.data import example_reader, memory_limit, spool
+from tfx_distill.trainer.data import (
+    example_reader,
+    memory_limit,
+    spool,
+    streamed_arrays,
+)
 from tfx_distill.trainer.data.streamed_arrays import StreamedImages, StreamedRows
 from tfx_distill.trainer.distillation import teacher_logits, training
 from tfx_distill.trainer.errors import ConfigError, DistillError
@@ -34,11 +39,12 @@ def examples_dir(train, evaluation, tmp_path_factory):
     return str(folder)
 
 
-@pytest.fixture(scope="module")
-def both(examples_dir, spec):
-    """The splits in memory, and streamed."""
+@pytest.fixture(scope="module", params=[0, 2**14], ids=["decoded", "pixels"])
+def both(request, examples_dir, spec):
+    """The splits in memory, and streamed: decoded on each use, or kept as pixels."""
     in_memory = example_reader.load_splits(examples_dir, spec)
-    with memory_limit.limited_to(0):
+    with memory_limit.limited_to(0), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(streamed_arrays, "_SMALL_BYTES", request.param)
         return in_memory, example_reader.load_splits(examples_dir, spec)
 
 
