@@ -225,7 +225,7 @@ def _built(
             "and classes as when it was trained."
         ) from error
     known = _known_range(build)
-    reason = f"as preprocess_input of {build.__module__}" if known else ""
+    reason = f"as the preprocess_input of {function}" if known else ""
     return _of_keras(model, f"{function} with {weights}", known, reason)
 
 
