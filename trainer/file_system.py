@@ -7,6 +7,7 @@ imported then and not before: commands that read local files start at once.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import os
 import shutil
@@ -16,6 +17,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
+
+_BLOCK_BYTES = 2**20
 
 
 def is_remote(path: str) -> bool:
@@ -73,6 +76,15 @@ def size_bytes(path: str) -> int:
     if is_remote(path):
         return int(_gfile().stat(path).length)
     return os.path.getsize(path)
+
+
+def digest(path: str) -> str:
+    """SHA-256 of a file, hexadecimal, as other tools give it."""
+    found = hashlib.sha256()
+    with open_file(path, "rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            found.update(block)
+    return found.hexdigest()
 
 
 def names(folder: str) -> list[str]:

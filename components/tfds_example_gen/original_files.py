@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import glob
-import hashlib
 import pathlib
 
 import requests
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import resource
 
+from tfx_distill.trainer import file_system
 from tfx_distill.trainer.errors import DataError
 
 # Until a server must have answered. TFDS itself has no limit and tries eleven
 # times, which is minutes of silence where there is no network.
 _CONNECT_TIMEOUT_S = 10
-
-_BLOCK_BYTES = 2**20
 
 
 class Originals:
@@ -83,7 +81,7 @@ class Originals:
             path = self.folder / name if self.folder is not None else None
             if path is None or not path.is_file():
                 continue
-            actual = (_sha256(path), path.stat().st_size)
+            actual = (file_system.digest(str(path)), path.stat().st_size)
             if actual not in registered:
                 checksum, size = next(iter(registered))
                 return (
@@ -91,11 +89,3 @@ class Originals:
                     f"{actual[0]}, expected {int(size)} bytes with {checksum}"
                 )
         return ""
-
-
-def _sha256(path: pathlib.Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()

@@ -7,7 +7,6 @@ of these three, `(num_images, num_classes)`, and perhaps `classes`, the columns'
 
 from __future__ import annotations
 
-import hashlib
 import os
 import zipfile
 from collections.abc import Sequence
@@ -29,7 +28,6 @@ from tfx_distill.trainer.errors import DataError
 
 _SUM_TOLERANCE = 0.01  # of probabilities that were rounded to three digits
 _NAMED = 3  # keys or classes that a message names
-_BLOCK_BYTES = 2**20
 
 
 class Answers(NamedTuple):
@@ -54,15 +52,6 @@ class _Content(NamedTuple):
     values: np.ndarray
     kind: str | None
     classes: tuple[str, ...]
-
-
-def digest(path: str) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    found = hashlib.sha256()
-    with file_system.open_file(path, "rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            found.update(block)
-    return found.hexdigest()
 
 
 def read(path: str, kind: str | None, class_names: Sequence[str]) -> Answers:

@@ -20,7 +20,6 @@ from tfx_distill.trainer.errors import ModelError
 EXTRA_DIR = "assets.extra"
 KERAS_FILE = os.path.join(EXTRA_DIR, "model.keras")
 WEIGHTS_FILE = os.path.join(EXTRA_DIR, "model.weights.h5")
-_BLOCK_BYTES = 2**20
 _CARD_FILE = os.path.join(EXTRA_DIR, "model_card.json")
 
 
@@ -141,14 +140,9 @@ def folder_digest(folder: str) -> str:
 
 
 def source_digest(path: str) -> str:
-    """SHA-256 of a file, as other tools give it, or `folder_digest`."""
-    if file_system.is_folder(path):
-        return folder_digest(path)
-    digest = hashlib.sha256()
-    with file_system.open_file(path, "rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
+    """`file_system.digest` of a file, or `folder_digest`."""
+    is_folder = file_system.is_folder(path)
+    return folder_digest(path) if is_folder else file_system.digest(path)
 
 
 def _digest(folder: str, skipped: tuple[str, ...] = ()) -> str:
@@ -157,8 +151,7 @@ def _digest(folder: str, skipped: tuple[str, ...] = ()) -> str:
     for name, path in file_system.files(folder, skipped):
         empty = False
         digest.update(name.encode())
-        with file_system.open_file(path, "rb") as file:
-            digest.update(hashlib.sha256(file.read()).digest())
+        digest.update(bytes.fromhex(file_system.digest(path)))
     if empty:
         raise ModelError(
             f"No files in {folder}, expected a model. Check that the folder exists and "

@@ -12,13 +12,13 @@ from tfx_distill.components import property_names
 from tfx_distill.components.artifact_types import TeacherAnswers, TeacherLogits
 from tfx_distill.components.distillation_trainer import executor as student_training
 from tfx_distill.components.imported_logits.executor import Executor
+from tfx_distill.trainer import file_system
 from tfx_distill.trainer.config.data_config import ViewsConfig
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
 from tfx_distill.trainer.config.training_config import AverageConfig, StudentConfig
 from tfx_distill.trainer.data import image_keys
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.data.example_reader import load_split
-from tfx_distill.trainer.distillation import answers_file
 from tfx_distill.trainer.errors import DataError
 from tfx_distill.trainer.export.saved_model import Predictor
 
@@ -33,7 +33,7 @@ def imported(examples, tmp_path):
         file, logits = TeacherAnswers(), TeacherLogits()
         file.uri, logits.uri = str(tmp_path / "it.npz"), str(tmp_path / "logits")
         np.savez(file.uri, keys=np.array(keys), **arrays)
-        digest = digest or answers_file.digest(file.uri)
+        digest = digest or file_system.digest(file.uri)
         file.set_string_custom_property(property_names.CONTENT_DIGEST, digest)
         inputs = {"examples": [examples], "answers": [file]}
         properties = {"views": VIEWS.to_json()}
