@@ -20,7 +20,7 @@ from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.config.teacher_source import TeacherSource
 from tfx_distill.trainer import file_system
 from tfx_distill.trainer.config.training_config import TeacherConfig
-from tfx_distill.trainer.distillation import answers_file, teacher_run_fn
+from tfx_distill.trainer.distillation import teacher_run_fn
 from tfx_distill.trainer.models import architectures
 
 
@@ -49,7 +49,7 @@ def models(
         if source is None:
             node = _trained(examples, recipe)
         else:
-            files = _files(source)
+            files = _file(source.uri, standard_artifacts.Model, source.digest)
             yield files, numbered("TeacherSource", number)
             node = _imported(examples, source, files.outputs["result"])
         for check in checks:
@@ -80,12 +80,13 @@ def _trained(examples: types.BaseChannel, settings: TeacherConfig) -> Trainer:
     )
 
 
-def _files(source: TeacherSource) -> importer.Importer:
-    """Imports the files of a teacher; changed content is another artifact."""
-    digest = {property_names.CONTENT_DIGEST: source.digest} if source.digest else None
-    return importer.Importer(
-        source.uri, standard_artifacts.Model, custom_properties=digest
-    )
+def _file(uri: str, kind: type[types.Artifact], digest: str) -> importer.Importer:
+    """Imports a teacher's file or folder; changed content is another artifact.
+
+    On Kubeflow it is in an object store, and its content, the digest, is not known here.
+    """
+    known = {property_names.CONTENT_DIGEST: digest} if digest else None
+    return importer.Importer(uri, kind, custom_properties=known)
 
 
 def _imported(
@@ -100,17 +101,12 @@ def _imported(
 
 
 def answers(path: str) -> importer.Importer:
-    """Imports a file of answers; changed content is another artifact.
-
-    On Kubeflow the file is in an object store, and its content is not known here.
-    """
-    known = {}
+    """Imports a file of answers."""
+    digest = ""
     if not file_system.is_remote(path):
         path = os.path.abspath(path)
-        known[property_names.CONTENT_DIGEST] = answers_file.digest(path)
-    return importer.Importer(
-        path, artifact_types.TeacherAnswers, custom_properties=known or None
-    )
+        digest = file_system.digest(path)
+    return _file(path, artifact_types.TeacherAnswers, digest)
 
 
 def numbered(node_id: str, number: int) -> str:

@@ -11,6 +11,8 @@ from tfx.dsl.components.base import base_executor
 
 from tfx_distill.components import property_names
 from tfx_distill.components.execution_inputs import ExecutionInputs
+from tfx_distill.components.teacher_logits.executor import describe
+from tfx_distill.trainer import file_system
 from tfx_distill.trainer.config.data_config import ViewsConfig
 from tfx_distill.trainer.config.examples_config import LOGITS, PROBABILITIES
 from tfx_distill.trainer.data import image_keys
@@ -40,7 +42,11 @@ class Executor(base_executor.BaseExecutor):
         shards = {n: _shards(keyed, n, s, notices) for n, s in splits.items()}
         (artifact,) = output_dict["teacher_logits"]
         logits_files.save(artifact.uri, shards, author, views, inputs.spec.fingerprint)
-        _describe(artifact, inputs, author, keyed.accuracy)
+        describe(artifact, author, inputs.spec, num_views=1)
+        artifact.set_string_custom_property(
+            property_names.ANSWERS_FILE, inputs.uri("answers")
+        )
+        artifact.set_float_custom_property("eval_accuracy", keyed.accuracy)
         _tell(artifact, notices)
 
 
@@ -51,7 +57,7 @@ def _read(inputs: ExecutionInputs, kind: str | None) -> tuple[Answers, FileAutho
         DataError: As `answers_file.read`, or if the file has changed since.
     """
     file = inputs.artifact("answers")
-    digest = answers_file.digest(file.uri)
+    digest = file_system.digest(file.uri)
     imported = file.get_string_custom_property(property_names.CONTENT_DIGEST)
     if imported and imported != digest:
         raise DataError(
@@ -92,23 +98,3 @@ def _tell(artifact: types.Artifact, notices: list[str]) -> None:
     for notice in notices:
         logger.warning("%s", notice)
     artifact.set_string_custom_property(property_names.NOTICES, json.dumps(notices))
-
-
-def _describe(
-    artifact: types.Artifact,
-    inputs: ExecutionInputs,
-    author: FileAuthor,
-    accuracy: float,
-) -> None:
-    texts = {
-        "teacher": author.digest,
-        property_names.ANSWERS_FILE: inputs.uri("answers"),
-        property_names.TEACHER_OUTPUTS: ", ".join(author.output_values),
-        property_names.DATA_FINGERPRINT: inputs.spec.fingerprint,
-        property_names.DATASET: inputs.spec.dataset,
-    }
-    for name, text in texts.items():
-        artifact.set_string_custom_property(name, text)
-    artifact.set_int_custom_property("num_views", 1)
-    artifact.set_int_custom_property("format_version", logits_files.FORMAT_VERSION)
-    artifact.set_float_custom_property("eval_accuracy", accuracy)

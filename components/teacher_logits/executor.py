@@ -13,7 +13,7 @@ from tfx_distill.components.execution_inputs import ExecutionInputs
 from tfx_distill.trainer.config.data_config import ViewsConfig
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.distillation import logits_files, teacher_logits
-from tfx_distill.trainer.models.teachers import Teachers
+from tfx_distill.trainer.distillation.logits_files import Author
 
 
 class Executor(base_executor.BaseExecutor):
@@ -28,19 +28,20 @@ class Executor(base_executor.BaseExecutor):
         artifact = artifact_utils.get_single_instance(output_dict["teacher_logits"])
         fingerprint = inputs.spec.fingerprint
         logits_files.save(artifact.uri, predictions, teachers, views, fingerprint)
-        _describe(artifact, teachers, inputs.spec, views)
+        describe(artifact, teachers, inputs.spec, views.count)
 
 
-def _describe(
-    artifact: types.Artifact, teachers: Teachers, spec: DataSpec, views: ViewsConfig
+def describe(
+    artifact: types.Artifact, author: Author, spec: DataSpec, num_views: int
 ) -> None:
+    """Puts into ML Metadata whose logits they are, and of what."""
     texts = {
-        "teacher": teachers.digest,
-        property_names.TEACHER_OUTPUTS: ", ".join(teachers.output_values),
+        "teacher": author.digest,
+        property_names.TEACHER_OUTPUTS: ", ".join(author.output_values),
         property_names.DATA_FINGERPRINT: spec.fingerprint,
         property_names.DATASET: spec.dataset,
     }
     for name, text in texts.items():
         artifact.set_string_custom_property(name, text)
-    artifact.set_int_custom_property("num_views", views.count)
+    artifact.set_int_custom_property("num_views", num_views)
     artifact.set_int_custom_property("format_version", logits_files.FORMAT_VERSION)

@@ -13,7 +13,7 @@ from tfx_distill.pipeline import log_capture
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.mlmd import store_connection
 from tfx_distill.pipeline.runners.local import named_inputs, run_folders
-from tfx_distill.trainer.errors import ConfigError, DistillError, Interrupted
+from tfx_distill.trainer.errors import DistillError, Interrupted
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +95,8 @@ def perform(
     Raises:
         DistillError: If the work fails.
     """
-    _check(config)
+    store_connection.connection_config(config)
+    named_inputs.check(config)
     log = run_folders.new_log(config)
     with log_capture.captured(log) as terminal:
         terminal.err.print(f"Loading TensorFlow Extended (log: {log})", soft_wrap=True)
@@ -113,18 +114,6 @@ def perform(
         _print_result(result, table, terminal)
         _report(config, run_dir, terminal)
     return result
-
-
-def _check(config: PipelineConfig) -> None:
-    """Checks what a configuration names, before anything heavy is loaded."""
-    store_connection.connection_config(config)
-    named_inputs.check(config)
-    file = config.teacher.answers
-    if file is not None and not os.path.isfile(file):
-        raise ConfigError(
-            f"teacher.answers: there is no file {file}. `distill data keys` lists the "
-            "images that it must answer."
-        )
 
 
 def _print_result(

@@ -26,6 +26,12 @@ def check(config: PipelineConfig) -> None:
     Raises:
         ConfigError: If a file or folder does not exist or is unreadable.
     """
+    answers = config.teacher.answers
+    if answers is not None and not os.path.isfile(answers):
+        raise ConfigError(
+            f"teacher.answers: there is no file {answers}. `distill data keys` lists the "
+            "images that it must answer."
+        )
     for teacher in _teachers(config):
         if teacher is not None and not isinstance(teacher.source, int):
             teacher_source.plan(teacher, _path(teacher))
