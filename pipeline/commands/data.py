@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tfx_distill.pipeline.commands import options
+from tfx_distill.pipeline.commands import local_data, options
 from tfx_distill.pipeline.config.loader import load_config
 
 
@@ -33,14 +33,8 @@ def check(file: str | None, overrides: tuple[str, ...], as_json: bool) -> int:
 
     with log_capture.captured(None) as terminal:
         from tfx_distill.pipeline.inspection import data_checks
-        from tfx_distill.pipeline.runners.local import dataset_fallback, display
 
-        with display.RunDisplay(terminal.err) as watcher:
-            config = load_config(file, overrides)
-            watcher.doing(f"Reading {config.data.name}")
-            config, notice = dataset_fallback.available(config, file, overrides)
-            if notice:
-                terminal.err.print(display.notice(notice))
+        with local_data.reading(file, overrides, terminal) as config:
             found = data_checks.check(config.data)
         if as_json:
             terminal.out.print_json(found.to_json(), indent=2)
@@ -74,15 +68,9 @@ def keys(file: str | None, overrides: tuple[str, ...], output: str | None) -> No
 
     with log_capture.captured(None) as terminal:
         from tfx_distill.components.example_gen import sources
-        from tfx_distill.pipeline.runners.local import dataset_fallback, display
         from tfx_distill.trainer.data import data_check, image_keys
 
-        with display.RunDisplay(terminal.err) as watcher:
-            config = load_config(file, overrides)
-            watcher.doing(f"Reading {config.data.name}")
-            config, notice = dataset_fallback.available(config, file, overrides)
-            if notice:
-                terminal.err.print(display.notice(notice))
+        with local_data.reading(file, overrides, terminal) as config:
             found = data_check.keys(sources.open_source(config.data), config.data)
         if output is None:
             terminal.out.out(image_keys.as_csv(found), end="", highlight=False)

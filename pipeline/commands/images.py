@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tfx_distill.pipeline.commands import options
+from tfx_distill.pipeline.commands import local_data, options
 from tfx_distill.pipeline.config.loader import load_config
 
 if TYPE_CHECKING:  # loads pydantic, which help texts do not need
-    from tfx_distill.pipeline.config.schema import PipelineConfig
+    pass
 
 
 def _indices(
@@ -45,20 +45,6 @@ _index_option = click.option(
 )
 
 
-def _local_data(
-    file: str | None, overrides: tuple[str, ...], terminal: Any
-) -> PipelineConfig:
-    """The configuration, with a data set that is available; announces a fallback."""
-    from tfx_distill.pipeline.runners.local import dataset_fallback, display
-
-    config, notice = dataset_fallback.available(
-        load_config(file, overrides), file, overrides
-    )
-    if notice:
-        terminal.err.print(display.notice(notice))
-    return config
-
-
 @click.command()
 @options.configured
 @_split_option
@@ -90,7 +76,7 @@ def samples(
     with log_capture.captured(None) as terminal:
         from tfx_distill.pipeline.prediction import samples as samples_command
 
-        config = _local_data(file, overrides, terminal)
+        config = local_data.available(file, overrides, terminal)
         chosen = samples_command.Selection(**selection)
         samples_command.show(config, chosen, png, terminal.out, terminal.err)
 
@@ -145,6 +131,6 @@ def predict(
         from tfx_distill.pipeline.prediction import predict as predict_command
 
         if not files:
-            config = _local_data(file, overrides, terminal)
+            config = local_data.available(file, overrides, terminal)
         request = predict_command.Request(files=files, **choices)
         predict_command.show(config, request, terminal.out, terminal.err)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tfx_distill.pipeline.commands import options
+from tfx_distill.pipeline.commands import local_data, options
 from tfx_distill.pipeline.config.loader import load_config
 
 
@@ -35,14 +35,8 @@ def check(file: str | None, overrides: tuple[str, ...], as_json: bool) -> int:
 
     with log_capture.captured(None) as terminal:
         from tfx_distill.pipeline.inspection import teacher_checks
-        from tfx_distill.pipeline.runners.local import dataset_fallback, display
 
-        with display.RunDisplay(terminal.err) as watcher:
-            config = load_config(file, overrides)
-            watcher.doing(f"Reading {config.data.name}")
-            config, notice = dataset_fallback.available(config, file, overrides)
-            if notice:
-                terminal.err.print(display.notice(notice))
+        with local_data.reading(file, overrides, terminal) as config:
             found = teacher_checks.check(config)
         if as_json:
             terminal.out.print_json(teacher_checks.to_json(found), indent=2)
