@@ -12,7 +12,6 @@ from tfx_distill.trainer.data import (
     label_choice,
     shape_choice,
 )
-from tfx_distill.trainer.data.canonical_images import Form
 from tfx_distill.trainer.data.data_report import DataReport
 from tfx_distill.trainer.data.image_facts import Facts
 from tfx_distill.trainer.data.raw_images import Source
@@ -24,8 +23,7 @@ def look(source: Source, data: DataConfig) -> DataReport:
     Raises:
         DataError: If a file that holds many images is damaged.
     """
-    image_shape, shape_chosen = shape_choice.choose(source, data)
-    facts = _facts(source, label_choice.form(source, data, image_shape))
+    facts, image_shape, shape_chosen = _facts(source, data)
     return data_report.make(facts, source, data, image_shape, shape_chosen=shape_chosen)
 
 
@@ -35,14 +33,18 @@ def keys(source: Source, data: DataConfig) -> pa.Table:
     Raises:
         DataError: As `look`.
     """
-    image_shape, _ = shape_choice.choose(source, data)
-    facts = _facts(source, label_choice.form(source, data, image_shape))
-    return image_keys.table(facts, source.class_names)
+    return image_keys.table(_facts(source, data)[0], source.class_names)
 
 
-def _facts(source: Source, form: Form) -> Facts:
-    return Facts.of(
+def _facts(
+    source: Source, data: DataConfig
+) -> tuple[Facts, tuple[int, int, int], bool]:
+    """Facts of all images, their shape, and whether it was chosen from theirs."""
+    image_shape, shape_chosen = shape_choice.choose(source, data)
+    form = label_choice.form(source, data, image_shape)
+    facts = Facts.of(
         fact
-        for chunk in source.chunks(form.image_shape)
+        for chunk in source.chunks(image_shape)
         for fact, _ in canonical_images.convert_chunk(chunk, form)
     )
+    return facts, image_shape, shape_chosen

@@ -46,6 +46,17 @@ class Split:
             return self.images.digests
         return augmentation.digests(self.images)
 
+    @functools.cached_property
+    def distinct(self) -> np.ndarray:
+        """Int `(num_images,)`, sorted: where each image occurs for the first time."""
+        return np.sort(np.unique(self.digests, return_index=True)[1])
+
+
+def spread(size: int, total: int) -> np.ndarray:
+    """Places of some of many, evenly spread, int `(min(size, total),)`."""
+    size = min(size, total)
+    return np.arange(size) * total // max(size, 1)
+
 
 def split_files(examples_dir: str, split: str, spec: DataSpec) -> list[str]:
     """The TFRecord files of a split of an Examples artifact, in record order.
@@ -197,8 +208,7 @@ def sample_records(
 ) -> list[bytes]:
     """The serialized examples that `load_sample` decodes for equal arguments."""
     total = spec.num_examples[split]
-    size = min(size, total)
-    wanted = np.arange(size) * total // max(size, 1)
+    wanted = spread(size, total)
     records: list[bytes] = []
     first = 0
     step = memory_limit.batch_size(spec.image_shape)
@@ -215,17 +225,23 @@ def _batches(files: Sequence[str], split: str, spec: DataSpec):
     to_index = example_records.class_indices(spec)
 
     def decode(serialized):
-        if split == UNLABELLED:
-            encoded, label = example_records.parse_image(serialized, spec), NO_LABEL
-        else:
-            encoded, label = example_records.parse_example(serialized, spec)
-            label = to_index(label)
+        encoded, label = _parse(serialized, split, spec)
+        label = NO_LABEL if label is None else to_index(label)
         return serialized, example_records.decode_image(encoded, spec), label
 
     records = example_records.read_records(files)
     dataset = records.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
     step = memory_limit.batch_size(spec.image_shape)
     return dataset.batch(step).prefetch(2).as_numpy_iterator()
+
+
+def _parse(
+    serialized: tf.Tensor, split: str, spec: DataSpec
+) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """Image file and label of an example; None where no label is read."""
+    if split == UNLABELLED:
+        return example_records.parse_image(serialized, spec), None
+    return example_records.parse_example(serialized, spec)
 
 
 def _locate(
@@ -237,10 +253,7 @@ def _locate(
     record = -1
     try:
         for record, serialized in enumerate(example_records.read_records(files)):
-            if split == UNLABELLED:
-                encoded = example_records.parse_image(serialized, spec)
-            else:
-                encoded, _ = example_records.parse_example(serialized, spec)
+            encoded, _ = _parse(serialized, split, spec)
             try:
                 image = tf.io.decode_image(encoded, expand_animations=False)
             except tf.errors.InvalidArgumentError:

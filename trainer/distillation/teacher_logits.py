@@ -105,7 +105,7 @@ def compute(
     Raises:
         ModelError: If a logit is not finite.
     """
-    examples = np.sort(np.unique(split.digests, return_index=True)[1])
+    examples = split.distinct
     width = teacher.num_classes + sum(teacher.feature_widths)
     rows_per_shard = max(1, _SHARD_BYTES // (4 * views.count * width))
     for first in range(0, len(examples), rows_per_shard):

@@ -16,6 +16,7 @@ import numpy as np
 
 from tfx_distill.trainer.config.examples_config import PROBABILITIES
 from tfx_distill.trainer.config.imported_config import ImportedConfig
+from tfx_distill.trainer.data import example_reader
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.data.example_reader import Split
 from tfx_distill.trainer.errors import ModelError
@@ -102,8 +103,7 @@ class TeacherCheck:
 
 def sample(split: Split) -> tuple[np.ndarray, np.ndarray]:
     """Images and labels of a split, at most `MAX_IMAGES`, evenly spread over it."""
-    size = min(MAX_IMAGES, len(split))
-    chosen = np.arange(size) * len(split) // max(size, 1)
+    chosen = example_reader.spread(MAX_IMAGES, len(split))
     return split.images[chosen], split.labels[chosen]
 
 
