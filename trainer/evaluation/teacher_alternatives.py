@@ -35,7 +35,8 @@ class Alternative:
         value: Its other value.
         accuracy: In [0, 1].
         difference: To the accuracy as declared, on the same images.
-        p_value: McNemar's, exact, two-sided, times the number of alternatives.
+        p_value: Two-sided, see `paired_interval.Estimate`, times the number of
+            alternatives.
     """
 
     setting: str
