@@ -241,7 +241,7 @@ def logs(
     if printer.num_found:
         return 0
     if node is not None:
-        reader.read(next(item for item in state.nodes if item.name == node))
+        raise reader.not_found(next(n for n in state.nodes if n.name == node))
     click.echo("There are no logs yet.", err=True)
     return EXIT_FAILED
 
@@ -258,6 +258,7 @@ class _Printer:
     def __init__(self, reader: Any, node: str | None, launcher: bool) -> None:
         self._reader, self._node, self._launcher = reader, node, launcher
         self._printed: dict[str, int] = {}  # characters
+        self._complete: set[str] = set()  # nodes that have ended
 
     @property
     def num_found(self) -> int:
@@ -267,7 +268,7 @@ class _Printer:
     def print(self, state: Any) -> None:
         """Prints what is new since the last call."""
         for item in state.nodes:
-            if self._node in (None, item.name):
+            if self._node in (None, item.name) and item.name not in self._complete:
                 self._print_node(item)
 
     def _print_node(self, item: Any) -> None:
@@ -283,3 +284,5 @@ class _Printer:
         if new:
             click.echo(new.rstrip("\n"))
         self._printed[item.name] = len(text)
+        if item.ended:
+            self._complete.add(item.name)

@@ -32,17 +32,10 @@ class Logs:
                 return text
         return None
 
-    def read(self, node: NodeState) -> str:
-        """As `find`.
-
-        Raises:
-            NotFound: If the server has no log; names a kubectl command to find one.
-        """
-        text = self.find(node)
-        if text is not None:
-            return text
+    def not_found(self, node: NodeState) -> NotFound:
+        """Says that the server has no log, and names a kubectl command to find one."""
         namespace = f" -n {self._server.namespace}" if self._server.namespace else ""
-        raise NotFound(
+        return NotFound(
             f"{self._server.place} has no log of {node.name} ({node.words}): its pod has "
             "not started, was not needed because of the cache, or is gone. Try: "
             f"kubectl logs{namespace} -c main -l pipeline/runid={self._run_id} --prefix "

@@ -57,6 +57,10 @@ class NodeState:
         return self.state in ("FAILED", DRIVER_FAILED)
 
     @property
+    def ended(self) -> bool:
+        return self.state in (*ENDED, DRIVER_FAILED)
+
+    @property
     def words(self) -> str:
         """The state as people read it."""
         return _WORDS.get(self.state, self.state.lower())
