@@ -130,7 +130,7 @@ class KeyedAnswers:
                 f"{image_keys.FILE_NAME} does not belong to the records of split {name}: "
                 "their labels differ. Run ExampleGen again with caching off."
             )
-        chosen = np.sort(np.unique(split.digests, return_index=True)[1])
+        chosen = split.distinct
         for at in range(0, len(chosen), _SHARD_ROWS):
             images = chosen[at : at + _SHARD_ROWS]
             values = self._logits[rows.places[images]]

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from tfx_distill.trainer.data.example_reader import Split
 from tfx_distill.trainer.distillation.answers_file import Answers
 from tfx_distill.trainer.distillation.keyed_answers import KeyedAnswers
 from tfx_distill.trainer.errors import DataError, ModelError
@@ -14,12 +15,9 @@ NAMES = ("ant", "bee", "cat")
 SIZES = {"train": 12, "eval": 9, "test": 6}
 
 
-@dataclasses.dataclass
-class Records:
-    """What of a `Split` is used."""
-
-    labels: np.ndarray
-    digests: np.ndarray
+def _split(labels, pixels):
+    """Images of one pixel."""
+    return Split(np.array(pixels, np.uint8).reshape(-1, 1, 1, 1), labels)
 
 
 KEYS = [f"{split}[{i}]" for split, size in SIZES.items() for i in range(size)]
@@ -31,7 +29,7 @@ TABLE = pa.table(
         "label": pa.array(LABELS, pa.int32()),
     }
 )
-TRAIN = Records(LABELS[:12], np.arange(12, dtype=np.uint64) * 7)
+TRAIN = _split(LABELS[:12], range(12))
 
 
 def _answers(order=None, shift=0):
@@ -75,7 +73,7 @@ def test_a_wrong_order_of_classes_is_named():
 
 def test_equal_images_get_the_answer_of_the_first():
     keyed = KeyedAnswers(_answers(), TABLE, NAMES)
-    twice = dataclasses.replace(TRAIN, digests=TRAIN.digests // 14)
+    twice = _split(TRAIN.labels, np.arange(12) // 2)
     assert keyed.num_inconsistent("train", twice) == 6
     shard = next(keyed.shards("train", twice))
     np.testing.assert_array_equal(shard.values[:, 0, :], _answers().logits[:12:2])
@@ -101,6 +99,6 @@ def test_unlabelled_images_are_answered_after_those_of_train():
         [*KEYS, *last], np.vstack([_answers().logits, np.eye(3)[:2]]), "logits"
     )
     keyed = KeyedAnswers(answers, pa.concat_tables([TABLE, pa.table(more)]), NAMES)
-    both = Records(np.append(TRAIN.labels, [-1, -1]), np.arange(14, dtype=np.uint64))
+    both = _split(np.append(TRAIN.labels, [-1, -1]), range(14))
     values = next(keyed.shards("train", both)).values
     np.testing.assert_array_equal(values[12:, 0], np.eye(3)[:2])
