@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tfx_distill.pipeline.runners.kubeflow.client import run_progress
@@ -68,6 +68,7 @@ class Workflow:
         }
         self.name = next(iter(self._parents), "").rpartition("-")[0]
         self._in_retries = "root(0)" in self._by_name
+        self._containers_of: dict[str, list[str]] = {}
 
     def nodes(self) -> list[str]:
         """The nodes that have a driver, in the order of their start."""
@@ -149,24 +150,31 @@ class Workflow:
             return []
         own = self._templates.get(node, CONTAINER_TEMPLATE)
         template = _DRIVER_TEMPLATE if of_driver else own
-        full = list(self._driver_names(node) if of_driver else self._attempts(node))
-        known = [name for name in full if self._id(name) in self._parents] or full[-1:]
-        return [found for n in known for found in (self._id(n, template), self._id(n))]
+        full = self._driver_names(node) if of_driver else self._containers(node)
+        return [found for n in full for found in (self._id(n, template), self._id(n))]
 
     def _holder(self, node: str) -> Any:
         """The record of the Retry node around a node's container; None without one."""
-        ids = (self._id(name) for name in self._attempts(node))
-        return next((self._parents[i] for i in ids if i in self._parents), None)
+        return self._parents.get(self._id(self._containers(node)[0]))
+
+    def _containers(self, node: str) -> list[str]:
+        """As `_attempts`, those that are known; else the first one's."""
+        if node not in self._containers_of:
+            self._containers_of[node] = self._known(self._attempts(node))
+        return self._containers_of[node]
+
+    def _known(self, full_names: Iterable[str]) -> list[str]:
+        names = list(full_names)
+        return [name for name in names if self._id(name) in self._parents] or names[-1:]
 
     def _is_leaf(self, record: Any) -> bool:
         return not self._in_retries or record.display_name != "executor"
 
-    def _driver_names(self, node: str) -> Iterator[str]:
+    def _driver_names(self, node: str) -> list[str]:
         if not self._in_retries:
-            yield f"{self.name}.root.{node}{_DRIVER}"
-            return
-        for attempt in reversed(range(_MAX_ATTEMPTS)):
-            yield f"{self.name}(0).root(0).{node}{_DRIVER}({attempt})"
+            return [f"{self.name}.root.{node}{_DRIVER}"]
+        path = f"{self.name}(0).root(0).{node}{_DRIVER}"
+        return self._known(f"{path}({n})" for n in reversed(range(_MAX_ATTEMPTS)))
 
     def _attempts(self, node: str) -> Iterator[str]:
         """Full names of a node's containers, the last attempt first."""
