@@ -36,17 +36,12 @@ class Executor(base_executor.BaseExecutor):
         keys = image_keys.load(inputs.uri("examples"))
         keyed = KeyedAnswers(answers, keys, inputs.spec.class_names)
         notices = list(_first_notices(keyed, views))
-        splits = inputs.training_splits(unlabelled=True) | {
-            "test": inputs.split("test")
-        }
+        splits = inputs.training_splits(unlabelled=True)
+        splits["test"] = inputs.split("test")
         shards = {n: _shards(keyed, n, s, notices) for n, s in splits.items()}
         (artifact,) = output_dict["teacher_logits"]
         logits_files.save(artifact.uri, shards, author, views, inputs.spec.fingerprint)
-        describe(artifact, author, inputs.spec, num_views=1)
-        artifact.set_string_custom_property(
-            property_names.ANSWERS_FILE, inputs.uri("answers")
-        )
-        artifact.set_float_custom_property("eval_accuracy", keyed.accuracy)
+        _describe(artifact, inputs, author, keyed.accuracy)
         _tell(artifact, notices)
 
 
@@ -91,6 +86,18 @@ def _shards(
             "another answer; the first one's is used for all."
         )
     yield from keyed.shards(name, split)
+
+
+def _describe(
+    artifact: types.Artifact,
+    inputs: ExecutionInputs,
+    author: FileAuthor,
+    accuracy: float,
+) -> None:
+    describe(artifact, author, inputs.spec, num_views=1)
+    path = inputs.uri("answers")
+    artifact.set_string_custom_property(property_names.ANSWERS_FILE, path)
+    artifact.set_float_custom_property("eval_accuracy", accuracy)
 
 
 def _tell(artifact: types.Artifact, notices: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import tensorflow as tf
 from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
@@ -18,6 +19,18 @@ from tfx_distill.trainer.models.teachers import Teachers
 TEACHER = TeacherConfig(epochs=8, batch_size=64)
 STUDENT = StudentConfig(epochs=12, batch_size=64)
 FIVE = 5
+
+
+class Plain(tf.Module):
+    """A model as plain TensorFlow serves it: from pixels in 0–1 to probabilities."""
+
+    def __init__(self, model, image_shape):
+        super().__init__()
+        self.kept = [variable.value for variable in model.variables]
+        self.classify = tf.function(
+            lambda photos: {"scores": tf.nn.softmax(model(photos * 255))},
+            input_signature=[tf.TensorSpec([None, *image_shape], name="photos")],
+        )
 
 
 def splits(examples):

@@ -22,18 +22,10 @@ def foreign(student_model, examples, tmp_path_factory):
     """The good student as a SavedModel from float images in 0–1 to probabilities."""
     spec, *_ = digit_models.splits(examples)
 
-    class Served(tf.Module):
-        def __init__(self):
-            super().__init__()
-            self.kept = [variable.value for variable in student_model.variables]
-
-        @tf.function(input_signature=[tf.TensorSpec([None, *spec.image_shape])])
-        def classify(self, photos):
-            return {"scores": tf.nn.softmax(student_model(photos * 255))}
-
     result = standard_artifacts.Model()
     result.uri = str(tmp_path_factory.mktemp("foreign"))
-    served, folder = Served(), path_utils.serving_model_dir(result.uri)
+    served = digit_models.Plain(student_model, spec.image_shape)
+    folder = path_utils.serving_model_dir(result.uri)
     tf.saved_model.save(served, folder, signatures={"classify": served.classify})
     return result
 

@@ -40,17 +40,9 @@ def plain(student_model, examples, tmp_path_factory):
     """A SavedModel of plain TensorFlow, from pixels in 0–1 to probabilities."""
     spec, *_ = digit_models.splits(examples)
 
-    class Served(tf.Module):
-        def __init__(self):
-            super().__init__()
-            self.kept = [variable.value for variable in student_model.variables]
-
-        @tf.function(input_signature=[tf.TensorSpec([None, *spec.image_shape])])
-        def serve(self, photos):
-            return {"scores": tf.nn.softmax(student_model(photos * 255))}
-
-    folder, served = str(tmp_path_factory.mktemp("plain")), Served()
-    tf.saved_model.save(served, folder, signatures=served.serve)
+    folder = str(tmp_path_factory.mktemp("plain"))
+    served = digit_models.Plain(student_model, spec.image_shape)
+    tf.saved_model.save(served, folder, signatures=served.classify)
     return folder
 
 
