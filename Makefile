@@ -9,7 +9,7 @@ LOCK := pip compile setup.py - --extra dev --extra kubeflow --no-emit-index-url 
 	--no-annotate --quiet --custom-compile-command "make lock" $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format docs lock image
+.PHONY: help setup run test attack check format docs lock image
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 15
@@ -22,6 +22,9 @@ run: setup  ## Run the pipeline on MNIST.
 
 test: setup  ## Run the tests.
 	@$(BIN)/python -m pytest $(ARGS)
+
+attack: setup  ## Attack the pipeline with wrong input, all of it: ten minutes.
+	@$(BIN)/python -m pytest -m attack $(ARGS)
 
 check: setup  ## Check format, style and types.
 	@$(BIN)/ruff format --check .

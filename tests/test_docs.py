@@ -108,6 +108,16 @@ def test_targets_in_the_pages_exist(arguments):
     assert arguments[0] in targets
 
 
+def test_tests_of_the_reliability_page_exist_and_are_attacks():
+    rows = re.findall(
+        r"^\| [^|]+ \| `([\w/.]+)::(\w+)` \|", (DOCS / "reliability.md").read_text(), re.M
+    )
+    for file, name in rows:
+        text = (ROOT / file).read_text()
+        assert f"def {name}(" in text, name
+        assert "mark.attack" in text, f"{file}: no test is marked as an attack"
+
+
 def test_keys_named_in_the_pages_exist():
     sections = "|".join(PipelineConfig.model_fields)
     for page in PAGES:

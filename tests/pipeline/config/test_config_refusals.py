@@ -6,6 +6,7 @@ from tfx_distill.pipeline.config.loader import load_config, load_places
 from tfx_distill.trainer.config.training_config import StudentConfig
 from tfx_distill.trainer.errors import ConfigError
 
+pytestmark = pytest.mark.attack
 BATCH = "tuning.space.student.batch_size="
 
 
