@@ -7,10 +7,11 @@ TensorFlow.
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import os
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 from tfx_distill.trainer import json_files
 
@@ -118,6 +119,13 @@ def _least(check: Check) -> tuple[bool, float]:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """What a summary tells besides a verdict's own fields: see `Decision.summary`."""
+
+    bounds: tuple[Bound, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Decision:
     """What every gate's verdict says.
 
@@ -143,6 +151,27 @@ class Decision:
     def load(cls: type[D], folder: str) -> D:
         """Reads what `save` wrote; errors as `json_files.load`."""
         return json_files.load(cls, os.path.join(folder, VERDICT_FILE))
+
+    def summary(self) -> str:
+        """The verdict as JSON for ML Metadata: each bound once, only overall metrics.
+
+        It is a text, since Kubeflow turns numbers into doubles and fails on null.
+
+        Raises:
+            ValueError: If a number is not finite.
+        """
+        found = bounds(self.checks)
+        fields = {name: _overall(value) for name, value in vars(self).items()}
+        fields |= {"checks": [bound.worst for bound in found], "bounds": found}
+        return json.dumps(
+            fields, default=dataclasses.asdict, sort_keys=True, allow_nan=False
+        )
+
+
+def _overall(value: Any) -> Any:
+    """Of values by slice, those of all images."""
+    is_by_slice = isinstance(value, Mapping) and OVERALL in value
+    return {OVERALL: value[OVERALL]} if is_by_slice else value
 
 
 def _text(value: int | float) -> str:

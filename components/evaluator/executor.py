@@ -179,6 +179,7 @@ def _compare_with_served(
 def _bless(blessing: types.Artifact, outcome: verdict.Verdict) -> None:
     """Writes the decision; takes back a blessing of TFMA's that it does not share."""
     outcome.save(blessing.uri)
+    blessing.set_string_custom_property(property_names.VERDICT, outcome.summary())
     low = outcome.paired.get(OVERALL, {}).get("low")
     if low is not None:
         blessing.set_float_custom_property(property_names.PAIRED_DIFFERENCE_LOW, low)

@@ -168,6 +168,7 @@ def _bless(
     model = inputs.artifact("model")
     fileio.makedirs(blessing.uri)
     outcome.save(blessing.uri)
+    blessing.set_string_custom_property(property_names.VERDICT, outcome.summary())
     for reason in outcome.reasons:
         logger.warning("Student not servable: %s", reason)
     name = BLESSED_FILE if outcome.blessed else NOT_BLESSED_FILE

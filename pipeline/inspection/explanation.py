@@ -123,7 +123,7 @@ def _reasons(
 ) -> tuple[str, ...]:
     reasons = [reason for gate in decided for reason in gate.reasons]
     for gate in decided:
-        if gate.problem and not gate.blessed:
+        if gate.problem and not gate.blessed and not gate.reasons:
             problem = payloads.read(graph.artifacts[gate.artifact]).problem
             reasons.append(
                 f"{gate.node} does not say why: its verdict.json cannot be read. "

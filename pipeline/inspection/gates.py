@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from tfx_distill.components import checks as gate_checks
 from tfx_distill.components import property_names
@@ -12,6 +13,7 @@ from tfx_distill.components.checks import (
     OVERALL,
     VERDICT_FILE,
     Bound,
+    Bounds,
     Check,
     Decision,
 )
@@ -38,9 +40,11 @@ class Gate:
         blessed: Whether the student passed; None when unknown.
         reasons: Why it did not, one line each.
         untold: Those of the reasons that no bound tells.
-        checks: Its bounds, failed ones first, then those on all images.
+        checks: Its bounds, failed ones first, then those on all images; without the
+            file, the worst of each bound.
+        bounds: The checks of the same bound on several classes together.
         served: The comparison with the model that served before, if any.
-        problem: Why its verdict could not be read; empty otherwise.
+        problem: Why its verdict's file could not be read; empty otherwise.
     """
 
     name: str
@@ -50,6 +54,7 @@ class Gate:
     reasons: tuple[str, ...] = ()
     untold: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
+    bounds: tuple[Bound, ...] = ()
     served: Served | None = None
     problem: str = ""
 
@@ -57,11 +62,6 @@ class Gate:
     def has_blessed(self) -> bool:
         """Whether the student passed, and the verdict proves it: a gate fails closed."""
         return bool(self.blessed) and not self.problem
-
-    @property
-    def bounds(self) -> list[Bound]:
-        """Its checks, those of the same bound on several classes together."""
-        return gate_checks.bounds(self.checks)
 
 
 def of_run(graph: Graph, run: str) -> tuple[Gate, ...]:
@@ -74,14 +74,15 @@ def of_run(graph: Graph, run: str) -> tuple[Gate, ...]:
 
 
 def _gate(artifact: ArtifactRecord, kind: str) -> Gate:
-    decision, problem = Decision(blessed=False, reasons=()), ""
+    decision, bounds, problem = Decision(blessed=False, reasons=()), (), ""
+    blessed = None
     try:
-        decision = verdict(artifact)
+        decision, bounds, problem = _decision(artifact)
         blessed = decision.blessed
     except (OSError, ValueError) as error:
-        problem, blessed = str(error), None
+        problem = str(error)
     recorded = artifact.properties.get(property_names.BLESSED)
-    refusals = gate_checks.refusals(decision.checks)
+    refusals = [bound.describe() for bound in bounds if not bound.ok]
     # Earlier versions gave a reason for each class.
     told = {*refusals, *(check.describe() for check in decision.checks)}
     untold = tuple(reason for reason in decision.reasons if reason not in told)
@@ -97,9 +98,23 @@ def _gate(artifact: ArtifactRecord, kind: str) -> Gate:
                 decision.checks, key=lambda check: (check.ok, check.slice != OVERALL)
             )
         ),
+        bounds=bounds,
         served=decision.served if isinstance(decision, Verdict) else None,
         problem=problem,
     )
+
+
+def _decision(blessing: ArtifactRecord) -> tuple[Decision, tuple[Bound, ...], str]:
+    """A verdict and its bounds; from ML Metadata with why the file did not do."""
+    try:
+        decision = verdict(blessing)
+        return decision, tuple(gate_checks.bounds(decision.checks)), ""
+    except (OSError, ValueError) as error:
+        summary = blessing.properties.get(property_names.VERDICT)
+        if not summary:
+            raise
+        decision = json_files.parse(_VERDICTS[blessing.type_name], str(summary))
+        return decision, json_files.parse(Bounds, str(summary)).bounds, str(error)
 
 
 def not_told(reasons: Sequence[str], gates: Sequence[Gate]) -> list[str]:
@@ -136,7 +151,7 @@ def accuracy(graph: Graph, run: str, role: str) -> float | None:
     take a third of the time of `distill runs`.
     """
     for blessing in reversed(graph.made(run, QUALITY)):
-        fields = artifact_files.read_json(blessing.uri, VERDICT_FILE)
+        fields = raw_verdict(blessing)
         if fields is not None:
             try:
                 value = fields[role][OVERALL]["accuracy"]
@@ -144,3 +159,12 @@ def accuracy(graph: Graph, run: str, role: str) -> float | None:
                 return None
             return value if isinstance(value, (int, float)) else None
     return None
+
+
+def raw_verdict(blessing: ArtifactRecord) -> dict[str, Any] | None:
+    """A verdict's fields, as far as ML Metadata or else the file has them."""
+    try:
+        fields = json.loads(str(blessing.properties.get(property_names.VERDICT, "")))
+        return fields if isinstance(fields, dict) else None
+    except (ValueError, RecursionError):
+        return artifact_files.read_json(blessing.uri, VERDICT_FILE)

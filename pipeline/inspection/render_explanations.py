@@ -77,7 +77,9 @@ def _gate(gate: Gate) -> list[RenderableType]:
         answer, style
     )
     passed = sum(bound.ok for bound in bounds)
-    heading.append(f", {passed} of {len(bounds)} bounds passed", style="not bold")
+    counts = f", {passed} of {len(bounds)} bounds passed"
+    is_known = bool(bounds) or not gate.problem
+    heading.append(counts if is_known else ", bounds unknown", style="not bold")
     parts: list[RenderableType] = [heading]
     if bounds:
         table = render.plain_table("", "bound of", "on", "value", "bound")
@@ -88,7 +90,10 @@ def _gate(gate: Gate) -> list[RenderableType]:
             table.add_row(Text(gates.result(bound), style=style), *map(Text, cells))
         table.columns[3].justify = "right"
         parts.append(table)
-    if any(bound.num_checks > 1 for bound in bounds):
+    if gate.problem:
+        source = "  from ML Metadata; " if bounds else "  "
+        parts.append(Text(source + gate.problem, overflow="fold"))
+    elif any(bound.num_checks > 1 for bound in bounds):
         parts.append(Text(f"  all classes: distill show {gate.artifact}"))
     if gate.served:
         parts.append(render.indented(_served(gate.served)))

@@ -23,6 +23,7 @@ LIVE, DELETED = "LIVE", "DELETED"
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # TFX keeps the SavedModel of a Model artifact in this folder.
 _SAVED_MODEL = "Format-Serving"
+_LOGS = "executor-logs"  # an output that Kubeflow adds to each node
 
 
 def clean(text: str) -> str:
@@ -102,6 +103,11 @@ class ArtifactRecord(_NodeRecord):
     """
 
     uri: str = ""
+
+    @property
+    def is_log(self) -> bool:
+        """Whether Kubeflow wrote it beside a node's own outputs."""
+        return self.properties.get("display_name") == _LOGS
 
     @property
     def saved_model_dir(self) -> str:

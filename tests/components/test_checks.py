@@ -1,7 +1,13 @@
 """Bounds of a gate: each refusal is told once, however many classes it is about."""
 
+import json
+
+import pytest
+
 from tfx_distill.components import checks
-from tfx_distill.components.checks import Check
+from tfx_distill.components.checks import Check, Decision
+from tfx_distill.components.evaluator.verdict import Verdict
+from tfx_distill.trainer import json_files
 
 
 def _check(slice_, value, bound=0.95, name="gate.min_class_accuracy", **fields):
@@ -53,3 +59,33 @@ def test_headroom_is_negative_outside_of_a_bound_of_either_kind():
     assert _check("overall", 0.75, bound=0.5).headroom == 0.25
     assert Check(name="x", slice="overall", bound=5, value=7, ok=False,
                  at_most=True).headroom == -2  # fmt: skip
+
+
+def test_a_summary_has_each_bound_once_and_the_metrics_of_all_images():
+    found = tuple(_check(f"c{i}", i / 1000) for i in range(1000))
+    slices = {f"c{i}": {"accuracy": 1.0} for i in range(1000)}
+    verdict = Verdict(
+        blessed=False, reasons=("x",), checks=found, agreement=None,
+        student={"overall": {"accuracy": 0.5}, **slices},
+    )  # fmt: skip
+    text = verdict.summary()
+    read = json_files.parse(Verdict, text)
+    assert (read.reasons, read.checks, read.agreement) == (("x",), found[:1], None)
+    assert read.student == {"overall": {"accuracy": 0.5}}
+    (bound,) = json_files.parse(checks.Bounds, text).bounds
+    assert bound == checks.bounds(found)[0]
+    assert len(text) < 1000
+
+
+def test_a_summary_keeps_whole_numbers_and_values_that_are_missing():
+    found = (_check("overall", 5, bound=5), _check("owl", None))
+    summary = Decision(blessed=False, reasons=(), checks=found).summary()
+    values = [bound["worst"]["value"] for bound in json.loads(summary)["bounds"]]
+    assert values == [None, 5] and isinstance(values[1], int)
+
+
+def test_a_summary_has_no_number_that_json_lacks():
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        Decision(
+            blessed=True, reasons=(), checks=(_check("owl", float("nan")),)
+        ).summary()

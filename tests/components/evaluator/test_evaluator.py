@@ -11,6 +11,9 @@ import tensorflow as tf
 from evaluations import GATE, PAIRED
 from tfx.types import standard_artifacts
 
+from tfx_distill.components import checks
+from tfx_distill.components.evaluator.verdict import Verdict
+from tfx_distill.trainer import json_files
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.evaluation import comparison, noninferiority
 
@@ -40,6 +43,14 @@ def test_a_good_student_is_blessed(good):
     assert (good.verdict.blessed, good.verdict.reasons) == (True, ())
     assert (good.verdict.num_examples, good.verdict.split) == (360, "test")
     assert 0.85 < good.verdict.agreement <= 1.0
+
+
+def test_ml_metadata_has_the_bounds_of_the_verdict(good):
+    summary = good.blessing.get_string_custom_property("verdict")
+    bounds = json_files.parse(checks.Bounds, summary).bounds
+    assert list(bounds) == checks.bounds(good.verdict.checks)
+    read = json_files.parse(Verdict, summary)
+    assert read.student["overall"] == good.verdict.student["overall"]
 
 
 def test_the_verdict_holds_the_models_real_accuracy(good, student_model, examples):

@@ -15,8 +15,10 @@ import pytest
 import tensorflow as tf
 from tfx.types import standard_artifacts
 
+from tfx_distill.components import checks
 from tfx_distill.components.servability_validator import executor, probe_process
 from tfx_distill.components.servability_validator.servability import Servability
+from tfx_distill.trainer import json_files
 from tfx_distill.trainer.config.servability_config import ServabilityConfig
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.errors import DistillError, ModelError
@@ -60,6 +62,17 @@ def test_the_blessing_names_its_model(validated):
     assert blessing.get_string_custom_property("current_model") == student.uri
     assert blessing.get_int_custom_property("current_model_id") == 7
     assert blessing.get_string_custom_property("model_digest") == digest
+
+
+def test_ml_metadata_has_the_bounds_of_the_verdict(validated):
+    _, blessing = validated
+    summary = blessing.get_string_custom_property("verdict")
+    read, verdict = (
+        json_files.parse(Servability, summary),
+        Servability.load(blessing.uri),
+    )
+    assert read.checks == tuple(bound.worst for bound in checks.bounds(verdict.checks))
+    assert (read.student, read.teacher) == (verdict.student, verdict.teacher)
 
 
 def test_both_models_are_measured(validated, teacher):

@@ -3,6 +3,8 @@
 import metadata_stores
 import pytest
 
+from tfx_distill.components.checks import Check, refusals
+from tfx_distill.components.evaluator.verdict import Verdict
 from tfx_distill.pipeline.inspection import gates
 from tfx_distill.pipeline.mlmd import read_only_store
 
@@ -11,12 +13,12 @@ from tfx_distill.pipeline.mlmd import read_only_store
 def decided(tmp_path):
     """A function that decides a run with given properties and verdict."""
 
-    def decide(verdict=None, **properties):
-        writer = metadata_stores.Writer(tmp_path / "m.sqlite")
+    def decide(file=None, uri=tmp_path, kubeflow=False, **properties):
+        writer = metadata_stores.Writer(tmp_path / "m.sqlite", kubeflow=kubeflow)
         writer.run("run-1")
-        if verdict is not None:
-            metadata_stores.verdict(tmp_path, **verdict)
-        blessing = writer.artifact("ModelBlessing", tmp_path, **properties)
+        if file is not None:
+            metadata_stores.verdict(tmp_path, **file)
+        blessing = writer.artifact("ModelBlessing", uri, **properties)
         writer.execute("Evaluator", [], [("blessing", blessing)])
         graph = read_only_store.open_store(None, str(writer.path)).everything()
         (gate,) = gates.of_run(graph, "run-1")
@@ -63,3 +65,31 @@ def test_a_blessing_without_a_verdict_is_not_proven(decided):
 
 def test_a_verdict_decides_where_the_artifact_says_nothing(decided):
     assert decided({"blessed": True}).has_blessed
+
+
+CHECKS = tuple(
+    Check(name="gate.class_margin", slice=str(i), bound=-0.03, value=-i / 100, ok=i < 4)
+    for i in range(10)
+)
+SUMMARY = Verdict(
+    blessed=False, reasons=(*refusals(CHECKS), "its signatures do not agree"),
+    checks=CHECKS,
+).summary()  # fmt: skip
+
+
+@pytest.mark.parametrize("kubeflow", [False, True])
+def test_a_verdict_that_is_not_readable_here_is_told_by_ml_metadata(decided, kubeflow):
+    gate = decided(
+        uri="minio://bucket/x", kubeflow=kubeflow, blessed=0, verdict=SUMMARY
+    )
+    (bound,) = gate.bounds
+    assert (bound.num_checks, bound.num_failed, bound.worst.value) == (10, 6, -0.09)
+    assert gate.reasons == (*refusals(CHECKS), "its signatures do not agree")
+    assert gate.untold == ("its signatures do not agree",)
+    assert gate.problem and not gate.has_blessed
+
+
+def test_a_damaged_verdict_in_ml_metadata_is_a_problem(decided):
+    gate = decided(uri="minio://bucket/x", blessed=1, verdict='{"checks": 3}')
+    assert gate.problem.startswith("checks: ")
+    assert (gate.blessed, gate.bounds) == (True, ())

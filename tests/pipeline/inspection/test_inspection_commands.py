@@ -8,6 +8,8 @@ import metadata_stores
 import pytest
 from click.testing import CliRunner
 
+from tfx_distill.components.checks import Check
+from tfx_distill.components.evaluator.verdict import Verdict
 from tfx_distill.pipeline import cli
 from tfx_distill.trainer.errors import DistillError
 
@@ -79,6 +81,25 @@ def test_artifacts_of_a_run_and_type(writer, tmp_path):
     newest = _json(writer, "artifacts", "--limit", "1")
     assert [a["type"] for a in newest] == ["PushedModel"]
     assert "Pusher" in _invoke(writer, "artifacts")
+
+
+@pytest.mark.parametrize("chosen", [[], ["--run", "run-1"]])
+def test_kubeflows_logs_are_left_out_unless_asked_for(tmp_path, chosen):
+    writer = metadata_stores.Writer(tmp_path / "m.sqlite", kubeflow=True)
+    writer.run("run-1")
+    model = writer.artifact("Model")
+    logs = [
+        writer.artifact("system.Artifact", display_name="executor-logs")
+        for _ in range(5)
+    ]
+    made = [("model", model), *(("executor-logs", log) for log in logs)]
+    writer.execute("Teacher", [], made)
+
+    def ids(*more):
+        return [a["id"] for a in _json(writer, "artifacts", *chosen, *more)]
+
+    assert ids("--limit", "1") == [model]
+    assert ids("--logs") == [*reversed(logs), model]
 
 
 def test_show_opens_the_verdict(writer, tmp_path):
@@ -248,6 +269,24 @@ def test_a_verdict_that_cannot_be_read_is_said(writer, tmp_path):
     assert found["reasons"] == [
         "Evaluator does not say why: its verdict.json cannot be read."
     ]
+
+
+def test_bounds_of_a_verdict_elsewhere_are_those_of_ml_metadata(writer):
+    check = Check(
+        name="gate.margin", slice="overall", bound=-0.02, value=-0.01, ok=True
+    )
+    metrics = {"overall": {"accuracy": 0.97}}
+    verdict = Verdict(blessed=True, reasons=(), checks=(check,), student=metrics)
+    writer.run("run-1")
+    blessing = writer.artifact(
+        "ModelBlessing", "minio://bucket/x", blessed=1, verdict=verdict.summary()
+    )
+    writer.execute("Evaluator", [], [("blessing", blessing)])
+    text = _invoke(writer, "explain")
+    assert f"Evaluator {blessing}: blessed, 1 of 1 bounds passed" in text
+    assert "passed  gate.margin  overall  -0.0100  ≥ -0.0200" in text
+    assert "from ML Metadata; " in text
+    assert _json(writer, "runs")[0]["student_accuracy"] == 0.97
 
 
 def test_the_commands_load_no_tensorflow(writer, tmp_path):
