@@ -110,7 +110,9 @@ def test_targets_in_the_pages_exist(arguments):
 
 def test_tests_of_the_reliability_page_exist_and_are_attacks():
     rows = re.findall(
-        r"^\| [^|]+ \| `([\w/.]+)::(\w+)` \|", (DOCS / "reliability.md").read_text(), re.M
+        r"^\| [^|]+ \| `([\w/.]+)::(\w+)` \|",
+        (DOCS / "reliability.md").read_text(),
+        re.M,
     )
     for file, name in rows:
         text = (ROOT / file).read_text()

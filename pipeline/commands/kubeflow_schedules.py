@@ -12,6 +12,7 @@ import click
 from tfx_distill.pipeline.commands import options, server_options
 
 _NUM_MOMENTS = 5
+_HELD = "held by a run"
 _MAX_CONCURRENCY = 10  # the server's own limit
 
 
@@ -74,6 +75,7 @@ def schedule(
     )
     server_options.print_submission(submission)
     _warn_of_cache(request.package)
+    _warn_of_deadline(request.package)
     now = datetime.datetime.now(datetime.timezone.utc)
     moments = list(itertools.islice(timing.moments(now), _NUM_MOMENTS))
     if as_json:
@@ -124,24 +126,27 @@ def _warn_of_cache(package: Any) -> None:
         )
 
 
+def _warn_of_deadline(package: Any) -> None:
+    if not package.has_deadline:
+        click.echo(
+            f"Warning: {package.path} has no deadline: a run that hangs keeps the schedule "
+            "from starting others. Compile it with kubeflow.deadline_s.",
+            err=True,
+        )
+
+
 @click.command(name="schedules")
 @server_options.on_server
 @options.json_option("Print the schedules as JSON.")
 def list_schedules(access: Any, as_json: bool) -> None:
-    """List the schedules on a server."""
+    """List the schedules on a server, and the runs that hold one up."""
     server = server_options.connect(access)
-    from tfx_distill.pipeline.runners.kubeflow.client import schedule_timing, schedules
+    from tfx_distill.pipeline.runners.kubeflow.client import schedules
 
-    now = datetime.datetime.now(datetime.timezone.utc)
+    existing = schedules.Schedules(server)
     rows = [
-        {
-            "name": item.name,
-            "status": item.status,
-            "cron": item.cron,
-            "next": schedule_timing.rfc3339(item.next_moment(now)) or "",
-            "id": item.id,
-        }
-        for item in schedules.Schedules(server).all()
+        _row(item, [_holder(server, run) for run in existing.holding(item)])
+        for item in existing.all()
     ]
     if as_json:
         server_options.print_json(schedules=rows)
@@ -149,6 +154,53 @@ def list_schedules(access: Any, as_json: bool) -> None:
         click.echo("There are no schedules.", err=True)
     else:
         server_options.print_table(["name", "status", "cron", "next", "id"], rows)
+        for row in rows:
+            _print_holders(row["name"], row["held_by"])
+
+
+def _row(item: Any, holders: list[dict[str, Any]]) -> dict[str, Any]:
+    from tfx_distill.pipeline.runners.kubeflow.client import schedule_timing
+
+    now = datetime.datetime.now(datetime.timezone.utc)
+    moment = schedule_timing.rfc3339(item.next_moment(now)) or ""
+    return {
+        "name": item.name,
+        "status": item.status,
+        "cron": item.cron,
+        "next": _HELD if holders else moment,
+        "id": item.id,
+        "held_by": holders,
+    }
+
+
+def _holder(server: Any, run: Any) -> dict[str, Any]:
+    """A run that keeps its schedule from starting another, and what it does."""
+    from tfx_distill.pipeline.runners.kubeflow.client import (
+        pod_reasons,
+        run_progress,
+        runs_client,
+        schedule_timing,
+    )
+
+    runs = runs_client.Runs(server)
+    state = runs.state(run.run_id, runs.nodes_of(run.run_id))
+    nodes = [node for node in state.nodes if node.is_under_way]
+    lines = list(map(run_progress.line, nodes))
+    if any(node.state == run_progress.POD_PENDING for node in nodes):
+        lines.append(pod_reasons.of_run(state.run_id, runs.namespace))
+    since = schedule_timing.rfc3339(run.created_at) or ""
+    return {"run_id": state.run_id, "name": state.name, "since": since, "nodes": lines}
+
+
+def _print_holders(name: str, holders: list[dict[str, Any]]) -> None:
+    if not holders:
+        return
+    click.echo(f"\n{name} starts no run before one of these ends:")
+    for run in holders:
+        click.echo(f"  {run['name']}, since {run['since']}")
+        for line in run["nodes"]:
+            click.echo(f"    {line}")
+        click.echo(f"    to end it: distill kubeflow stop {run['run_id']}")
 
 
 def _on_schedule(verb: str, participle: str, help_text: str) -> click.Command:

@@ -50,6 +50,7 @@ class VolumesConfig(Section):
 
 
 _Key = Annotated[str, pattern("a key such as student.epochs", r"[a-z_]+\.[a-z_]+")]
+_Seconds = Annotated[int, Field(ge=1, le=2**31 - 1)]  # as KFP's message has it
 _Root = Annotated[
     str,
     Rule(
@@ -78,6 +79,11 @@ class KubeflowConfig(Section):
     volumes: VolumesConfig = Field(default_factory=VolumesConfig)
     secrets: Items[ReferenceConfig] = Field(
         (), description="{name: S, key: K, env: VARIABLE} or {name: S, path: FOLDER}"
+    )
+    deadline_s: _Seconds | None = Field(
+        None,
+        description="After which a whole run is ended, in seconds; needs KFP 2.17. null: "
+        "never",
     )
     cache_data: bool = Field(
         False, description="Also reuse examples, whose changes the server cannot see"

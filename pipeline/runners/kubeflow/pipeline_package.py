@@ -25,6 +25,8 @@ _HEADER = """\
 # Written by `distill kubeflow compile`; change the configuration, not this file.
 """
 CONTAINER_TEMPLATE = "system-container-impl"
+# In the second document: of a run, since KFP 2.17; and a deadline of a run or a pod.
+RUN_CONFIG, DEADLINE = "pipelineConfig", "activeDeadlineSeconds"
 _ADVICE = "Create one with `distill kubeflow compile -o pipeline.yaml`."
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # Unquoted, some YAML 1.1 or 1.2 parser reads these as something other than a string.
@@ -98,11 +100,25 @@ class Package:
         return {container["image"] for _, container in self.containers()}
 
     @property
+    def _kubernetes(self) -> dict[str, Any]:
+        return (self.platform or {}).get("platforms", {}).get("kubernetes", {})
+
+    @property
     def platform_executors(self) -> dict[str, dict[str, Any]]:
         """Volumes and secrets by executor label."""
-        platforms = (self.platform or {}).get("platforms", {})
-        deployment = platforms.get("kubernetes", {}).get("deploymentSpec", {})
-        return deployment.get("executors", {})
+        return self._kubernetes.get("deploymentSpec", {}).get("executors", {})
+
+    @property
+    def run_config(self) -> dict[str, Any]:
+        """What Kubernetes is told of each run as a whole."""
+        return self._kubernetes.get(RUN_CONFIG, {})
+
+    @property
+    def has_deadline(self) -> bool:
+        """Whether a run that hangs ends by itself."""
+        return DEADLINE in self.run_config or all(
+            DEADLINE in self.kubernetes(task) for task, _ in self.containers()
+        )
 
     def kubernetes(self, task: str) -> dict[str, Any]:
         """Volumes and secrets of a task."""

@@ -61,6 +61,10 @@ class NodeState:
         return self.state in (*ENDED, DRIVER_FAILED)
 
     @property
+    def is_under_way(self) -> bool:
+        return not self.ended and self.state not in (WAITING, CACHED, NOT_RUN)
+
+    @property
     def words(self) -> str:
         """The state as people read it."""
         return _WORDS.get(self.state, self.state.lower())

@@ -10,11 +10,13 @@ from typing import Any
 from tfx_distill.pipeline.runners.kubeflow import server_names
 from tfx_distill.pipeline.runners.kubeflow.client import (
     cron,
+    run_progress,
     schedule_timing,
     submissions,
 )
 from tfx_distill.pipeline.runners.kubeflow.client.server_connection import (
     Server,
+    equals_filter,
     name_filter,
 )
 from tfx_distill.pipeline.runners.kubeflow.client.server_errors import (
@@ -23,6 +25,8 @@ from tfx_distill.pipeline.runners.kubeflow.client.server_errors import (
 )
 from tfx_distill.pipeline.runners.kubeflow.run_request import RunRequest
 from tfx_distill.trainer.errors import ConfigError
+
+_NUM_NEWEST = 100  # of a schedule's runs; a held one has started none after those
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +37,7 @@ class ScheduleState:
     name: str
     status: str  # ENABLED or DISABLED, unless the server has others
     cron: str
+    max_concurrency: int = 1
 
     def next_moment(self, now: datetime.datetime) -> datetime.datetime | None:
         """When it fires next, if the server uses UTC; None: never, or unknown."""
@@ -118,6 +123,23 @@ class Schedules:
         names = ", ".join(sorted({item.name for item in self.all()})) or "none"
         raise NotFound(f"There is no schedule {name_or_id!r}. There are: {names}.")
 
+    def holding(self, schedule: ScheduleState) -> list[Any]:
+        """The runs, as `V2beta1Run`, that keep a schedule from starting another."""
+        if schedule.status != "ENABLED":
+            return []
+        with self._server.calling(f"list the runs of the schedule {schedule.name}"):
+            newest = self._server.list_runs(
+                namespace=self._server.namespace,
+                filter=equals_filter("recurring_run_id", schedule.id),
+                sort_by="created_at desc",
+                page_size=_NUM_NEWEST,
+            )
+        open_ones = [
+            run for run in newest.runs or [] if run.state not in run_progress.ENDED
+        ]
+        is_held = len(open_ones) >= schedule.max_concurrency
+        return open_ones if is_held else []
+
     def pause(self, schedule: ScheduleState) -> None:
         with self._server.calling(f"pause the schedule {schedule.name}"):
             self._server.disable_recurring_run(schedule.id)
@@ -139,6 +161,7 @@ def _state(item: Any) -> ScheduleState:
         name=str(item.display_name),
         status=str(item.status or item.mode or ""),
         cron=(schedule.cron or "") if schedule else "",
+        max_concurrency=int(item.max_concurrency or 1),
     )
 
 

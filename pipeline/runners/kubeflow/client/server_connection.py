@@ -40,6 +40,7 @@ class Server(kfp_client.Client):
     def __init__(self, access: Access) -> None:
         self.access = access
         self._healthz: Any = None
+        self._version: tuple[int, int] | None = None  # unknown
         # Without the namespace: the base class would also look for the server in it.
         super().__init__(**access.client_arguments())
         is_multi_user = self.get_kfp_healthz().multi_user
@@ -82,11 +83,21 @@ class Server(kfp_client.Client):
         # The web interface renames it, if it is in front of the API server.
         tag = str(health.get("tag_name") or health.get("apiServerTagName") or "")
         version = re.match(r"v?(\d+)\.(\d+)", tag)
-        if version and (int(version[1]), int(version[2])) < OLDEST:
-            raise ServerError(_too_old(self.place, tag))
+        if version:
+            self._version = int(version[1]), int(version[2])
+            if self._version < OLDEST:
+                raise ServerError(_too_old(self.place, tag))
         answer = kfp_server_api.V2beta1GetHealthzResponse()
         answer.multi_user = health.get("multi_user")
         return answer
+
+    def require(self, version: tuple[int, int], what: str) -> None:
+        """Rejects what only newer servers know, unless the version is unknown."""
+        if self._version is not None and self._version < version:
+            needed, own = (".".join(map(str, v)) for v in (version, self._version))
+            raise ServerError(
+                f"{what} needs Kubeflow Pipelines {needed}; {self.place} runs {own}."
+            )
 
     def _reject_old(self) -> None:
         try:
@@ -203,10 +214,15 @@ def connect(access: Access) -> Server:
 
 
 def name_filter(name: str) -> str:
-    """The filter of a list request for one name.
+    """The filter of a list request for one name."""
+    return equals_filter("display_name", name)
+
+
+def equals_filter(key: str, value: str) -> str:
+    """The filter of a list request for one value.
 
     The server reads the value as if it were part of a URL.
     """
-    value = name.replace("%", "%25").replace("+", "%2B")
-    predicate = {"operation": 1, "key": "display_name", "stringValue": value}  # EQUALS
+    value = value.replace("%", "%25").replace("+", "%2B")
+    predicate = {"operation": 1, "key": key, "stringValue": value}  # EQUALS
     return json.dumps({"predicates": [predicate]})

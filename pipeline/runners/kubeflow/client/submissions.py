@@ -13,6 +13,9 @@ from tfx_distill.pipeline.runners.kubeflow.client.server_connection import (
 from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package
 from tfx_distill.pipeline.runners.kubeflow.run_request import RunRequest
 
+_RUN_CONFIG_SINCE = (2, 17)
+_DEADLINE = "The deadline of a run (before: deadline_s in kubeflow.nodes.default)"
+
 
 @dataclasses.dataclass(frozen=True)
 class Upload:
@@ -59,6 +62,8 @@ class Submission:
 
 def upload(server: Server, package: Package) -> Upload:
     """Finds or creates the pipeline, and a version for this file."""
+    if package.run_config:
+        server.require(_RUN_CONFIG_SINCE, _DEADLINE)
     uploads = _Uploads(server, package)
     pipeline_id = uploads.pipeline_id()
     if pipeline_id is None:

@@ -122,7 +122,7 @@ def validate(package: Package) -> None:
     for value, message in (
         (package.spec, pipeline_spec_pb2.PipelineSpec()),
         (package.spec["deploymentSpec"], pipeline_spec_pb2.PipelineDeploymentConfig()),
-        (package.platform or {}, pipeline_spec_pb2.PlatformSpec()),
+        (_platform(package), pipeline_spec_pb2.PlatformSpec()),
     ):
         try:
             json_format.ParseDict(value, message)
@@ -130,6 +130,14 @@ def validate(package: Package) -> None:
             raise CompileError(
                 f"This is not a {message.DESCRIPTOR.name} of kfp-pipeline-spec: {error}"
             ) from None
+
+
+def _platform(package: Package) -> dict[str, Any]:
+    """The second document, without what the message types of KFP 2.5 do not have."""
+    if package.run_config and not hasattr(pipeline_spec_pb2, "PipelineConfig"):
+        deployment = {"executors": package.platform_executors}
+        return {"platforms": {"kubernetes": {"deploymentSpec": deployment}}}
+    return package.platform or {}
 
 
 def _connect_served_model(package: Package, paths: pod_paths.PodPaths) -> None:

@@ -71,10 +71,10 @@ def _check_beam(config: PipelineConfig) -> None:
 def _check_vertex(config: PipelineConfig) -> None:
     kubeflow = config.kubeflow
     volumes = (kubeflow.volumes.data, kubeflow.volumes.serving)
-    if any(volumes) or kubeflow.secrets:
+    if any(volumes) or kubeflow.secrets or kubeflow.deadline_s:
         raise CompileError(
-            "Vertex AI supports neither kubeflow.volumes nor kubeflow.secrets. Remove "
-            "them; its artifacts are stored in Cloud Storage."
+            "Vertex AI supports none of kubeflow.volumes, kubeflow.secrets and "
+            "kubeflow.deadline_s. Remove them; its artifacts are stored in Cloud Storage."
         )
     if not (kubeflow.pipeline_root or "").startswith("gs://"):
         raise CompileError(

@@ -11,7 +11,11 @@ from tfx_distill.pipeline.config.kubeflow_nodes import (
     ReferenceConfig,
     ScratchConfig,
 )
-from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package
+from tfx_distill.pipeline.runners.kubeflow.pipeline_package import (
+    DEADLINE,
+    RUN_CONFIG,
+    Package,
+)
 
 
 def make(
@@ -41,9 +45,12 @@ def make(
             executors[package.executor_label(task)] = {
                 key: value for key, value in entry.items() if value
             }
-    if not executors:
-        return None
-    return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
+    kubernetes: dict[str, Any] = {}
+    if executors:
+        kubernetes["deploymentSpec"] = {"executors": executors}
+    if config.deadline_s is not None:
+        kubernetes[RUN_CONFIG] = {DEADLINE: config.deadline_s}
+    return {"platforms": {"kubernetes": kubernetes}} if kubernetes else None
 
 
 def _pod(node: NodeConfig) -> dict[str, Any]:
@@ -68,7 +75,7 @@ def _pod(node: NodeConfig) -> dict[str, Any]:
         "emptyDirMounts": [
             _scratch(number, one) for number, one in enumerate(node.scratch)
         ],
-        "activeDeadlineSeconds": node.deadline_s,
+        DEADLINE: node.deadline_s,
     }
 
 

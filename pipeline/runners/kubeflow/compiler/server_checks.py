@@ -222,7 +222,8 @@ def _check_platform(package: Package) -> None:
     if package.platform is None:
         return
     executors = package.platform_executors
-    if set(package.platform.get("platforms", {})) != {"kubernetes"} or not executors:
+    is_kubernetes = set(package.platform.get("platforms", {})) == {"kubernetes"}
+    if not is_kubernetes or not (executors or package.run_config):
         raise CompileError("The second document must be a platform `kubernetes`.")
     for label, entry in executors.items():
         if label not in package.executors:

@@ -113,7 +113,7 @@ class Stub:
 
     def post_pipelines_upload(self, query, body, **_):
         name = query["name"]
-        made = _made(self.pipelines, "pipeline_id", display_name=name)
+        made = keep(self.pipelines, "pipeline_id", display_name=name)
         self._version(made["pipeline_id"], name, query, body)
         return made
 
@@ -122,7 +122,7 @@ class Stub:
         return self._version(query["pipelineid"], query["name"], query, body)
 
     def _version(self, pipeline_id, name, query, body):
-        return _made(
+        return keep(
             self.versions, "pipeline_version_id", pipeline_id=pipeline_id,
             display_name=name, description=query.get("description"),
             pipeline_spec={
@@ -135,11 +135,11 @@ class Stub:
         return self._page("experiments", self.experiments.values(), query)
 
     def post_experiments(self, body, **_):
-        return _made(self.experiments, "experiment_id", **body)
+        return keep(self.experiments, "experiment_id", **body)
 
     def post_runs(self, body, **_):
         self._check_new(body)
-        made = _made(self.runs, "run_id", state="PENDING", **body)
+        made = keep(self.runs, "run_id", state="PENDING", **body)
         if len(body["display_name"]) > 127:  # after the workflow was created
             raise grpc_error(500, 13, "Data too long for column 'DisplayName'")
         return made
@@ -168,7 +168,7 @@ class Stub:
         self._check_new(body)
         assert 1 <= body["max_concurrency"] <= 10
         status = {"ENABLE": "ENABLED", "DISABLE": "DISABLED"}[body["mode"]]
-        return _made(self.recurring, "recurring_run_id", status=status, **body)
+        return keep(self.recurring, "recurring_run_id", status=status, **body)
 
     def _check_new(self, body):
         reference = body["pipeline_version_reference"]
@@ -216,7 +216,7 @@ class Stub:
             )
             if re.search(r"%(?![0-9A-Fa-f]{2})", predicate["stringValue"]):
                 raise grpc_error(400, 3, "invalid URL escape")
-            items = [i for i in items if i[predicate["key"]] == wanted]
+            items = [i for i in items if i.get(predicate["key"]) == wanted]
         items = list(items)
         first = int(query.get("page_token") or 0)
         size = min(int(query.get("page_size", 20)), self.max_page_size)
@@ -237,7 +237,7 @@ def _handler(operation):
     return "_".join([operation.method.lower(), *words]) + end
 
 
-def _made(kept, id_name, **fields):
+def keep(kept, id_name, **fields):
     made = {id_name: str(uuid.uuid4()), "created_at": NOW.isoformat(), **fields}
     kept[made[id_name]] = made
     return made

@@ -2,8 +2,10 @@
 
 import json
 
+import kfp_stub
 import pytest
 from kfp_stub import PIPELINE
+from kfp_workflow import run_state
 
 DEFAULTS = {"data-dir": "/data", "epochs": 3, "options": {}, "shuffled": True}
 
@@ -66,7 +68,7 @@ def test_a_schedule_of_cached_sources_is_warned_of(stub, distill, tmp_path):
     _, _, err = distill("schedule", tmp_path / "cached.yaml", "--cron", "@daily")
     assert "allows caching of ExampleGen" in err
     _, _, err = distill("schedule", PIPELINE, "--cron", "@daily", "--name", "b")
-    assert "Warning" not in err
+    assert "allows caching" not in err
 
 
 def test_pause_resume_and_delete_by_name_and_by_id(stub, distill):
@@ -132,3 +134,80 @@ def test_a_schedule_of_any_name_is_found(stub, distill, name):
         status = distill("schedule", PIPELINE, "--cron", "@daily", "--name", name)[0]
         assert status == expected
     assert distill("delete", name)[0] == 0 and not stub.recurring
+
+
+def started(stub, schedule_id, **fields):
+    """A run that the schedule started: its last version with its defaults."""
+    (version,) = stub.versions.values()
+    reference = {key: version[key] for key in ("pipeline_id", "pipeline_version_id")}
+    fields = {"recurring_run_id": schedule_id, **fields}
+    made = kfp_stub.keep(
+        stub.runs, "run_id", pipeline_version_reference=reference, **fields
+    )
+    return made["run_id"]
+
+
+def test_a_schedule_says_which_run_holds_it_and_why(stub, distill):
+    distill("schedule", PIPELINE, "--cron", "@daily", "--name", "nightly")
+    (schedule_id,) = stub.recurring
+    waits = run_state("RUNNING", {"ExampleGen": "no pod"})
+    started(stub, schedule_id, display_name="nightly-1", state="SUCCEEDED")
+    run_id = started(stub, schedule_id, display_name="nightly-2", **waits)
+    lines = distill("schedules")[1].splitlines()
+    assert "held by a run" in lines[1]
+    assert [" ".join(line.split()) for line in lines[3:]] == [
+        "nightly starts no run before one of these ends:",
+        "nightly-2, since 2026-03-01T12:00:00Z",
+        "ExampleGen waiting for a pod since 2026-03-01T12:00:04Z",
+        f"kubectl describe pods -l pipeline/runid={run_id}",
+        f"to end it: distill kubeflow stop {run_id}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "state"),
+    [((), "SUCCEEDED"), (("--max-concurrency", "2"), "RUNNING")],
+)
+def test_a_schedule_that_may_start_a_run_is_not_held(stub, distill, options, state):
+    distill("schedule", PIPELINE, "--cron", "@daily", *options)
+    (schedule_id,) = stub.recurring
+    started(stub, schedule_id, display_name="one", state=state)
+    started(stub, "of another schedule", display_name="two", state="RUNNING")
+    _, out, _ = distill("schedules")
+    assert len(out.splitlines()) == 2 and "T00:00:00Z" in out
+
+
+RUN_DEADLINE = "\n    pipelineConfig: {activeDeadlineSeconds: 3600}\n"
+POD_DEADLINES = "\n".join(
+    f"        exec-{node}: {{activeDeadlineSeconds: 60}}"
+    for node in ("ExampleGen", "Trainer")
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "is_warned"),
+    [
+        ("", "", True),
+        ("  kubernetes:\n", f"  kubernetes:{RUN_DEADLINE}", False),
+        ("executors: {}", f"executors:\n{POD_DEADLINES}", False),
+    ],
+)
+def test_a_schedule_without_a_deadline_is_warned_of(
+    stub, distill, tmp_path, old, new, is_warned
+):
+    stub.health = {"tag_name": "2.17.0"}
+    (tmp_path / "p.yaml").write_text(PIPELINE.read_text().replace(old, new, 1))
+    status, _, err = distill("schedule", tmp_path / "p.yaml", "--cron", "@daily")
+    assert status == 0 and ("kubeflow.deadline_s" in err) == is_warned
+
+
+def test_a_server_that_does_not_know_the_deadline_of_a_run_gets_no_file(
+    stub, distill, tmp_path
+):
+    text = PIPELINE.read_text().replace(
+        "  kubernetes:\n", f"  kubernetes:{RUN_DEADLINE}"
+    )
+    (tmp_path / "p.yaml").write_text(text)
+    status, _, err = distill("submit", tmp_path / "p.yaml")
+    assert status == 1 and "needs Kubeflow Pipelines 2.17" in err and "2.16" in err
+    assert not stub.pipelines

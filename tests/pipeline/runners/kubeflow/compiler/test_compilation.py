@@ -30,6 +30,7 @@ control: true
 assistant: {}
 tuning: {}
 kubeflow:
+  deadline_s: 86400
   pipeline_root: s3://bucket/root
   nodes:
     default: {cpu: 500m, memory: 2Gi, env: {OMP_NUM_THREADS: 2}}

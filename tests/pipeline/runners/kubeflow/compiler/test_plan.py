@@ -129,7 +129,7 @@ def test_hyperparameters_in_an_object_store_are_imported():
 def test_vertex_has_no_volumes_and_wants_a_bucket():
     root = "kubeflow.pipeline_root=gs://bucket/root"
     assert _make(root, target="vertex").target == "vertex"
-    with pytest.raises(ConfigError, match="neither kubeflow.volumes nor"):
+    with pytest.raises(ConfigError, match="none of kubeflow.volumes"):
         _make(root, DATA, target="vertex")
     with pytest.raises(ConfigError, match="--set kubeflow.pipeline_root=gs://"):
         _make("kubeflow.pipeline_root=s3://b", target="vertex")

@@ -164,3 +164,10 @@ def test_retries_are_the_tasks():
 def test_what_no_pod_can_have_is_refused(settings, reason):
     with pytest.raises(ConfigError, match=reason):
         load_config("smoke", [f"kubeflow.nodes={{Use: {{{settings}}}}}"])
+
+
+def test_a_run_has_a_deadline_as_a_whole():
+    config = load_config("smoke", ["kubeflow.deadline_s=7200"]).kubeflow
+    made = Package({}, platform_spec.make(package(), config, {}))
+    assert made.run_config == {"activeDeadlineSeconds": 7200}
+    assert made.platform_executors == {}
