@@ -20,6 +20,9 @@ ROLLED_BACK_BY = "rolled_back_by"
 ROLLED_BACK_TO = "rolled_back_to"
 ROLLED_BACK_FROM = "rolled_back_from"
 
+# Of an artifact whose files were copied to this machine: where they were copied from.
+REMOTE_URI = "remote_uri"
+
 # Of examples, of models and of what is made from them.
 DATASET = "dataset"
 ANSWERS_FILE = "answers_file"

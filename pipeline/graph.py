@@ -12,7 +12,7 @@
                     ├─ Evaluator
                     ├─ ServabilityValidator
                     ├─ [LiteConverter]
-                    └─ Pusher
+                    └─ Pusher ─ [ModelRegistration]
 
 Nodes in brackets are optional: the configuration decides. With `data.images`, the first
 node is ImageExampleGen; with `teacher.answers`, there is no Teacher. Node ids are plain
@@ -36,16 +36,12 @@ from tfx_distill.components.anomaly_gate.component import AnomalyGate
 from tfx_distill.components.control_comparison.component import ControlComparison
 from tfx_distill.components.distillation_trainer.component import DistillationTrainer
 from tfx_distill.components.distillation_tuner.component import DistillationTuner
-from tfx_distill.components.evaluator.component import Evaluator
 from tfx_distill.components.image_example_gen.component import ImageExampleGen
 from tfx_distill.components.imported_logits.component import ImportedLogits
-from tfx_distill.components.lite_converter.component import LiteConverter
 from tfx_distill.components.model_check.component import ModelCheck
-from tfx_distill.components.pusher.component import Pusher
-from tfx_distill.components.servability_validator.component import ServabilityValidator
 from tfx_distill.components.teacher_logits.component import TeacherLogits
 from tfx_distill.components.tfds_example_gen.component import TfdsExampleGen
-from tfx_distill.pipeline import teacher_nodes
+from tfx_distill.pipeline import gate_nodes, teacher_nodes
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.config.teacher_source import TeacherSource
 
@@ -261,38 +257,11 @@ class _Dag:
         student: types.BaseChannel,
         served_model: Any,
     ) -> None:
-        """Adds both gates, the LiteRT files if configured, and the Pusher."""
-        config, examples = self._config, self._examples
-        teacher, servability = taught.get("teacher_model"), config.servability
-        if teacher is None:  # there is no teacher's latency
-            servability = servability.replace(max_times_teacher=None)
-        evaluator = Evaluator(
-            examples=examples,
-            student_model=student,
-            teacher_model=teacher,
-            teacher_logits=None if teacher else taught["teacher_logits"],
-            gate=config.gate,
-            served_model=served_model,
-        )
-        inputs = {"examples": examples, "model": student, "teacher_model": teacher}
-        validator = ServabilityValidator(**inputs, servability=servability)
-        lite_models = None
-        self._add(evaluator)
-        self._add(validator)
-        if config.lite.flavours:
-            converter = LiteConverter(
-                model=student, examples=examples, lite=config.lite
-            )
-            lite_models = self._add(converter).outputs["lite_models"]
-        self._add(
-            Pusher(
-                model=student,
-                model_blessing=evaluator.outputs["blessing"],
-                infra_blessing=validator.outputs["blessing"],
-                lite_models=lite_models,
-                serving_dir=str(config.serving_dir),
-            )
-        )
+        """Adds both gates, the Pusher and what follows it."""
+        for node in gate_nodes.nodes(
+            self._config, self._examples, taught, student, served_model
+        ):
+            self._add(node)
 
     def _add(self, node: Any, node_id: str | None = None) -> Any:
         self._nodes.append(node.with_id(node_id) if node_id else node)

@@ -13,13 +13,19 @@ import yaml
 models = pytest.importorskip("kubernetes.client.models")
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "kubeflow" / "manifests"
-FILES = sorted(FOLDER.glob("*.yaml"))
+# KServe's need a cluster that has it, and stand for serving.yaml.
+KSERVE = [yaml.safe_load(f.read_text()) for f in sorted(FOLDER.glob("kserve*.yaml"))]
+FILES = sorted(set(FOLDER.glob("*.yaml")) - set(FOLDER.glob("kserve*.yaml")))
 DOCUMENTS = [
     document
     for file in FILES
     if file.name != "kustomization.yaml"
     for document in yaml.safe_load_all(file.read_text())
 ]
+# Fields of KServe's InferenceService beside those of a pod and of its container, as its
+# custom resource definition has them.
+PREDICTOR = {"minReplicas": int, "canaryTrafficPercent": int, "model": dict}
+MODEL = {"modelFormat": dict, "runtimeVersion": str, "storageUri": str}
 _PLAIN = {"str": str, "int": int, "bool": bool, "float": float, "datetime": str}
 
 
@@ -181,6 +187,41 @@ def test_labels_and_ports_lead_to_the_server():
     assert policy["podSelector"]["matchLabels"].items() <= labels
     assert {port["targetPort"] for port in service["ports"]} == ports
     assert {port["port"] for port in policy["ingress"][0]["ports"]} == ports
+
+
+def _without(fields, value, where):
+    """What is left of a mapping without fields of KServe's, whose types are checked."""
+    for key, kind in fields.items():
+        _require(isinstance(value.get(key, kind()), kind), f"{where}.{key}", kind)
+    return {key: item for key, item in value.items() if key not in fields}
+
+
+@pytest.mark.parametrize("document", KSERVE, ids=len)
+def test_fits_the_schema_of_kserve(document):
+    assert document["apiVersion"] == "serving.kserve.io/v1beta1"
+    assert document["kind"] == "InferenceService"
+    predictor = document["spec"]["predictor"]
+    container = _without(MODEL, predictor["model"], "model")
+    pod = _without(PREDICTOR, predictor, "predictor")
+    # KServe merges the container of its runtime for TensorFlow with this one.
+    pod["containers"] = [{"name": "kserve-container", **container}]
+    validate(pod, "V1PodSpec", "predictor")
+    assert predictor["model"]["modelFormat"] == {"name": "tensorflow", "version": "2"}
+    assert server()["image"].endswith(f":{predictor['model']['runtimeVersion']}")
+
+
+def test_kserve_mounts_the_folder_that_the_other_server_serves():
+    claim = one("PersistentVolumeClaim")["metadata"]["name"]
+    canary, newest = (document["spec"]["predictor"] for document in KSERVE)
+    (name,) = re.findall(r"/models/(\w+)", one("ConfigMap")["data"]["models.config"])
+    assert newest["model"]["storageUri"] == f"pvc://{claim}/{name}"
+    (volume,) = canary["volumes"]
+    assert volume["persistentVolumeClaim"] == {"claimName": claim, "readOnly": True}
+    (mount,) = canary["model"]["volumeMounts"]
+    folder, _, version = mount["subPath"].partition("/")
+    assert (folder, mount["name"]) == (name, volume["name"])
+    # Where KServe's runtime looks for numbered folders.
+    assert mount["mountPath"] == f"/mnt/models/{version}" and version.isdigit()
 
 
 def test_the_model_that_is_probed_is_the_one_that_is_served():

@@ -18,6 +18,7 @@ from tfx_distill.trainer.config.data_config import DataConfig, ViewsConfig
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
 from tfx_distill.trainer.config.gate_config import GateConfig
 from tfx_distill.trainer.config.lite_config import LiteConfig
+from tfx_distill.trainer.config.registry_config import RegistryConfig
 from tfx_distill.trainer.config.section import (
     NUMBER,
     Folder,
@@ -130,6 +131,7 @@ class PipelineConfig(Section, Places):
     servability: ServabilityConfig = Field(default_factory=ServabilityConfig)
     lite: LiteConfig = Field(default_factory=LiteConfig)
     pusher: PusherConfig = Field(default_factory=PusherConfig)
+    registry: RegistryConfig = Field(default_factory=RegistryConfig)
     metadata: MetadataConfig = Field(default_factory=MetadataConfig)
     beam: BeamConfig = Field(default_factory=BeamConfig)
     kubeflow: KubeflowConfig = Field(default_factory=KubeflowConfig)
@@ -183,6 +185,11 @@ class PipelineConfig(Section, Places):
             expected = f"{str(allowed).lower()} with teacher.answers: {reason}"
             require(given == allowed, key, given, expected)
         return self
+
+    def secret_references(self) -> dict[str, str]:
+        """By key, the secrets that the run needs after its nodes have done their work."""
+        given = {"registry.token": self.registry.token if self.registry.url else None}
+        return {key: value for key, value in given.items() if value is not None}
 
     def to_yaml(self) -> str:
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)

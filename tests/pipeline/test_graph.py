@@ -15,7 +15,8 @@ from tfx_distill.pipeline.config.teacher_source import TeacherSource
 from tfx_distill.trainer.config.imported_config import ImportedConfig
 from tfx_distill.trainer.errors import ModelError
 
-EVERYTHING = ("ensemble.size=2", "assistant={}", "control=true", "seeds=2")
+REGISTRY = "registry.url=http://registry"
+EVERYTHING = ("ensemble.size=2", "assistant={}", "control=true", "seeds=2", REGISTRY)
 DATA = [
     "TfdsExampleGen",
     "ModelCheck",
@@ -45,6 +46,13 @@ def test_the_pusher_waits_for_both_gates():
     given = nodes["Pusher"].inputs
     assert given["model_blessing"] == nodes["Evaluator"].outputs["blessing"]
     assert given["infra_blessing"] == nodes["ServabilityValidator"].outputs["blessing"]
+
+
+def test_with_a_registry_the_registration_follows_the_push():
+    nodes = {n.id: n for n in _pipeline(REGISTRY).components}
+    node = nodes["ModelRegistration"]
+    assert node.inputs["pushed_model"] == nodes["Pusher"].outputs["pushed_model"]
+    assert json.loads(node.exec_properties["registry"])["model"] == "smoke-digits"
 
 
 def test_litert_files_go_to_the_pusher():

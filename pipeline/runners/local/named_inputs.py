@@ -1,4 +1,4 @@
-"""Files and artifacts from outside of a run that its configuration names."""
+"""Files, artifacts and secrets from outside of a run that its configuration names."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ from typing import Any
 
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.runners.local import fixed_hyperparameters, teacher_sources
+from tfx_distill.trainer.config import secret_reference
 
 
 def check(config: PipelineConfig) -> None:
-    """Rejects unusable files, in one line, before anything heavy is loaded.
+    """Rejects what cannot be used, in one line, before anything heavy is loaded.
 
     Raises:
-        ConfigError: If a file does not exist, is unreadable or does not fit.
+        ConfigError: If a file does not exist, is unreadable or does not fit, or a secret
+            is not there.
     """
     fixed_hyperparameters.check(config)
     teacher_sources.check(config)
+    for key, reference in config.secret_references().items():
+        secret_reference.read(reference, key)
 
 
 def find(config: PipelineConfig) -> dict[str, Any]:

@@ -6,11 +6,14 @@ import errno
 
 from tfx_distill.trainer.errors import DistillError, Interrupted, causes
 
-_PUSHER = "Pusher"
-_PUSH_UNCLEAR = (
-    "The push may be incomplete: check the serving folder for a version that ML "
-    "Metadata does not know, then remove it or run again."
-)
+_NOTHING_PUSHED = "Nothing was pushed."
+# What a failure of the last nodes leaves.
+_OUTCOMES = {
+    "Pusher": "The push may be incomplete: check the serving folder for a version that "
+    "ML Metadata does not know, then remove it or run again.",
+    "ModelRegistration": "What the Pusher pushed stays pushed, and is not registered. "
+    "Run again to register it.",
+}
 
 
 class NodeFailed(DistillError):
@@ -20,14 +23,11 @@ class NodeFailed(DistillError):
 def explained(node_id: str, error: BaseException) -> DistillError:
     """The failure of a node, in one sentence."""
     chain = list(causes(error))
-    outcome = _PUSH_UNCLEAR if node_id == _PUSHER else "Nothing was pushed."
+    outcome = _OUTCOMES.get(node_id, _NOTHING_PUSHED)
     for cause in chain:
         if isinstance(cause, Interrupted):
-            return (
-                Interrupted(f"{node_id}: {_PUSH_UNCLEAR}")
-                if node_id == _PUSHER
-                else cause
-            )
+            is_last = node_id in _OUTCOMES
+            return Interrupted(f"{node_id}: {outcome}") if is_last else cause
     for cause in chain:
         if isinstance(cause, DistillError):
             return NodeFailed(f"{node_id}: {cause}")

@@ -12,6 +12,7 @@ from tfx_distill.pipeline.runners.kubeflow.compiler import (
     run_parameters,
     server_checks,
 )
+from tfx_distill.pipeline.runners.kubeflow.container import mounts
 from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import CompileError
 
 KFP, VERTEX = "kfp", "vertex"
@@ -52,6 +53,7 @@ def make(config: PipelineConfig, image: str | None, target: str = KFP) -> Plan:
         raise CompileError("An image is required. Give --image, or set kubeflow.image.")
     server_checks.require_image(image)
     _check_beam(config)
+    _check_secrets(config)
     if target == VERTEX:
         _check_vertex(config)
     values = run_parameters.defaults(config)
@@ -65,6 +67,24 @@ def _check_beam(config: PipelineConfig) -> None:
             raise CompileError(
                 f"beam.args: {name} contains a secret, which everyone who can see the run "
                 "could read. Name a Kubernetes secret in kubeflow.secrets instead."
+            )
+
+
+def _check_secrets(config: PipelineConfig) -> None:
+    """Rejects references to secrets that pods do not get."""
+    secrets = config.kubeflow.secrets
+    variables = {secret.env for secret in secrets}
+    folders = [secret.path for secret in secrets if secret.path]
+    for key, reference in config.secret_references().items():
+        kind, _, place = reference.partition(":")
+        if kind == "env":
+            fine = place in variables
+        else:
+            fine = any(mounts.is_within(place, folder) for folder in folders)
+        if not fine:
+            raise CompileError(
+                f"{key} refers to {reference}, which pods do not have. Name the "
+                f"Kubernetes secret in kubeflow.secrets, with its env or path."
             )
 
 

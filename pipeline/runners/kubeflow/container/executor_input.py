@@ -64,7 +64,7 @@ class ExecutorInput:
         inputs = result.setdefault("inputs", {})
         declared = self._spec.get("artifacts", {})
         for key, artifact in artifacts(inputs):
-            artifact["uri"] = self._path(artifact)
+            remote, artifact["uri"] = artifact.get("uri", ""), self._path(artifact)
             # Always: the server gives an empty type, or one in its own format.
             if key in declared:
                 artifact["type"] = dict(declared[key]["artifactType"])
@@ -74,6 +74,8 @@ class ExecutorInput:
                 for name, value in artifact.get("metadata", {}).items()
                 if name not in _SERVER_METADATA and value is not None
             }
+            if artifact["uri"] != remote:
+                artifact["metadata"][property_names.REMOTE_URI] = remote
         inputs["parameterValues"] = self._values(inputs.get("parameterValues", {}))
         outputs = result.setdefault("outputs", {})
         outputs.get("artifacts", {}).pop(LOGS_KEY, None)

@@ -143,3 +143,20 @@ def test_what_serves_is_looked_for_where_there_is_a_volume():
 def test_scratch_is_writable_in_a_pod():
     # The image's root is read-only except for /tmp.
     assert pod_paths.SCRATCH_DIR.startswith("/tmp/")
+
+
+def test_a_secret_that_pods_do_not_get_is_refused():
+    registry = ["registry.url=http://registry", "registry.token=env:TOKEN"]
+    secret = "kubeflow.secrets=[{name: registry, key: token, env: TOKEN}]"
+    assert _make(*registry, secret).config.registry.token == "env:TOKEN"
+    with pytest.raises(
+        ConfigError, match="registry.token refers to env:TOKEN, which p"
+    ):
+        _make(*registry)
+    mounted = "kubeflow.secrets=[{name: registry, path: /secrets}]"
+    registry[1] = "registry.token=file:/secrets/token"
+    assert _make(*registry, mounted)
+    with pytest.raises(
+        ConfigError, match="file:/secrets/token, which pods do not have"
+    ):
+        _make(*registry, secret)

@@ -122,7 +122,8 @@ def test_the_logs_are_no_output_of_the_executor():
 def test_metadata_is_what_the_executor_wrote():
     metadata = _artifact(_task().for_tfx()["inputs"], "model")["metadata"]
     expected = {"names": ["a", "b"], "sizes": {"a": 1}, "list": {"a": 1}}
-    assert metadata == expected
+    remote = {"remote_uri": "minio://bucket/run/Make/model"}
+    assert metadata == expected | remote
 
 
 def test_uris_in_metadata_are_paths_as_executors_know_them():
