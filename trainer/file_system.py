@@ -7,10 +7,12 @@ imported then and not before: commands that read local files start at once.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import io
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any
@@ -37,12 +39,24 @@ def open_file(path: str, mode: str = "r") -> IO[Any]:
 
     Raises:
         FileNotFoundError: If it is not there.
+        OSError: If it is to be read and is a pipe or a device, which may never end.
     """
     if not is_remote(path):
-        return open(path, mode, encoding=None if "b" in mode else "utf-8")
+        encoding = None if "b" in mode else "utf-8"
+        return open(path, mode, encoding=encoding, opener=_opened)
     if "r" in mode and not _gfile().exists(path):
         raise FileNotFoundError(path)
     return _gfile().GFile(path, mode)
+
+
+def _opened(path: str, flags: int) -> int:
+    # Not blocking: a named pipe would wait for its other end.
+    descriptor = os.open(path, flags | os.O_NONBLOCK, 0o666)
+    kind = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(kind) or stat.S_ISDIR(kind):  # `open` refuses a folder itself
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "not a regular file", path)
 
 
 def exists(path: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 
@@ -12,6 +11,7 @@ from tfx.dsl.io import fileio
 
 from tfx_distill.components import property_names
 from tfx_distill.components.checks import VERDICT_FILE
+from tfx_distill.trainer import structured_text
 
 _MAX_STATED = 5
 
@@ -85,7 +85,7 @@ def _verdict(blessing: types.Artifact) -> dict[str, Any] | None:
         if not fileio.exists(path):
             return None
         with fileio.open(path) as file:
-            verdict = json.loads(file.read())
+            verdict = structured_text.from_json(file.read())
     except (OSError, ValueError):
         return None
     return verdict if isinstance(verdict, dict) else None

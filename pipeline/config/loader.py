@@ -7,9 +7,8 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from tfx_distill.pipeline.config.pipeline_places import Places, PlainPlaces
+from tfx_distill.trainer import structured_text
 from tfx_distill.trainer.errors import ConfigError
 
 if TYPE_CHECKING:  # loads pydantic, which help texts do not need
@@ -76,10 +75,9 @@ def shipped_names() -> list[str]:
 
 def read_file(file: str | os.PathLike[str]) -> dict[str, Any]:
     """Returns the mapping in a YAML file, or in a shipped one by its name."""
-    path = pathlib.Path(file)
-    # A folder `photos` must not hide the shipped configuration of that name.
-    if not path.is_file() and str(file) in shipped_names():
-        path = CONFIGS_DIR / f"{file}.yaml"
+    # Nothing in the current folder hides a shipped configuration; ./NAME is a file.
+    is_shipped = str(file) in shipped_names()
+    path = CONFIGS_DIR / f"{file}.yaml" if is_shipped else pathlib.Path(file)
     advice = f"Give a YAML file or one of {', '.join(shipped_names())}."
     values = read_yaml(path, f"Configuration file {file}", advice)
     if values is None:
@@ -104,14 +102,13 @@ def read_yaml(path: pathlib.Path, name: str, advice: str) -> Any:
         ConfigError: If it is unreadable or not YAML, in one line.
     """
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return structured_text.from_yaml(structured_text.read_file(path))
     except OSError as error:
         raise ConfigError(
             f"{name} cannot be read ({error.strerror}). {advice}"
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        detail = " ".join(str(error).split())
-        raise ConfigError(f"{name} is not YAML: {detail}") from None
+    except ValueError as error:
+        raise ConfigError(f"{name} is not valid YAML: {error}.") from None
 
 
 def _dataset_layer(name: str) -> dict[str, Any]:
@@ -121,14 +118,15 @@ def _dataset_layer(name: str) -> dict[str, Any]:
 
 def _override(text: str) -> dict[str, Any]:
     key, equals, value = text.partition("=")
-    if not equals or not key.strip():
+    is_text = text.isascii() or text.encode(errors="ignore").decode() == text
+    if not equals or not key.strip() or not is_text:
         raise ConfigError(
-            f"--set must be key=value, received {text!r}. "
-            "For example --set distillation.temperature=2."
+            f"--set must be key=value, received {text[:80]!r}. "
+            "For example --set distillation.temperature=2, as UTF-8 text."
         )
     try:
-        parsed = yaml.safe_load(value)
-    except yaml.YAMLError:
+        parsed = structured_text.from_yaml(value)
+    except ValueError:
         parsed = value
     for part in reversed(key.strip().split(".")):
         parsed = {part: parsed}

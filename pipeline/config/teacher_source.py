@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import pathlib
 
+from tfx_distill.trainer import structured_text
 from tfx_distill.trainer.config.imported_config import ImportedConfig, is_function
 from tfx_distill.trainer.config.section import require
 from tfx_distill.trainer.config.training_config import TeacherConfig
@@ -51,8 +51,9 @@ def plan(teacher: TeacherConfig, uri: str, digest: str = "") -> TeacherSource:
 def _names(file: str) -> tuple[str, ...]:
     """Class names in a JSON list, or on the lines of a text."""
     try:
-        text = pathlib.Path(file).expanduser().read_text(encoding="utf-8")
-        names = json.loads(text) if file.endswith(".json") else text.splitlines()
+        text = structured_text.read_file(pathlib.Path(file).expanduser())
+        is_json = file.endswith(".json")
+        names = structured_text.from_json(text) if is_json else text.splitlines()
     except (OSError, ValueError) as error:
         raise ConfigError(f"{_CLASSES}: {file} cannot be read ({error}).") from None
     is_list = isinstance(names, list) and all(isinstance(n, str) for n in names)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 from typing import Any
 
 from tfx_distill.pipeline.mlmd.records import ArtifactRecord, clean
+from tfx_distill.trainer import structured_text
 
 _LOCAL = "file://"
 _CARD = "Format-Serving/assets.extra/model_card.json"
@@ -26,12 +26,9 @@ def load_json(folder: str, name: str) -> dict[str, Any]:
         ValueError: If it does not hold a JSON object.
     """
     path = pathlib.Path(folder.removeprefix(_LOCAL), name)
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(content, dict):
-            return _cleaned(content)
-    except RecursionError as error:
-        raise ValueError(f"{path} is nested too deeply") from error
+    content = structured_text.from_json(structured_text.read_file(path))
+    if isinstance(content, dict):
+        return _cleaned(content)
     raise ValueError(f"{path} is not a JSON object")
 
 

@@ -6,8 +6,6 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
-
 from tfx_distill.components import property_names
 from tfx_distill.pipeline.config import dotted_keys
 from tfx_distill.pipeline.inspection import gates
@@ -20,6 +18,7 @@ from tfx_distill.pipeline.mlmd.records import (
     Graph,
     RunRecord,
 )
+from tfx_distill.trainer import structured_text
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -134,11 +133,10 @@ def pipeline_of(graph: Graph, run: RunRecord) -> str:
 
 def configuration(run: RunRecord) -> dict[str, Any]:
     """A run's configuration with dotted keys; empty when none is recorded."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     text = str(run.properties.get(property_names.CONFIG, ""))
     try:
-        content = yaml.load(text, Loader=loader)
-    except yaml.YAMLError:
+        content = structured_text.from_yaml(text)
+    except ValueError:
         return {}
     return dotted_keys.flat(content) if isinstance(content, dict) else {}
 

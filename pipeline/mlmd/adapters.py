@@ -13,7 +13,6 @@ A local TFX run and Kubeflow name and place the same things differently:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +26,7 @@ from tfx_distill.pipeline.mlmd.records import (
     RunRecord,
     clean,
 )
+from tfx_distill.trainer import structured_text
 
 PIPELINES = ("pipeline", "system.Pipeline")
 RUNS = ("pipeline_run", "system.PipelineRun")
@@ -142,7 +142,7 @@ def _plain(value: Any) -> Any:
 def _unwrapped(content: Any) -> Any:
     if isinstance(content, dict) and set(content) == {_WRAPPED}:
         try:
-            return json.loads(content[_WRAPPED])
+            return structured_text.from_json(content[_WRAPPED])
         except (TypeError, ValueError):
             return content[_WRAPPED]
     return content

@@ -15,6 +15,7 @@ from tfx_distill.trainer.errors import ConfigError, DistillError
 
 _SECRET_PREFIX = "env:"
 _SECRETS = ("password", "client_key")
+_MAX_TEXT = 300
 _SQLITE_NAME = "metadata.sqlite"
 
 
@@ -43,7 +44,8 @@ def connection_config(config: Places) -> Any:
         return json_format.ParseDict(fields, message)
     except json_format.ParseError as error:
         raise ConfigError(
-            f"metadata.connection is not ml_metadata's {type(message).__name__}: {error}"
+            f"metadata.connection is not ml_metadata's {type(message).__name__}: "
+            f"{str(error)[:_MAX_TEXT]}"
         ) from None
 
 

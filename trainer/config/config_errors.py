@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from tfx_distill.trainer.errors import ConfigError
 
 Schema = Mapping[str, Any]  # a JSON schema
 
+_MAX_SHOWN = 100  # letters of a received value
 EXPECTED = "expected"  # our own keyword: words instead of those made of the type
 _TYPES = {
     "boolean": "true or false",
@@ -44,11 +46,22 @@ def _line(details: Mapping[str, Any], schema: Schema, where: str) -> str:
         return key + ("" if not key or text.startswith(" ") else ".") + text
     if unknown:
         known = section(here, schema)["properties"]
-        return _unknown_key(str(last), known, f"{key}." if key else "")
-    received = "nothing" if details["type"] == "missing" else repr(details["input"])
+        return _unknown_key(name(str(last)), known, f"{key}." if key else "")
+    received = "nothing" if details["type"] == "missing" else shown(details["input"])
     return (
         f"{key or 'The configuration'} must be {expected(here)}, received {received}."
     )
+
+
+def shown(value: Any) -> str:
+    """A received value as Python writes it, which is printable, and not too long."""
+    text = repr(value)
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
+
+
+def name(key: str) -> str:
+    """A key as it was given if it looks like one."""
+    return key if re.fullmatch(r"[\w.:/-]{1,60}", key) else shown(key)
 
 
 def _unknown_key(name: str, known: Iterable[str], prefix: str) -> str:
@@ -73,7 +86,7 @@ def _find(schema: Schema, path: Iterable[Any], where: str) -> tuple[Schema, str]
         else:
             others = inside.get("additionalProperties") or None
             inner = inside.get("properties", {}).get(part, others)
-            key = f"{key}.{part}".lstrip(".") if inner else key
+            key = f"{key}.{name(part)}".lstrip(".") if inner else key
         here = inner if isinstance(inner, Mapping) else here
     return here, key
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, TypeVar
 
@@ -63,10 +65,16 @@ def _number(value: Any) -> Any:
     return value
 
 
-def _with_text_keys(value: Any) -> Any:
-    """YAML reads the key 64 as an integer."""
+def _as_json(value: Any, key: str = "") -> Any:
+    """A value that JSON keeps as it is. YAML reads the key 64 as an integer."""
     if isinstance(value, Mapping):
-        return {str(key): item for key, item in value.items()}
+        return {
+            str(name): _as_json(item, f"{key}.{name}") for name, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_as_json(item, f"{key}[{at}]") for at, item in enumerate(value)]
+    is_finite = not isinstance(value, float) or math.isfinite(value)
+    require(is_finite, key.removeprefix("."), value, "a finite number")
     return value
 
 
@@ -81,13 +89,19 @@ Folder = Annotated[
     str, Rule("a folder, not a URL", lambda path: path and "://" not in path)
 ]
 Items = Annotated[tuple[T, ...], Strict(False)]  # also accepts lists
-Table = Annotated[dict[str, T], BeforeValidator(_with_text_keys)]
+Table = Annotated[dict[str, T], BeforeValidator(_as_json)]
 
 
 def require(condition: bool, key: str, received: Any, expected: str) -> None:
     """Raises a `ConfigError` in one line unless `condition` holds."""
     if not condition:
-        raise ConfigError(f"{key} must be {expected}, received {received!r}.")
+        text = config_errors.shown(received)
+        raise ConfigError(f"{key} must be {expected}, received {text}.")
+
+
+@functools.cache
+def _json_schema(section: type[Section]) -> dict[str, Any]:
+    return section.model_json_schema()
 
 
 class Section(BaseModel):
@@ -132,7 +146,7 @@ class Section(BaseModel):
         try:
             yield
         except ValidationError as error:
-            text = config_errors.describe(error, cls.model_json_schema(), where)
+            text = config_errors.describe(error, _json_schema(cls), where)
             raise ConfigError(text) from None
 
     @classmethod

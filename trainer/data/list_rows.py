@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-import json
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping
 
+from tfx_distill.trainer import structured_text
 from tfx_distill.trainer.config.dataset_name import LIST_SUFFIXES
 from tfx_distill.trainer.errors import DataError
 
@@ -53,8 +53,8 @@ def _json_rows(
         if not line.strip():
             continue
         try:
-            values = json.loads(line)
-        except json.JSONDecodeError:
+            values = structured_text.from_json(line)
+        except ValueError:
             values = None
         if not isinstance(values, dict):
             raise DataError(

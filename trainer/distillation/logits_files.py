@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tfx_distill.trainer import file_system
+from tfx_distill.trainer import file_system, structured_text
 from tfx_distill.trainer.config.data_config import ViewsConfig
 from tfx_distill.trainer.errors import ModelError
 
@@ -148,7 +148,7 @@ def load(
 def _info(folder: str) -> dict[str, Any]:
     try:
         with file_system.open_file(os.path.join(folder, _INFO_FILE)) as file:
-            return json.load(file)
+            return structured_text.from_json(file.read())
     except (OSError, ValueError) as error:
         raise ModelError(
             f"No teacher logits in {folder} ({error}). Compute them again."

@@ -16,8 +16,6 @@ import zlib
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-import yaml
-
 from tfx_distill.components import property_names
 from tfx_distill.components.evaluator.predictions import Predictions
 from tfx_distill.components.evaluator.verdict import Verdict
@@ -37,6 +35,7 @@ from tfx_distill.pipeline.report.collect import (
 )
 from tfx_distill.pipeline.report.report_data import Data, Difference, Model, Report
 from tfx_distill.pipeline.version import VERSION
+from tfx_distill.trainer import structured_text
 from tfx_distill.trainer.data.data_report import DataReport
 from tfx_distill.trainer.errors import DistillError
 from tfx_distill.trainer.evaluation import lite_scores
@@ -57,7 +56,6 @@ _UNREADABLE = (
     EOFError,
     RecursionError,
     struct.error,
-    yaml.YAMLError,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -260,5 +258,5 @@ class _Collector:
 
 
 def _config(text: str) -> dict[str, Any]:
-    content = yaml.safe_load(text)
+    content = structured_text.from_yaml(text)
     return dotted_keys.flat(content) if isinstance(content, dict) else {}

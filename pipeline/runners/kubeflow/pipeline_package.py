@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import CompileError
+from tfx_distill.trainer import structured_text
 
 _HEADER = """\
 # Pipeline {name} for Kubeflow Pipelines 2.5 or newer.
@@ -28,7 +29,6 @@ CONTAINER_TEMPLATE = "system-container-impl"
 # In the second document: of a run, since KFP 2.17; and a deadline of a run or a pod.
 RUN_CONFIG, DEADLINE = "pipelineConfig", "activeDeadlineSeconds"
 _ADVICE = "Create one with `distill kubeflow compile -o pipeline.yaml`."
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # Unquoted, some YAML 1.1 or 1.2 parser reads these as something other than a string.
 _AMBIGUOUS = re.compile(
     r"[-+.\d].*|0o.*|(?:true|false|yes|no|on|off|null|nan|inf|y|n|~)?", re.I
@@ -202,13 +202,13 @@ def read(path: str | os.PathLike[str]) -> Package:
     """
     file = pathlib.Path(path)
     try:
-        content = file.read_bytes()
-        documents = [doc for doc in yaml.load_all(content, _LOADER) if doc is not None]
+        content = structured_text.read_file(file)
+        found = structured_text.documents(content)
+        documents = [document for document in found if document is not None]
     except OSError as error:
         raise CompileError(f"{path} cannot be read ({error.strerror}).") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        detail = " ".join(str(error).split())
-        raise CompileError(f"{path} is not YAML: {detail}. {_ADVICE}") from None
+    except ValueError as error:
+        raise CompileError(f"{path} is not valid YAML: {error}. {_ADVICE}") from None
     if any("pipelineSpec" in doc for doc in documents if isinstance(doc, dict)):
         raise CompileError(
             f"{path} is a PipelineJob for Vertex AI; Kubeflow Pipelines does not accept "
@@ -222,7 +222,7 @@ def read(path: str | os.PathLike[str]) -> Package:
         spec,
         platform[0] if platform else None,
         path=file,
-        digest=hashlib.sha256(content).hexdigest(),
+        digest=hashlib.sha256(content.encode()).hexdigest(),
     )
 
 

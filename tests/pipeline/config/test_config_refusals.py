@@ -130,7 +130,10 @@ def test_a_search_has_no_fresh_views():
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("a: [", "is not YAML"), ("- a", "must be a mapping of sections, received list")],
+    [
+        ("a: [", "is not valid YAML"),
+        ("- a", "must be a mapping of sections, received list"),
+    ],
 )
 def test_a_file_that_is_no_configuration_is_refused(own_file, text, message):
     with pytest.raises(ConfigError, match=message):
@@ -144,10 +147,15 @@ def test_a_missing_file_is_refused_with_the_shipped_names():
         load_config("nowhere.yaml")
 
 
-def test_a_folder_does_not_hide_a_shipped_configuration(tmp_path, monkeypatch):
+def test_nothing_in_the_current_folder_hides_a_shipped_configuration(
+    tmp_path, monkeypatch
+):
     (tmp_path / "photos").mkdir()
+    (tmp_path / "smoke").write_text("seeds: 2")
     monkeypatch.chdir(tmp_path)
     assert load_config("photos").pipeline.name.startswith("photos-")
+    assert load_config("smoke").seeds == 1
+    assert load_config("./smoke").seeds == 2
 
 
 def test_searching_and_fixed_hyperparameters_exclude_each_other():

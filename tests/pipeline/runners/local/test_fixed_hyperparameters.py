@@ -62,7 +62,7 @@ def test_a_file_is_kept_in_a_folder_named_by_its_values(load, tmp_path, text):
         ("student.views: 9", "at most views.count, 4, received 9"),
         ("- 1", "must be a mapping of configuration keys to values"),
         ("{}", "must be a mapping of configuration keys to values"),
-        ("a: [", "is not YAML"),
+        ("a: [", "is not valid YAML"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused_in_one_line(load, tmp_path, text, message):

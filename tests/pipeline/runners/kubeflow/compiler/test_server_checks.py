@@ -137,7 +137,7 @@ def test_a_file_comes_back_as_it_was_written(tmp_path):
         ("{pipelineSpec: {}}", "for Vertex AI; Kubeflow Pipelines does not"),
         ("a: 1", "received 0 and 0 in 1 documents"),
         ("- a", "is not a YAML mapping"),
-        ("a: [", "is not YAML"),
+        ("a: [", "is not valid YAML"),
     ],
 )
 def test_a_file_that_is_no_pipeline_is_refused(tmp_path, text, message):
