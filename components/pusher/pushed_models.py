@@ -30,7 +30,7 @@ class PushedModel:
         reason: Why.
     """
 
-    artifact_id: int
+    artifact_id: int | str
     uri: str
     version: str
     folder: str
@@ -51,7 +51,7 @@ class PushedModel:
 
 
 def newest_first(
-    artifacts: Iterable[tuple[int, str, Mapping[str, Any]]],
+    artifacts: Iterable[tuple[int | str, str, Mapping[str, Any]]],
 ) -> list[PushedModel]:
     """The pushed ones among PushedModel artifacts: a gate may have refused a student.
 
@@ -59,11 +59,11 @@ def newest_first(
         artifacts: Id, uri and properties of each.
     """
     found = [_pushed(*artifact) for artifact in artifacts]
-    return sorted(filter(None, found), key=lambda model: -model.artifact_id)
+    return sorted(filter(None, found), key=lambda m: m.artifact_id, reverse=True)
 
 
 def _pushed(
-    artifact_id: int, uri: str, properties: Mapping[str, Any]
+    artifact_id: int | str, uri: str, properties: Mapping[str, Any]
 ) -> PushedModel | None:
     if not properties.get(property_names.PUSHED):
         return None

@@ -13,7 +13,6 @@ A local TFX run and Kubeflow name and place the same things differently:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf import json_format
@@ -48,23 +47,21 @@ _INPUTS = (pb.Event.INPUT, pb.Event.DECLARED_INPUT)
 _WRAPPED = "__value__"
 
 
-def artifact(message: Any, made_by: ExecutionRecord | None) -> ArtifactRecord:
+def artifact(message: Any) -> ArtifactRecord:
+    """A record that does not say yet who made it."""
     return ArtifactRecord(
         **_common(message),
         type=artifact_type(message.type),
         uri=clean(message.uri),
         state=_state(pb.Artifact.State, message.state),
-        node=made_by.node if made_by else "",
-        run=made_by.run if made_by else "",
-        pipeline=made_by.pipeline if made_by else "",
     )
 
 
-def execution(message: Any, places: Mapping[str, str]) -> ExecutionRecord:
-    """A record; `places` may name its `node`, `run` and `pipeline`."""
+def execution(message: Any) -> ExecutionRecord:
+    """A record that knows its node from its properties alone, not its run."""
     common = _common(message)
     values = common["properties"]
-    node = places.get("node") or next(
+    node = next(
         (str(values[name]) for name in _NODE_PROPERTIES if values.get(name)), ""
     )
     return ExecutionRecord(
@@ -72,8 +69,6 @@ def execution(message: Any, places: Mapping[str, str]) -> ExecutionRecord:
         type=execution_type(message.type),
         state=_state(pb.Execution.State, message.last_known_state),
         node=clean(node) or message.type.rpartition(".")[2],
-        run=places.get("run", ""),
-        pipeline=places.get("pipeline", ""),
     )
 
 

@@ -1,4 +1,4 @@
-"""Questions to a store of ML Metadata, in bulk and on every backend alike.
+"""Questions to ML Metadata, in bulk and on every backend alike.
 
 A store may hold tens of thousands of rows, and a server may be far away. Rows are
 therefore requested by lists of ids or by context, never one by one.
@@ -6,6 +6,7 @@ therefore requested by lists of ids or by context, never one by one.
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, TypeVar
@@ -15,17 +16,25 @@ from ml_metadata import errors
 from ml_metadata.metadata_store import ListOptions, OrderByField
 
 from tfx_distill.pipeline.mlmd import adapters
-from tfx_distill.pipeline.mlmd.records import EventRecord
+from tfx_distill.pipeline.mlmd.records import (
+    ArtifactRecord,
+    EventRecord,
+    ExecutionRecord,
+    RunRecord,
+    clean,
+)
 from tfx_distill.pipeline.mlmd.store_errors import explained
 
 _CHUNK = 500  # ids in one request; servers refuse larger messages
+
+_MAX_ID = 2**63 - 1
 
 Message = Any
 T = TypeVar("T")
 
 
 class BulkQueries:
-    """Reads rows of a store as ML Metadata's own messages.
+    """Reads rows of a store as records; a `store.Source`.
 
     Args:
         store: Open.
@@ -35,20 +44,26 @@ class BulkQueries:
     def __init__(self, store: ml_metadata.MetadataStore, place: str) -> None:
         self._store, self.place = store, place
 
-    def all_artifacts(self) -> dict[int, Message]:
-        return _by_id(self._ask(self._store.get_artifacts))
+    def artifact_id(self, text: str) -> int | None:
+        """The number that a text is; None if it is none."""
+        return int(text) if text.isdecimal() and int(text) <= _MAX_ID else None
 
-    def all_executions(self) -> dict[int, Message]:
-        return _by_id(self._ask(self._store.get_executions))
+    execution_id = artifact_id
 
-    def artifacts(self, ids: Iterable[int]) -> dict[int, Message]:
-        return self._chunked(self._store.get_artifacts_by_id, ids)
+    def all_artifacts(self) -> dict[int, ArtifactRecord]:
+        return _artifacts(self._ask(self._store.get_artifacts))
 
-    def executions(self, ids: Iterable[int]) -> dict[int, Message]:
-        return self._chunked(self._store.get_executions_by_id, ids)
+    def all_executions(self) -> dict[int, ExecutionRecord]:
+        return _executions(self._ask(self._store.get_executions))
 
-    def executions_of_context(self, context_id: int) -> dict[int, Message]:
-        return _by_id(self._ask(self._store.get_executions_by_context, context_id))
+    def artifacts(self, ids: Iterable[int]) -> dict[int, ArtifactRecord]:
+        return _artifacts(self._chunked(self._store.get_artifacts_by_id, ids))
+
+    def executions(self, ids: Iterable[int]) -> dict[int, ExecutionRecord]:
+        return _executions(self._chunked(self._store.get_executions_by_id, ids))
+
+    def executions_of_run(self, run: RunRecord) -> dict[int, ExecutionRecord]:
+        return _executions(self._ask(self._store.get_executions_by_context, run.id))
 
     def events_of_executions(self, ids: Iterable[int]) -> list[EventRecord]:
         return self._events(self._store.get_events_by_execution_ids, ids)
@@ -62,19 +77,37 @@ class BulkQueries:
 
     def newest_artifacts(
         self, types: Collection[str] | None, limit: int | None
-    ) -> dict[int, Message]:
+    ) -> dict[int, ArtifactRecord]:
         """The newest artifacts, of some types or (None) of any."""
         ask = self._store.get_artifacts
         if types is None:
-            return _by_id(self._ask(ask, _newest(limit, None)))
-        return _by_id(self._of_types(ask, types, limit))
+            return _artifacts(self._ask(ask, _newest(limit, None)))
+        return _artifacts(self._of_types(ask, types, limit))
 
-    def newest_contexts(
-        self, types: Collection[str], limit: int | None
-    ) -> list[Message]:
-        return self._of_types(self._store.get_contexts, types, limit)
+    def runs(self, limit: int | None) -> list[RunRecord]:
+        """Runs, the newest first."""
+        found = self._of_types(self._store.get_contexts, adapters.RUNS, limit)
+        return [adapters.run(message) for message in found]
 
-    def contexts_of(self, ids: Collection[int]) -> Iterator[tuple[Message, str]]:
+    def placed(self, records: dict[int, ExecutionRecord]) -> dict[int, ExecutionRecord]:
+        """Executions with their node, run and pipeline."""
+        places: dict[int, dict[str, str]] = {id_: {} for id_ in records}
+        for context, kind in self._contexts_of(records):
+            for id_ in self._ids_in_context(context, records):
+                if kind == "node":
+                    places[id_][kind] = context.name
+                else:
+                    places[id_].setdefault(kind, context.name)
+        for id_, place in places.items():
+            prefix = f"{place.get('pipeline', '')}."
+            node = clean(place.get("node", "").removeprefix(prefix))
+            place["node"] = node or records[id_].node
+        return {
+            id_: dataclasses.replace(record, **places[id_])
+            for id_, record in records.items()
+        }
+
+    def _contexts_of(self, ids: Collection[int]) -> Iterator[tuple[Message, str]]:
         """Contexts that name pipeline, run or node of some executions, with which."""
         if not ids:
             return
@@ -106,7 +139,7 @@ class BulkQueries:
         except errors.NotFoundError:  # so ML Metadata 1.21 says that it has none
             return []
 
-    def ids_in_context(self, context: Message, ids: Collection[int]) -> set[int]:
+    def _ids_in_context(self, context: Message, ids: Collection[int]) -> set[int]:
         """Those of some executions that belong to a context."""
         ask = self._store.get_executions_by_context
         if len(ids) > _CHUNK:
@@ -142,8 +175,8 @@ class BulkQueries:
 
     def _chunked(
         self, ask: Callable[..., list[Message]], ids: Iterable[int]
-    ) -> dict[int, Message]:
-        return _by_id(m for chunk in _chunks(ids) for m in self._ask(ask, chunk))
+    ) -> Iterator[Message]:
+        return (m for chunk in _chunks(ids) for m in self._ask(ask, chunk))
 
     def _filtered(
         self, ask: Callable[[], list[T]], instead: Callable[[], list[T]]
@@ -161,8 +194,17 @@ class BulkQueries:
             return list(method(*arguments))
 
 
-def _by_id(messages: Iterable[Message]) -> dict[int, Message]:
-    return {message.id: message for message in messages}
+def _artifacts(messages: Iterable[Message]) -> dict[int, ArtifactRecord]:
+    return {message.id: adapters.artifact(message) for message in messages}
+
+
+def _executions(messages: Iterable[Message]) -> dict[int, ExecutionRecord]:
+    """Of nodes: users do not ask about Kubeflow's execution of a whole run."""
+    return {
+        message.id: adapters.execution(message)
+        for message in messages
+        if message.type != adapters.DAG
+    }
 
 
 def _newest(limit: int | None, query: str | None) -> ListOptions:

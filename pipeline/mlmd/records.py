@@ -2,6 +2,7 @@
 
 A store of a local run, of another TFX pipeline or of Kubeflow gives the same
 records; `tfx_distill.pipeline.mlmd.adapters` evens out how they name and place things.
+So does a server of Kubeflow without ML Metadata, by `task_adapters`.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import functools
 import os
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from tfx_distill.components.pusher import pushed_models
 from tfx_distill.components.pusher.pushed_models import PushedModel
 
+# ML Metadata has numbers, Kubeflow's server without it UUIDs.
+Id: TypeAlias = int | str
 RUNNING, COMPLETE, CACHED, FAILED = "RUNNING", "COMPLETE", "CACHED", "FAILED"
 CANCELED = "CANCELED"
 LIVE, DELETED = "LIVE", "DELETED"
@@ -24,6 +27,7 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # TFX keeps the SavedModel of a Model artifact in this folder.
 _SAVED_MODEL = "Format-Serving"
 _LOGS = "executor-logs"  # an output that Kubeflow adds to each node
+_SHORT = 8  # letters of a UUID that tell it from others
 
 
 def clean(text: str) -> str:
@@ -31,23 +35,33 @@ def clean(text: str) -> str:
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
+def short_id(id_: Id) -> str:
+    """An id as it is shown; commands take the beginning of a UUID."""
+    return id_[:_SHORT] if isinstance(id_, str) else str(id_)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Record:
     """What ML Metadata holds of anything.
 
     Attributes:
-        id: In ML Metadata.
+        id: In ML Metadata, or in Kubeflow's server.
         name: Often empty.
         created_ms: Milliseconds since 1970.
         updated_ms: As `created_ms`.
         properties: Typed and custom ones together.
     """
 
-    id: int
+    id: Id
     name: str = ""
     created_ms: int = 0
     updated_ms: int = 0
     properties: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def age(self) -> tuple[int, Id]:
+        """Sorts records, the oldest first: ids that are numbers grow, UUIDs do not."""
+        return (0 if isinstance(self.id, int) else self.created_ms, self.id)
 
     @property
     def created(self) -> str:
@@ -147,8 +161,8 @@ class EventRecord:
         created_ms: Milliseconds since 1970.
     """
 
-    execution_id: int
-    artifact_id: int
+    execution_id: Id
+    artifact_id: Id
     key: str = ""
     is_output: bool
     created_ms: int = 0
@@ -166,26 +180,26 @@ class Graph:
         truncated: Whether a bound cut something off.
     """
 
-    artifacts: Mapping[int, ArtifactRecord] = dataclasses.field(default_factory=dict)
-    executions: Mapping[int, ExecutionRecord] = dataclasses.field(default_factory=dict)
+    artifacts: Mapping[Id, ArtifactRecord] = dataclasses.field(default_factory=dict)
+    executions: Mapping[Id, ExecutionRecord] = dataclasses.field(default_factory=dict)
     events: tuple[EventRecord, ...] = ()
     runs: Mapping[str, RunRecord] = dataclasses.field(default_factory=dict)
     truncated: bool = False
 
-    def inputs(self, execution_id: int) -> list[tuple[str, ArtifactRecord]]:
+    def inputs(self, execution_id: Id) -> list[tuple[str, ArtifactRecord]]:
         """Key and artifact of everything that an execution read."""
         return self._linked(execution_id, False)
 
-    def outputs(self, execution_id: int) -> list[tuple[str, ArtifactRecord]]:
+    def outputs(self, execution_id: Id) -> list[tuple[str, ArtifactRecord]]:
         """Key and artifact of everything that an execution wrote, or took from a cache."""
         return self._linked(execution_id, True)
 
-    def producers(self, artifact_id: int) -> list[ExecutionRecord]:
+    def producers(self, artifact_id: Id) -> list[ExecutionRecord]:
         """Who wrote an artifact first, then those that took it from the cache."""
         found = self._executions(artifact_id, True)
-        return sorted(found, key=lambda e: (e.state == CACHED, e.id))
+        return sorted(found, key=lambda e: (e.state == CACHED, e.age))
 
-    def consumers(self, artifact_id: int) -> list[ExecutionRecord]:
+    def consumers(self, artifact_id: Id) -> list[ExecutionRecord]:
         """Who read an artifact."""
         return self._executions(artifact_id, False)
 
@@ -218,10 +232,12 @@ class Graph:
             found = [a for a in self.artifacts.values() if a.type_name == kind]
         else:
             found = self.made(run, kind)
-        return pushed_models.newest_first((a.id, a.uri, a.properties) for a in found)
+        pushed = pushed_models.newest_first((a.id, a.uri, a.properties) for a in found)
+        age = {artifact.id: artifact.age for artifact in found}
+        return sorted(pushed, key=lambda m: age[m.artifact_id], reverse=True)
 
     def _linked(
-        self, execution_id: int, is_output: bool
+        self, execution_id: Id, is_output: bool
     ) -> list[tuple[str, ArtifactRecord]]:
         return [
             (event.key, self.artifacts[event.artifact_id])
@@ -229,7 +245,7 @@ class Graph:
             if event.is_output == is_output
         ]
 
-    def _executions(self, artifact_id: int, is_output: bool) -> list[ExecutionRecord]:
+    def _executions(self, artifact_id: Id, is_output: bool) -> list[ExecutionRecord]:
         ids = dict.fromkeys(
             event.execution_id
             for event in self._by_artifact.get(artifact_id, ())
@@ -238,16 +254,16 @@ class Graph:
         return [self.executions[id_] for id_ in ids]
 
     @functools.cached_property
-    def _by_execution(self) -> dict[int, list[EventRecord]]:
+    def _by_execution(self) -> dict[Id, list[EventRecord]]:
         return _grouped(self.events, "execution_id")
 
     @functools.cached_property
-    def _by_artifact(self) -> dict[int, list[EventRecord]]:
+    def _by_artifact(self) -> dict[Id, list[EventRecord]]:
         return _grouped(self.events, "artifact_id")
 
     @functools.cached_property
     def _by_run(self) -> dict[str, list[ExecutionRecord]]:
-        ordered = sorted(self.executions.values(), key=lambda e: e.id)
+        ordered = sorted(self.executions.values(), key=lambda e: e.age)
         return _grouped(ordered, "run")
 
 

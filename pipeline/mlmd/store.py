@@ -1,44 +1,58 @@
-"""The one reader of ML Metadata: parts of a store as graphs of plain records."""
+"""What ran, as graphs of plain records, whoever keeps the records."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import ml_metadata
 
 from tfx_distill.components.pusher import pushed_models
 from tfx_distill.pipeline.mlmd import adapters
-from tfx_distill.pipeline.mlmd.bulk_queries import BulkQueries, Message
+from tfx_distill.pipeline.mlmd.bulk_queries import BulkQueries
 from tfx_distill.pipeline.mlmd.records import (
     CACHED,
+    ArtifactRecord,
     EventRecord,
     ExecutionRecord,
     Graph,
+    Id,
     RunRecord,
 )
+from tfx_distill.pipeline.mlmd.source import Artifacts, Executions, Source
 from tfx_distill.trainer.errors import DistillError
 
 MAX_NODES = 5000  # of a lineage
 
 
 class Store:
-    """A store that is only read.
+    """Records that are only read.
 
     Args:
-        store: Open; see `tfx_distill.pipeline.mlmd.read_only_store`.
-        place: What error messages call it.
+        source: A store of ML Metadata (see
+            `tfx_distill.pipeline.mlmd.read_only_store`), or another source.
+        place: What error messages call a store of ML Metadata.
     """
 
     def __init__(
-        self, store: ml_metadata.MetadataStore, place: str = "ML Metadata"
+        self, source: ml_metadata.MetadataStore | Source, place: str = "ML Metadata"
     ) -> None:
-        self._place, self._queries = place, BulkQueries(store, place)
+        is_store = isinstance(source, ml_metadata.MetadataStore)
+        self._queries: Source = BulkQueries(source, place) if is_store else source
+        self._place = self._queries.place
+
+    def artifact_id(self, text: str) -> Id | None:
+        """The id of an artifact that a user gave; None if it cannot be one."""
+        return self._queries.artifact_id(text)
+
+    def execution_id(self, text: str) -> Id | None:
+        """As `artifact_id`, of an execution."""
+        return self._queries.execution_id(text)
 
     def runs(self, limit: int | None = None) -> list[RunRecord]:
         """Runs, the newest first."""
-        found = self._queries.newest_contexts(adapters.RUNS, limit)
-        return [adapters.run(message) for message in found]
+        return self._queries.runs(limit)
 
     def run(self, name: str) -> RunRecord:
         """The run with this name, or whose name starts with it.
@@ -71,9 +85,9 @@ class Store:
 
     def graph_of_runs(self, runs: Sequence[RunRecord]) -> Graph:
         """Everything that some runs executed, read and wrote."""
-        executions: dict[int, Message] = {}
+        executions: dict[Id, ExecutionRecord] = {}
         for run in runs:
-            executions |= self._queries.executions_of_context(run.id)
+            executions |= self._queries.executions_of_run(run)
         graph = self._graph(executions)
         # Includes a run that has not started any node.
         return dataclasses.replace(graph, runs={run.name: run for run in runs})
@@ -111,8 +125,8 @@ class Store:
     def lineage(
         self,
         *,
-        artifact_ids: Iterable[int] = (),
-        execution_ids: Iterable[int] = (),
+        artifact_ids: Iterable[Id] = (),
+        execution_ids: Iterable[Id] = (),
         up: bool = True,
         down: bool = True,
         max_nodes: int = MAX_NODES,
@@ -147,8 +161,8 @@ class Store:
         return dataclasses.replace(graph, truncated=truncated)
 
     def _neighbours(
-        self, artifacts: set[int], executions: set[int], is_up: bool
-    ) -> tuple[set[int], set[int]]:
+        self, artifacts: set[Id], executions: set[Id], is_up: bool
+    ) -> tuple[set[Id], set[Id]]:
         """Artifacts of some executions and executions of some artifacts, one step on."""
         of_executions = self._queries.events_of_executions(executions)
         of_artifacts = self._queries.events_of_artifacts(artifacts)
@@ -157,7 +171,7 @@ class Store:
             {e.execution_id for e in of_artifacts if e.is_output == is_up},
         )
 
-    def around_artifact(self, artifact_id: int) -> Graph:
+    def around_artifact(self, artifact_id: Id) -> Graph:
         """One artifact and the executions that wrote or read it.
 
         Raises:
@@ -168,7 +182,7 @@ class Store:
         executions = self._queries.executions({e.execution_id for e in events})
         return self._graph(executions, artifacts)
 
-    def around_execution(self, execution_id: int) -> Graph:
+    def around_execution(self, execution_id: Id) -> Graph:
         """One execution and what it read and wrote; errors as `around_artifact`."""
         ask = self._queries.executions
         return self._graph(self._existing(ask, {execution_id}, "execution"))
@@ -180,56 +194,40 @@ class Store:
         return dataclasses.replace(graph, runs={run.name: run for run in self.runs()})
 
     def _graph(
-        self,
-        executions: dict[int, Message],
-        artifacts: dict[int, Message] | None = None,
+        self, executions: Executions, artifacts: Artifacts | None = None
     ) -> Graph:
         """A graph of executions, all their inputs and outputs, and more artifacts."""
-        executions = {i: m for i, m in executions.items() if m.type != adapters.DAG}
         events = self._queries.events_of_executions(executions)
         artifacts = dict(artifacts or {})
         missing = {event.artifact_id for event in events} - set(artifacts)
         artifacts |= self._queries.artifacts(missing)
-        records = self._executions(executions)
+        records = self._queries.placed(executions)
         makers = _makers(events, records)
         # The others were made outside of this graph, as in an earlier run.
         others = {i for i in artifacts if i not in makers or makers[i].state == CACHED}
         if others:
             made = self._queries.events_of_artifacts(others)
             ids = {e.execution_id for e in made if e.is_output} - set(records)
-            outside = self._executions(self._queries.executions(ids))
-            makers = _makers(events + made, records | outside)
+            outside = self._queries.placed(self._queries.executions(ids))
+            makers = _makers(events + made, {**records, **outside})
         names = {record.run for record in records.values()}
         return Graph(
             artifacts={
-                id_: adapters.artifact(message, makers.get(id_))
-                for id_, message in sorted(artifacts.items())
+                artifact.id: _made_by(artifact, makers.get(artifact.id))
+                for artifact in sorted(artifacts.values(), key=lambda a: a.age)
             },
-            executions=dict(sorted(records.items())),
+            executions={e.id: e for e in sorted(records.values(), key=lambda e: e.age)},
             events=tuple(event for event in events if event.artifact_id in artifacts),
             runs={run.name: run for run in self.runs() if run.name in names},
         )
 
-    def _executions(self, messages: dict[int, Message]) -> dict[int, ExecutionRecord]:
-        places: dict[int, dict[str, str]] = {id_: {} for id_ in messages}
-        for context, kind in self._queries.contexts_of(messages):
-            for id_ in self._queries.ids_in_context(context, messages):
-                if kind == "node":
-                    places[id_][kind] = context.name
-                else:
-                    places[id_].setdefault(kind, context.name)
-        for place in places.values():
-            prefix = f"{place.get('pipeline', '')}."
-            place["node"] = place.get("node", "").removeprefix(prefix)
-        return {i: adapters.execution(m, places[i]) for i, m in messages.items()}
-
     def _existing(
         self,
-        ask: Callable[[Iterable[int]], dict[int, Message]],
-        ids: Collection[int],
+        ask: Callable[[Iterable[Id]], Mapping[Any, Any]],
+        ids: Collection[Id],
         what: str,
-    ) -> dict[int, Message]:
-        found = ask(ids)
+    ) -> dict[Any, Any]:
+        found = dict(ask(ids))
         for id_ in ids:
             if id_ not in found:
                 raise DistillError(
@@ -250,10 +248,10 @@ class Store:
 
 
 def _makers(
-    events: Iterable[EventRecord], executions: dict[int, ExecutionRecord]
-) -> dict[int, ExecutionRecord]:
+    events: Iterable[EventRecord], executions: Executions
+) -> dict[Id, ExecutionRecord]:
     """The execution that made each artifact, rather than those that reused it."""
-    makers: dict[int, ExecutionRecord] = {}
+    makers: dict[Id, ExecutionRecord] = {}
     for event in events:
         execution = executions.get(event.execution_id)
         if not event.is_output or execution is None:
@@ -264,5 +262,13 @@ def _makers(
     return makers
 
 
-def _rank(execution: ExecutionRecord) -> tuple[bool, int]:
-    return execution.state == CACHED, execution.id
+def _rank(execution: ExecutionRecord) -> tuple[bool, tuple[int, Id]]:
+    return execution.state == CACHED, execution.age
+
+
+def _made_by(artifact: ArtifactRecord, maker: ExecutionRecord | None) -> ArtifactRecord:
+    if maker is None:
+        return artifact
+    return dataclasses.replace(
+        artifact, node=maker.node, run=maker.run, pipeline=maker.pipeline
+    )
