@@ -132,6 +132,7 @@ def test_the_role_has_what_the_api_server_asks_for_and_no_more():
         (group, "experiments"): {"create", "get", "list"},
         (group, "runs"): {
             "create",
+            "delete",
             "get",
             "list",
             "readArtifact",

@@ -35,11 +35,11 @@ class JsonService:
         """Opens no connection yet.
 
         Args:
-            url: Of the service; paths are appended.
+            url: Of the service; a path is appended, if there is one.
             token: Bearer token; no message contains it.
             name: For messages, in place of a URL that is a secret itself.
         """
-        self._url, self._name = url.rstrip("/"), name or url
+        self._url, self._name = url, name or url
         self._session = requests.Session()
         self._session.headers["Accept"] = "application/json"
         if token:
@@ -69,7 +69,7 @@ class JsonService:
         try:
             return self._session.request(
                 method,
-                self._url + path,
+                self._url.rstrip("/") + path if path else self._url,
                 timeout=_TIMEOUTS_S,
                 allow_redirects=False,  # to a page where people sign in
                 **content,

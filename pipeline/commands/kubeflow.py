@@ -7,6 +7,8 @@ import pathlib
 import click
 
 from tfx_distill.pipeline.commands import (
+    kubeflow_gc,
+    kubeflow_notify,
     kubeflow_runs,
     kubeflow_schedules,
     options,
@@ -170,5 +172,7 @@ for command in (
     kubeflow_runs.logs,
     kubeflow_runs.stop,
     kubeflow_runs.retry,
+    kubeflow_notify.notify,
+    kubeflow_gc.gc,
 ):
     kubeflow.add_command(command)

@@ -14,6 +14,8 @@ from typing_extensions import Self
 
 from tfx_distill.pipeline.config.kubeflow_config import PIPELINE_NAME, KubeflowConfig
 from tfx_distill.pipeline.config.pipeline_places import Places
+from tfx_distill.pipeline.config.webhook_config import WebhookConfig
+from tfx_distill.trainer.config import secret_reference
 from tfx_distill.trainer.config.data_config import DataConfig, ViewsConfig
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
 from tfx_distill.trainer.config.gate_config import GateConfig
@@ -132,6 +134,7 @@ class PipelineConfig(Section, Places):
     lite: LiteConfig = Field(default_factory=LiteConfig)
     pusher: PusherConfig = Field(default_factory=PusherConfig)
     registry: RegistryConfig = Field(default_factory=RegistryConfig)
+    webhook: WebhookConfig = Field(default_factory=WebhookConfig)
     metadata: MetadataConfig = Field(default_factory=MetadataConfig)
     beam: BeamConfig = Field(default_factory=BeamConfig)
     kubeflow: KubeflowConfig = Field(default_factory=KubeflowConfig)
@@ -188,8 +191,16 @@ class PipelineConfig(Section, Places):
 
     def secret_references(self) -> dict[str, str]:
         """By key, the secrets that the run needs after its nodes have done their work."""
-        given = {"registry.token": self.registry.token if self.registry.url else None}
-        return {key: value for key, value in given.items() if value is not None}
+        given = {
+            "registry.token": self.registry.token if self.registry.url else None,
+            "webhook.url": self.webhook.url,
+            "webhook.token": self.webhook.token if self.webhook.url else None,
+        }
+        return {
+            key: value
+            for key, value in given.items()
+            if value is not None and secret_reference.is_reference(value)
+        }
 
     def to_yaml(self) -> str:
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)

@@ -14,9 +14,14 @@ from tfx_distill.trainer.errors import ConfigError
 VARIABLE_PREFIX, FILE_PREFIX = "env:", "file:"
 _REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:/.+")
 
+
+def is_reference(text: str) -> bool:
+    """Whether a text is `env:NAME` or `file:/PATH`."""
+    return bool(_REFERENCE.fullmatch(text))
+
+
 SecretReference = Annotated[
-    str,
-    Rule("env:NAME or file:/PATH, the place of a secret", _REFERENCE.fullmatch),
+    str, Rule("env:NAME or file:/PATH, the place of a secret", is_reference)
 ]
 
 
@@ -32,7 +37,7 @@ SecretUrl = Annotated[
     str,
     Rule(
         "an http or https URL without a password, or env:NAME or file:/PATH",
-        lambda text: _REFERENCE.fullmatch(text) or _is_url(text),
+        lambda text: is_reference(text) or _is_url(text),
     ),
 ]
 

@@ -12,12 +12,10 @@ import hashlib
 import json
 import os
 import pathlib
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import yaml
-
+from tfx_distill.pipeline.runners.kubeflow import package_yaml
 from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import CompileError
 from tfx_distill.trainer import structured_text
 
@@ -26,13 +24,12 @@ _HEADER = """\
 # Written by `distill kubeflow compile`; change the configuration, not this file.
 """
 CONTAINER_TEMPLATE = "system-container-impl"
+# As KFP's SDK calls the group of tasks whose end an exit task waits for.
+EXIT_HANDLER = "exit-handler-1"
+NOTIFY = "Notify"  # our exit task
 # In the second document: of a run, since KFP 2.17; and a deadline of a run or a pod.
 RUN_CONFIG, DEADLINE = "pipelineConfig", "activeDeadlineSeconds"
 _ADVICE = "Create one with `distill kubeflow compile -o pipeline.yaml`."
-# Unquoted, some YAML 1.1 or 1.2 parser reads these as something other than a string.
-_AMBIGUOUS = re.compile(
-    r"[-+.\d].*|0o.*|(?:true|false|yes|no|on|off|null|nan|inf|y|n|~)?", re.I
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +62,23 @@ class Package:
 
     @property
     def tasks(self) -> dict[str, dict[str, Any]]:
+        """The nodes. With an exit handler, they are in a group of their own."""
+        tasks = self._root_tasks
+        if EXIT_HANDLER not in tasks:
+            return tasks
+        group = tasks[EXIT_HANDLER]["componentRef"]["name"]
+        return self.spec["components"][group]["dag"]["tasks"]
+
+    @property
+    def exit_tasks(self) -> dict[str, dict[str, Any]]:
+        """Tasks that run when the nodes have ended, however they ended."""
+        tasks = self._root_tasks
+        if EXIT_HANDLER not in tasks:
+            return {}
+        return {name: task for name, task in tasks.items() if name != EXIT_HANDLER}
+
+    @property
+    def _root_tasks(self) -> dict[str, dict[str, Any]]:
         return self.spec["root"]["dag"]["tasks"]
 
     @property
@@ -79,8 +93,11 @@ class Package:
         return self.spec["deploymentSpec"]["executors"]
 
     def component(self, task: str) -> dict[str, Any]:
-        name = self.tasks[task]["componentRef"]["name"]
-        return self.spec["components"][name]
+        return self.spec["components"][self.task(task)["componentRef"]["name"]]
+
+    def task(self, name: str) -> dict[str, Any]:
+        """A node or an exit task."""
+        return self.exit_tasks.get(name) or self.tasks[name]
 
     def executor_label(self, task: str) -> str:
         return str(self.component(task).get("executorLabel", ""))
@@ -89,8 +106,8 @@ class Package:
         return self.executors.get(self.executor_label(task), {})
 
     def containers(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yields task and container of every task that has one."""
-        for task in self.tasks:
+        """Yields task and container of every task that has one, exit tasks last."""
+        for task in (*self.tasks, *self.exit_tasks):
             executor = self.executor(task)
             if "container" in executor:
                 yield task, executor["container"]
@@ -131,11 +148,11 @@ class Package:
         puts before its name what a pod's metadata and retries add to it.
         """
         templates = {}
-        for task in task_order(self.tasks):
+        for task in (*task_order(self.tasks), *self.exit_tasks):
             metadata = self.kubernetes(task).get("podMetadata", {})
             counts = [len(metadata.get(key, {})) for key in ("annotations", "labels")]
             parts = ["metadata", *map(str, counts)] if any(counts) else []
-            if "retryPolicy" in self.tasks[task]:
+            if "retryPolicy" in self.task(task):
                 parts.append("retry")
             templates[task] = "-".join([*parts, CONTAINER_TEMPLATE])
         return templates
@@ -155,9 +172,7 @@ class Package:
 
     def to_yaml(self) -> str:
         documents = [self.spec] + ([self.platform] if self.platform else [])
-        return _HEADER.format(name=self.name) + yaml.dump_all(
-            documents, Dumper=_Dumper, sort_keys=True, width=88
-        )
+        return _HEADER.format(name=self.name) + package_yaml.text(documents)
 
     def to_job_json(self) -> str:
         """The PipelineJob that Vertex AI takes."""
@@ -281,18 +296,3 @@ def _needed_tasks(task: Mapping[str, Any]) -> Iterator[str]:
         for value in inputs.get(kind, {}).values():
             if source in value:
                 yield value[source]["producerTask"]
-
-
-class _Dumper(yaml.SafeDumper):
-    """Quotes strings that YAML parsers read differently; writes no anchors."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-def _represent_text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    style = '"' if _AMBIGUOUS.fullmatch(value) or "\n" in value else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
-
-
-_Dumper.add_representer(str, _represent_text)

@@ -11,7 +11,7 @@ from typing import Any
 import ml_metadata
 
 from tfx_distill.components import property_names
-from tfx_distill.components.checks import OVERALL
+from tfx_distill.components.checks import OVERALL, Bound, bounds
 from tfx_distill.components.evaluator.verdict import Served, SliceMetrics, Verdict
 from tfx_distill.components.pusher import versions
 from tfx_distill.components.pusher.pushed_models import PushedModel
@@ -81,6 +81,8 @@ class RunResult:
         headroom: The teacher against the controls on `eval`; None without a control.
         comparison: What distillation gained, see `trainer.evaluation.comparison`; None
             without a control.
+        bounds: Each bound of both gates; not in the JSON, since `distill explain --json`
+            tells them class by class.
         teacher: The teacher.
         student: The student.
         lite_dir: Folder of its LiteRT files; empty when there are none.
@@ -102,6 +104,7 @@ class RunResult:
     served: Served | None
     headroom: Headroom | None
     comparison: Comparison | None
+    bounds: tuple[Bound, ...]
     teacher: ModelResult
     student: ModelResult
     lite_dir: str
@@ -112,7 +115,7 @@ class RunResult:
 
     def to_json(self) -> str:
         fields = dataclasses.asdict(self)
-        del fields["lite_dir"]
+        del fields["lite_dir"], fields["bounds"]
         fields["lite"] = [
             {
                 "flavour": flavour,
@@ -184,6 +187,7 @@ def _judged(outputs: Outputs) -> dict[str, Any]:
         "agreement": verdict.agreement,
         "paired": dict(verdict.paired.get(OVERALL, {})),
         "served": verdict.served,
+        "bounds": tuple(bounds(verdict.checks) + bounds(servability.checks)),
         "teacher": _teacher(outputs, verdict.teacher, servability.teacher),
         "student": _model(student, verdict.student, servability.student),
     }

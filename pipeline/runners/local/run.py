@@ -59,13 +59,18 @@ def execute(
 def _run_all(config: PipelineConfig, watcher: Any, run_dir: pathlib.Path) -> Any:
     from tfx_distill.components.evaluator import margin_check
     from tfx_distill.components.example_gen import sources
-    from tfx_distill.pipeline.runners.local import dag_runner
+    from tfx_distill.pipeline.runners.local import dag_runner, run_webhook
 
     # The gate checks this again with the examples; here nothing is trained yet.
     num_test = sources.open_source(config.data).num_test
     if num_test is not None:
         margin_check.require_resolvable(config.gate, num_test)
-    return dag_runner.run(config, watcher, run_dir)
+    return run_webhook.told(
+        config,
+        run_dir,
+        lambda: dag_runner.run(config, watcher, run_dir),
+        watcher.data_found,
+    )
 
 
 def _table(result: Any) -> Any:

@@ -89,6 +89,11 @@ class Runs:
         with self._server.calling(f"retry the run {run_id}"):
             self._server.retry_run(run_id)
 
+    def delete(self, run_id: str) -> None:
+        """Deletes a run from the server; its artifacts stay in the object store."""
+        with self._server.calling(f"delete the run {run_id}"):
+            self._server.delete_run(run_id)
+
     def url(self, run_id: str) -> str:
         """The run's page in the web interface."""
         return f"{self._server.place}/#/runs/details/{run_id}"
@@ -126,6 +131,14 @@ class Runs:
 
     def nodes_of(self, run_id: str) -> dict[str, str]:
         """See `Package.container_templates`; {} if the server does not show them."""
+        package = self.package_of(run_id)
+        try:
+            return package.container_templates() if package else {}
+        except (CompileError, AttributeError, KeyError, TypeError):
+            return {}
+
+    def package_of(self, run_id: str) -> Package | None:
+        """The pipeline of a run; None if the server does not show it."""
         run = self._run(run_id)
         reference = run.pipeline_version_reference
         spec = run.pipeline_spec
@@ -138,12 +151,10 @@ class Runs:
                 spec = version.pipeline_spec
             # With a platform specification, the server returns both in one mapping.
             platform = spec.get("platform_spec")
-            return Package(
-                spec.get("pipeline_spec", spec), platform
-            ).container_templates()
+            return Package(spec.get("pipeline_spec", spec), platform)
         # Deleted since, not readable for this user, or in another format.
-        except (ServerError, CompileError, AttributeError, KeyError, TypeError):
-            return {}
+        except (ServerError, AttributeError):
+            return None
 
     def wait(
         self,

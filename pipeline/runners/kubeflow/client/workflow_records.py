@@ -17,10 +17,14 @@ from typing import Any
 from tfx_distill.pipeline.runners.kubeflow.client import run_progress
 from tfx_distill.pipeline.runners.kubeflow.client.run_progress import NodeState
 from tfx_distill.pipeline.runners.kubeflow.client.schedule_timing import rfc3339
-from tfx_distill.pipeline.runners.kubeflow.pipeline_package import CONTAINER_TEMPLATE
+from tfx_distill.pipeline.runners.kubeflow.pipeline_package import (
+    CONTAINER_TEMPLATE,
+    EXIT_HANDLER,
+    NOTIFY,
+)
 
 _DRIVER = "-driver"
-_KFP_TASKS = ("root", "executor")  # which are not nodes
+_KFP_TASKS = ("root", "executor", EXIT_HANDLER)  # which are not nodes
 _CONTAINER = re.compile(r"executor(\(\d+\))?")
 _MAX_ATTEMPTS = 10
 _LONG_AGO = datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)
@@ -68,6 +72,7 @@ class Workflow:
         }
         self.name = next(iter(self._parents), "").rpartition("-")[0]
         self._in_retries = "root(0)" in self._by_name
+        self._has_exit_handler = EXIT_HANDLER in self._by_name
         self._containers_of: dict[str, list[str]] = {}
 
     def nodes(self) -> list[str]:
@@ -171,20 +176,28 @@ class Workflow:
         return not self._in_retries or record.display_name != "executor"
 
     def _driver_names(self, node: str) -> list[str]:
+        path = f"{self._group(node)}.{node}{_DRIVER}"
         if not self._in_retries:
-            return [f"{self.name}.root.{node}{_DRIVER}"]
-        path = f"{self.name}(0).root(0).{node}{_DRIVER}"
+            return [path]
         return self._known(f"{path}({n})" for n in reversed(range(_MAX_ATTEMPTS)))
 
     def _attempts(self, node: str) -> Iterator[str]:
         """Full names of a node's containers, the last attempt first."""
         if not self._in_retries:
-            yield f"{self.name}.root.{node}.executor"
+            yield f"{self._group(node)}.{node}.executor"
             return
         for group in reversed(range(_MAX_ATTEMPTS)):
             for attempt in reversed(range(_MAX_ATTEMPTS)):
-                path = f"{self.name}(0).root(0).{node}({group})"
+                path = f"{self._group(node)}.{node}({group})"
                 yield f"{path}.executor({attempt})"
+
+    def _group(self, node: str) -> str:
+        """Full name of the DAG that a node is in; an exit task is in a hook's."""
+        parts = [self.name, "root"]
+        if self._has_exit_handler:
+            hook = f"{EXIT_HANDLER}.onExit"
+            parts.append(hook if node == NOTIFY else EXIT_HANDLER)
+        return ".".join(f"{part}(0)" if self._in_retries else part for part in parts)
 
     def _id(self, full_name: str, template: str = "") -> str:
         digits = str(_fnv_1a(full_name))

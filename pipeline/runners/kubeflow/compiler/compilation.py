@@ -14,8 +14,10 @@ from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 from tfx_distill.components.property_names import SERVED_MODEL
 from tfx_distill.pipeline import graph
 from tfx_distill.pipeline.config.kubeflow_config import KubeflowConfig
+from tfx_distill.pipeline.config.webhook_config import WebhookConfig
 from tfx_distill.pipeline.runners.kubeflow.compiler import (
     dag_checks,
+    exit_handler,
     plan,
     platform_spec,
     pod_paths,
@@ -47,7 +49,12 @@ def compile_plan(planned: plan.Plan) -> Package:
         teacher_sources=paths.teacher_sources,
     )
     package = compile_pipeline(
-        pipeline, planned.image, kubeflow, paths.volumes, planned.values
+        pipeline,
+        planned.image,
+        kubeflow,
+        paths.volumes,
+        planned.values,
+        planned.config.webhook,
     )
     if kubeflow.pipeline_root:
         package.spec["defaultPipelineRoot"] = kubeflow.pipeline_root
@@ -68,6 +75,7 @@ def compile_pipeline(
     config: KubeflowConfig,
     volumes: Mapping[str, str],
     values: Mapping[str, Any],
+    webhook: WebhookConfig | None = None,
 ) -> Package:
     """Compiles any TFX pipeline.
 
@@ -77,6 +85,7 @@ def compile_pipeline(
         config: Resources, variables, and whether examples may be cached.
         volumes: URI by mount path.
         values: Run parameters with their defaults, see `run_parameters.defaults`.
+        webhook: Who is told how a run ended.
 
     Raises:
         CompileError: For what cannot run on Kubeflow Pipelines.
@@ -84,6 +93,8 @@ def compile_pipeline(
     dag_checks.check(pipeline, volumes)
     package = Package(_compiled_by_tfx(pipeline, image))
     run_parameters.add(package, values)
+    if webhook is not None and webhook.url is not None:
+        exit_handler.add(package, image, webhook)
     defaults = dag_checks.runtime_defaults(pipeline)
     postprocessing.adapt(package, config, defaults)
     for task, container in package.containers():

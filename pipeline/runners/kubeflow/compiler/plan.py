@@ -96,6 +96,10 @@ def _check_vertex(config: PipelineConfig) -> None:
             "Vertex AI supports none of kubeflow.volumes, kubeflow.secrets and "
             "kubeflow.deadline_s. Remove them; its artifacts are stored in Cloud Storage."
         )
+    if config.webhook.url is not None:
+        raise CompileError(
+            "Vertex AI has no server that webhook.url could be told by. Set it to null."
+        )
     if not (kubeflow.pipeline_root or "").startswith("gs://"):
         raise CompileError(
             f"kubeflow.pipeline_root is {kubeflow.pipeline_root}, but Vertex AI needs a "

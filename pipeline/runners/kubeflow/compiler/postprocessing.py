@@ -48,7 +48,7 @@ def adapt(
 
 def disable_cache(package: Package, task: str) -> None:
     """Runs a task every time: the server cannot see that its data changed."""
-    package.tasks[task].pop("cachingOptions", None)
+    package.task(task).pop("cachingOptions", None)
 
 
 def _add_defaults(package: Package, runtime_defaults: Mapping[str, Any]) -> None:
@@ -121,7 +121,7 @@ def _add_resources(package: Package, config: KubeflowConfig) -> None:
             del container["resources"]
         set_environment(container, {k: str(v) for k, v in node.env.items()})
         if node.retries is not None:
-            package.tasks[name]["retryPolicy"] = _retry_policy(node.retries)
+            package.task(name)["retryPolicy"] = _retry_policy(node.retries)
 
 
 def _retry_policy(retries: RetryConfig) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def check(package: Package) -> None:
     """
     _check_header(package)
     _check_parameters(package)
-    for task in package.tasks:
+    for task in (*package.tasks, *package.exit_tasks):
         _check_task(package, task)
     task_order(package.tasks)
     _check_containers(package)

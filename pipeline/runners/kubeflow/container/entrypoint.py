@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from tfx_distill.components import property_names, verdict_lines
 from tfx_distill.pipeline.runners.kubeflow.container import executor_input
 from tfx_distill.pipeline.runners.kubeflow.container.mounts import (
     SERVING_VARIABLE,
@@ -82,7 +83,7 @@ def run(argv: Sequence[str]) -> int:
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 
     kubeflow_v2_run_executor.main((args, beam_args))
-    _rewrite_output(task)
+    _log_verdict(_rewrite_output(task))
     logger.info("%s succeeded after %.0f s", name, time.monotonic() - start)
     return 0
 
@@ -128,7 +129,15 @@ def _describe(name: str, given: dict[str, Any]) -> None:
                 logger.info("  %s %s: %s", part[:-1], key, artifact.get("uri"))
 
 
-def _rewrite_output(task: executor_input.ExecutorInput) -> None:
+def _log_verdict(written: dict[str, Any]) -> None:
+    """Logs a gate's verdict, for those who can read logs and not the object store."""
+    for _, artifact in executor_input.artifacts(written):
+        verdict = artifact.get("metadata", {}).get(property_names.VERDICT)
+        if verdict:
+            logger.info(verdict_lines.VERDICT, verdict)
+
+
+def _rewrite_output(task: executor_input.ExecutorInput) -> dict[str, Any]:
     path = task.output_file
     with open(path, encoding="utf-8") as file:
         written = json.load(file)
@@ -138,3 +147,4 @@ def _rewrite_output(task: executor_input.ExecutorInput) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(f"{path}.new", path)
+    return dict(written)

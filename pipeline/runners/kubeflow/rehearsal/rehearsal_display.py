@@ -109,4 +109,8 @@ def _assumptions(package: Package) -> list[str]:
         if accelerator:
             count, kind = accelerator["count"], accelerator["type"]
             gpus.add(f"whether a node has the accelerators of {task}: {count} × {kind}")
-    return [*sorted(claims), *sorted(secrets), *sorted(gpus)]
+    hooks = [
+        f"whether {task} may ask the server, and reaches the webhook"
+        for task in package.exit_tasks
+    ]
+    return [*hooks, *sorted(claims), *sorted(secrets), *sorted(gpus)]

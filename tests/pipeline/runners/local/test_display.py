@@ -48,6 +48,7 @@ def result():
         comparison=None,
         teacher=model,
         student=model,
+        bounds=(),
         lite_dir="/lite",
         lite={"int8": lite},
         nodes={},

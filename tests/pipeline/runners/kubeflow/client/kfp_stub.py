@@ -153,6 +153,11 @@ class Stub:
 
     post_runs_retry = post_runs_terminate
 
+    def delete_runs_one(self, run_id, **_):
+        _there(self.runs, run_id)
+        del self.runs[run_id]
+        return {}
+
     def get_runs_tasks(self, **_):
         if self.tasks is None:
             raise grpc_error(404, 5, "Not Found")

@@ -62,7 +62,7 @@ def test_the_verdict_is_told_with_the_exit_status_of_a_local_run(
 
 def test_a_cached_pusher_decided_before(waited):
     nodes = {"ExampleGen": "cached", "Pusher": "cached"}
-    status, (line,) = waited("SUCCEEDED", nodes, {})
+    status, (_, line) = waited("SUCCEEDED", nodes, {})
     assert status == 0 and "Pusher had nothing to do" in line
 
 

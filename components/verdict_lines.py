@@ -1,0 +1,23 @@
+"""The line of a gate's log that holds its verdict, for readers of logs alone."""
+
+from __future__ import annotations
+
+import re
+
+from tfx_distill.components import checks
+from tfx_distill.trainer import json_files
+
+# The text is `Decision.summary`.
+VERDICT = "Verdict %s"
+_VERDICT = re.compile(r" Verdict (\{.*\})$", re.M)
+
+
+def bounds(log: str) -> list[checks.Bound]:
+    """The bounds of the verdict in a gate's log; empty without one."""
+    found = _VERDICT.search(log)
+    if found is None:
+        return []
+    try:
+        return list(json_files.parse(checks.Bounds, found[1]).bounds)
+    except ValueError:  # of another version
+        return []
