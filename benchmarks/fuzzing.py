@@ -17,7 +17,7 @@ import measurement
 
 from tfx_distill.trainer.errors import DistillError
 
-_LIMIT_S = 10
+_LIMIT_S = 60  # of a loaded machine; a hang takes for ever
 _SHOWN = 10
 _LENGTH = 600
 ACCEPTED, REFUSED = "accepted", "refused in one line"

@@ -13,6 +13,8 @@ A local TFX run and Kubeflow name and place the same things differently:
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from google.protobuf import json_format
@@ -49,27 +51,61 @@ _WRAPPED = "__value__"
 
 def artifact(message: Any) -> ArtifactRecord:
     """A record that does not say yet who made it."""
+    return artifact_of(_common(message), message.type, message.state, message.uri)
+
+
+def artifact_of(
+    common: dict[str, Any], type_name: str, state: int, uri: str
+) -> ArtifactRecord:
+    """As `artifact`, of what all records have and the rest of a row."""
     return ArtifactRecord(
-        **_common(message),
-        type=artifact_type(message.type),
-        uri=clean(message.uri),
-        state=_state(pb.Artifact.State, message.state),
+        **common,
+        type=artifact_type(type_name),
+        uri=clean(uri),
+        state=_state(pb.Artifact.State, state),
     )
 
 
 def execution(message: Any) -> ExecutionRecord:
     """A record that knows its node from its properties alone, not its run."""
-    common = _common(message)
+    return execution_of(_common(message), message.type, message.last_known_state)
+
+
+def execution_of(common: dict[str, Any], type_name: str, state: int) -> ExecutionRecord:
+    """As `execution`, of what all records have and the rest of a row."""
     values = common["properties"]
     node = next(
         (str(values[name]) for name in _NODE_PROPERTIES if values.get(name)), ""
     )
     return ExecutionRecord(
         **common,
-        type=execution_type(message.type),
-        state=_state(pb.Execution.State, message.last_known_state),
-        node=clean(node) or message.type.rpartition(".")[2],
+        type=execution_type(type_name),
+        state=_state(pb.Execution.State, state),
+        node=clean(node or type_name.rpartition(".")[2]),
     )
+
+
+def placed(
+    records: Mapping[int, ExecutionRecord], contexts: Iterable[tuple[int, str, str]]
+) -> dict[int, ExecutionRecord]:
+    """Executions with their node, run and pipeline.
+
+    Args:
+        records: By id.
+        contexts: Execution's id, type and name of each context that one belongs to.
+    """
+    kinds = dict.fromkeys(PIPELINES, "pipeline") | dict.fromkeys(RUNS, "run")
+    places: dict[int, dict[str, str]] = {id_: {} for id_ in records}
+    for id_, type_name, name in contexts:
+        if type_name == NODE:
+            places[id_]["node"] = name
+        elif type_name in kinds:
+            places[id_].setdefault(kinds[type_name], name)
+    for id_, place in places.items():
+        prefix = f"{place.get('pipeline', '')}."
+        node = clean(place.get("node", "").removeprefix(prefix))
+        place["node"] = node or records[id_].node
+    return {i: dataclasses.replace(r, **places[i]) for i, r in records.items()}
 
 
 def run(message: Any) -> RunRecord:
@@ -102,14 +138,28 @@ def execution_type(recorded: str) -> str:
 
 def event(message: Any) -> EventRecord | None:
     """A record; None for kinds that are neither inputs nor outputs."""
-    if message.type not in _OUTPUTS + _INPUTS:
+    key = next((step.key for step in message.path.steps if step.key), "")
+    return event_of(
+        message.execution_id,
+        message.artifact_id,
+        message.type,
+        key,
+        message.milliseconds_since_epoch,
+    )
+
+
+def event_of(
+    execution_id: int, artifact_id: int, kind: int, key: str, created_ms: int
+) -> EventRecord | None:
+    """As `event`, of a row."""
+    if kind not in _OUTPUTS + _INPUTS:
         return None
     return EventRecord(
-        execution_id=message.execution_id,
-        artifact_id=message.artifact_id,
-        key=next((clean(step.key) for step in message.path.steps if step.key), ""),
-        is_output=message.type in _OUTPUTS,
-        created_ms=message.milliseconds_since_epoch,
+        execution_id=execution_id,
+        artifact_id=artifact_id,
+        key=clean(key),
+        is_output=kind in _OUTPUTS,
+        created_ms=created_ms,
     )
 
 
@@ -124,17 +174,19 @@ def _plain(value: Any) -> Any:
     if kind is None:
         return None
     if kind in ("struct_value", "proto_value"):
-        content = json_format.MessageToDict(getattr(value, kind))
-        return _unwrapped(content)
-    plain = getattr(value, kind)
-    # Kubeflow keeps every number as a double.
-    is_whole = kind == "double_value" and abs(plain) < 2**53 and plain == int(plain)
-    if isinstance(plain, str):
-        return clean(plain)
-    return int(plain) if is_whole else plain
+        return unwrapped(json_format.MessageToDict(getattr(value, kind)))
+    return plain(getattr(value, kind))
 
 
-def _unwrapped(content: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A stored number or text. Kubeflow keeps every number as a double."""
+    if isinstance(value, str):
+        return clean(value)
+    is_whole = isinstance(value, float) and abs(value) < 2**53 and value == int(value)
+    return int(value) if is_whole else value
+
+
+def unwrapped(content: Any) -> Any:
     if isinstance(content, dict) and set(content) == {_WRAPPED}:
         try:
             return structured_text.from_json(content[_WRAPPED])

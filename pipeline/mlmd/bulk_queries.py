@@ -6,7 +6,6 @@ therefore requested by lists of ids or by context, never one by one.
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, TypeVar
@@ -21,7 +20,6 @@ from tfx_distill.pipeline.mlmd.records import (
     EventRecord,
     ExecutionRecord,
     RunRecord,
-    clean,
 )
 from tfx_distill.pipeline.mlmd.store_errors import explained
 
@@ -91,29 +89,18 @@ class BulkQueries:
 
     def placed(self, records: dict[int, ExecutionRecord]) -> dict[int, ExecutionRecord]:
         """Executions with their node, run and pipeline."""
-        places: dict[int, dict[str, str]] = {id_: {} for id_ in records}
-        for context, kind in self._contexts_of(records):
-            for id_ in self._ids_in_context(context, records):
-                if kind == "node":
-                    places[id_][kind] = context.name
-                else:
-                    places[id_].setdefault(kind, context.name)
-        for id_, place in places.items():
-            prefix = f"{place.get('pipeline', '')}."
-            node = clean(place.get("node", "").removeprefix(prefix))
-            place["node"] = node or records[id_].node
-        return {
-            id_: dataclasses.replace(record, **places[id_])
-            for id_, record in records.items()
-        }
+        found = (
+            (id_, context.type, context.name)
+            for context in self._contexts_of(records)
+            for id_ in self._ids_in_context(context, records)
+        )
+        return adapters.placed(records, found)
 
-    def _contexts_of(self, ids: Collection[int]) -> Iterator[tuple[Message, str]]:
-        """Contexts that name pipeline, run or node of some executions, with which."""
+    def _contexts_of(self, ids: Collection[int]) -> Iterator[Message]:
+        """Contexts that name pipeline, run or node of some executions."""
         if not ids:
             return
-        kinds = {adapters.NODE: "node"}
-        kinds |= dict.fromkeys(adapters.PIPELINES, "pipeline")
-        kinds |= dict.fromkeys(adapters.RUNS, "run")
+        kinds = (adapters.NODE, *adapters.PIPELINES, *adapters.RUNS)
         if len(ids) > _CHUNK:
             query = " OR ".join(f"type = '{name}'" for name in kinds)
         else:
@@ -131,7 +118,7 @@ class BulkQueries:
             lambda: self._store.get_contexts(options), by_execution
         ):
             if context.type in kinds:
-                yield context, kinds[context.type]
+                yield context
 
     def _contexts(self, execution_id: int) -> list[Message]:
         try:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pathlib
-import sqlite3
 from typing import Any
 
 import ml_metadata
@@ -14,6 +12,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from tfx_distill.pipeline import log_capture
 from tfx_distill.pipeline.config.pipeline_places import Places
 from tfx_distill.pipeline.mlmd import store_connection
+from tfx_distill.pipeline.mlmd.sqlite_source import SqliteSource
 from tfx_distill.pipeline.mlmd.store import Store
 from tfx_distill.pipeline.mlmd.store_errors import explained
 from tfx_distill.trainer.errors import ConfigError, DistillError
@@ -21,7 +20,6 @@ from tfx_distill.trainer.errors import ConfigError, DistillError
 _GRPC = "grpc://"
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 _TIMEOUT_S = 10.0
-_LOCK_S = 2.0
 _MAX_MESSAGE_BYTES = 2**30  # gRPC's own limit, 4 MB, is less than 100 executions
 
 
@@ -49,6 +47,8 @@ def open_store(config: Places, place: str | None = None) -> Store:
         connection = pb.ConnectionConfig()
         connection.sqlite.filename_uri = place
     _read_only(connection)
+    if isinstance(connection, pb.ConnectionConfig) and connection.HasField("sqlite"):
+        return Store(SqliteSource(pathlib.Path(connection.sqlite.filename_uri)))
     # Failures are told in one line of ours, and nothing else.
     with explained(place), log_capture.native_errors_discarded():
         store = ml_metadata.MetadataStore(connection)
@@ -77,7 +77,6 @@ def _read_only(connection: Any) -> None:
     if connection.HasField("mysql"):
         connection.mysql.skip_db_creation = True
     if connection.HasField("sqlite"):
-        connection.sqlite.connection_mode = pb.SqliteMetadataSourceConfig.READONLY
         _check_file(connection.sqlite.filename_uri)
 
 
@@ -98,30 +97,6 @@ def _check_file(name: str) -> None:
             raise DistillError(
                 f"{path} is not a SQLite database, so not ML Metadata. Give another file."
             )
-    _check_lock(path)
-
-
-def _check_lock(path: pathlib.Path) -> None:
-    """Rejects what ml_metadata would wait half a minute for, or not explain."""
-    address = f"{path.absolute().as_uri()}?mode=ro"
-    try:
-        with contextlib.closing(
-            sqlite3.connect(address, uri=True, timeout=_LOCK_S)
-        ) as database:
-            database.execute("SELECT 1 FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError as error:
-        if "locked" in str(error):
-            raise DistillError(
-                f"{path} is locked: another process is writing to it. Wait until it "
-                "has finished, then try again."
-            ) from None
-        if path.with_name(f"{path.name}-journal").exists():
-            raise DistillError(
-                f"{path} was left in the middle of a write by a process that was killed. "
-                "Start `distill run` once: opening it for writing repairs it."
-            ) from None
-    except sqlite3.DatabaseError:
-        pass  # ml_metadata fails on it, too, and its error is explained
 
 
 def _name(connection: Any) -> str:

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 
+from tfx_distill.trainer import file_system
 from tfx_distill.trainer.data import canonical_images, photo_normaliser
 from tfx_distill.trainer.data.canonical_images import Form
 from tfx_distill.trainer.data.photo_normaliser import Photo, UnreadableImage
@@ -29,7 +30,7 @@ def load(path: str) -> ImageFile:
         DataError: If it is missing or cannot be decoded; one line.
     """
     try:
-        with open(path, "rb") as file:
+        with file_system.open_file(path, "rb") as file:
             return ImageFile(path, photo_normaliser.read(file.read()))
     except OSError as error:
         raise DataError(

@@ -1,6 +1,8 @@
 """Seeded wrong input in bulk: the product accepts it, or refuses it in one line."""
 
 import fuzz_configurations
+import fuzz_images
+import fuzz_stores
 import fuzzing
 import pytest
 
@@ -21,6 +23,24 @@ def test_configurations():
 @pytest.mark.slow
 def test_20_000_configurations():
     _require_no_fault(fuzz_configurations.attack, 20_000)
+
+
+def test_images():
+    _require_no_fault(fuzz_images.attack, 50)
+
+
+@pytest.mark.slow
+def test_4_000_images():
+    _require_no_fault(fuzz_images.attack, 4_000)
+
+
+def test_stores_and_artifacts():
+    _require_no_fault(fuzz_stores.attack, 40)
+
+
+@pytest.mark.slow
+def test_2_000_stores_and_artifacts():
+    _require_no_fault(fuzz_stores.attack, 2_000)
 
 
 @pytest.mark.parametrize(

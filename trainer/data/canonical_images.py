@@ -120,12 +120,24 @@ def _canonical(name: str, raw: RawImage, form: Form) -> tuple[Fact, bytes]:
     encoded, kinds = raw.encoded, photo.conversions
     channels = 1 if photo.image.mode == "L" else 3
     shape = (photo.height, photo.width, channels)
-    if not photo.is_plain or shape != form.image_shape:
+    is_plain = photo.is_plain and shape == form.image_shape
+    if is_plain and not _is_sound(encoded):
+        is_plain, kinds = False, (*kinds, photo_normaliser.OTHER_FORMAT)
+    if not is_plain:
         pixels, more = fitted(photo.image, form)
         encoded, kinds = _png(pixels), kinds + more
     split, label = form.place(name, raw, photo.digest)
     fact = Fact(name, split, label, photo.height, photo.width, photo.digest, kinds)
     return fact, encoded
+
+
+def _is_sound(encoded: bytes) -> bool:
+    """Whether TensorFlow decodes a file, too: Pillow overlooks some damage."""
+    try:
+        tf.io.decode_image(encoded, expand_animations=False)
+    except tf.errors.InvalidArgumentError:
+        return False
+    return True
 
 
 def fitted(image: Image.Image, form: Form) -> tuple[np.ndarray, tuple[str, ...]]:

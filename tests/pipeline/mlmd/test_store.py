@@ -12,9 +12,9 @@ from tfx_distill.pipeline.mlmd import read_only_store
 from tfx_distill.trainer.errors import ConfigError, DistillError
 
 
-@pytest.fixture(params=[True, False], ids=["queries", "no-queries"], autouse=True)
-def has_queries(request, monkeypatch):
-    """With and without queries: TFX 1.21's library has none for a file."""
+@pytest.fixture(params=["file", "queries", "no-queries"], autouse=True)
+def reader(request, monkeypatch):
+    """Our own of a file; ml_metadata's with and without queries, as in TFX 1.21."""
     call = ml_metadata.MetadataStore._call
 
     def refusing(store, name, message, *rest):
@@ -22,8 +22,14 @@ def has_queries(request, monkeypatch):
             raise errors.UnimplementedError("filter_query is not supported")
         return call(store, name, message, *rest)
 
-    if not request.param:
+    if request.param == "no-queries":
         monkeypatch.setattr(ml_metadata.MetadataStore, "_call", refusing)
+    if request.param != "file":
+        monkeypatch.setattr(read_only_store, "SqliteSource", _library)
+
+
+def _library(path):
+    return ml_metadata.MetadataStore(metadata_stores.connection(path))
 
 
 @pytest.fixture(params=["local", "kubeflow"])

@@ -1,7 +1,9 @@
 """What becomes of an image on its way into the examples."""
 
 import io
+import zlib
 
+import fuzz_images
 import numpy as np
 import pytest
 from photo_files import RED, encoded, noise, orientation, plain, write_folder
@@ -29,6 +31,13 @@ def test_file_of_the_form_passes_through_byte_for_byte(tmp_path, kind):
     fact, made, _ = _canonical(tmp_path, content)
     assert made == content and fact.conversions == ()
     assert (fact.name, fact.label, fact.split) == ("a", 1, "train")
+
+
+def test_damage_that_pillow_overlooks_is_stored_anew(tmp_path):
+    content = fuzz_images.png(8, 8, zlib.compress(bytes(8 * 9), 9)[:-4])  # no checksum
+    fact, made, pixels = _canonical(tmp_path, content, Form((8, 8, 1), "crop"))
+    assert fact.conversions == (photo_normaliser.OTHER_FORMAT,)
+    assert made != content and not pixels.any()
 
 
 def test_other_sizes_and_colours_become_a_png_of_the_form(tmp_path):
