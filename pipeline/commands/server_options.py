@@ -125,15 +125,20 @@ def requesting(command: Callable[..., Any]) -> Callable[..., Any]:
         *args: Any, file: str, params: dict[str, str], **kwargs: Any
     ) -> Any:
         from tfx_distill.pipeline.runners.kubeflow import run_request, server_names
+        from tfx_distill.pipeline.runners.kubeflow.compiler import object_stores
 
         package = uploadable(file)
         if kwargs["experiment"] is not None:
             server_names.require("--experiment", kwargs["experiment"])
+        root = kwargs.pop("pipeline_root") or package.pipeline_root
+        if root is not None:
+            run_request.require_root(root)
+        object_stores.require_readable_imports(package, root)
         request = run_request.RunRequest(
             package,
             run_request.arguments(package, params),
             experiment=kwargs.pop("experiment"),
-            pipeline_root=kwargs.pop("pipeline_root") or package.pipeline_root,
+            pipeline_root=root,
             service_account=kwargs.pop("service_account"),
         )
         return command(*args, request=request, **kwargs)

@@ -25,6 +25,11 @@ PIPELINE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 SCHEMES = ("gs://", "s3://", "minio://")
 
 
+def is_root(uri: str) -> bool:
+    """Whether KFP stores artifacts there; it drops a query, and with it credentials."""
+    return uri.startswith(SCHEMES) and "?" not in uri
+
+
 class VolumeConfig(Section):
     """A PersistentVolumeClaim and where it is mounted."""
 
@@ -54,8 +59,8 @@ _Seconds = Annotated[int, Field(ge=1, le=2**31 - 1)]  # as KFP's message has it
 _Root = Annotated[
     str,
     Rule(
-        f"a URI that begins with {', '.join(SCHEMES)}",
-        lambda uri: uri.startswith(SCHEMES),
+        f"a URI that begins with {', '.join(SCHEMES)}, without a query such as ?region=",
+        lambda uri: is_root(uri),
     ),
 ]
 

@@ -58,6 +58,19 @@ def test_what_is_pushed_is_in_the_bucket_and_on_the_volume(cluster, first):
         assert stored.read_bytes() == (folder / name).read_bytes()
 
 
+def test_kfps_page_has_something_to_draw(cluster, first):
+    made = {(a["task"], a["key"]): a for a in first["artifacts"].values()}
+    metrics = made["Evaluator", "metrics"]["metadata"]
+    assert metrics["student_accuracy"] == pytest.approx(cluster.accuracy(first))
+    assert made["ServabilityValidator", "metrics"]["metadata"]["teacher_bytes"] > 0
+    matrix = made["Evaluator", "confusion_matrix"]["metadata"]["confusionMatrix"]
+    counts = [row["row"] for row in matrix["struct"]["rows"]]
+    right = sum(row[label] for label, row in enumerate(counts))
+    assert right / sum(map(sum, counts)) == pytest.approx(metrics["student_accuracy"])
+    page = cluster.path(made["Evaluator", "report"]["uri"]).read_text()
+    assert "Confusions of the student" in page and str(cluster.folder) not in page
+
+
 def test_logs_are_readable_and_kept(cluster, first):
     log = pathlib.Path(first["run_dir"], "DistillationTrainer", "log.txt").read_text()
     assert "INFO tfx_distill.trainer.progress: training the student: epoch 12/12" in log

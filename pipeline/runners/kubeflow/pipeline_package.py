@@ -112,6 +112,15 @@ class Package:
             if "container" in executor:
                 yield task, executor["container"]
 
+    def readers(self, task: str) -> list[str]:
+        """The tasks that read a task's artifacts."""
+        return [
+            name
+            for name, other in self.tasks.items()
+            for source in other.get("inputs", {}).get("artifacts", {}).values()
+            if source.get("taskOutputArtifact", {}).get("producerTask") == task
+        ]
+
     @property
     def images(self) -> set[str]:
         return {container["image"] for _, container in self.containers()}

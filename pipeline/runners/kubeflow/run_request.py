@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from tfx_distill.pipeline.config.kubeflow_config import SCHEMES, is_root
 from tfx_distill.pipeline.runners.kubeflow import server_names
 from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package
 from tfx_distill.trainer.errors import ConfigError
@@ -41,6 +42,20 @@ class RunRequest:
     experiment: str | None = None
     pipeline_root: str | None = None
     service_account: str | None = None
+
+
+def require_root(uri: str) -> None:
+    """Rejects a pipeline root that KFP cannot use.
+
+    Raises:
+        ConfigError: In one line.
+    """
+    if not is_root(uri):
+        raise ConfigError(
+            f"The pipeline root {uri} must begin with {', '.join(SCHEMES)}, without a "
+            "query such as ?region=, with which KFP ignores the root's credentials. The "
+            "ConfigMap kfp-launcher of your namespace takes region and endpoint."
+        )
 
 
 def is_of_type(value: Any, kind: str) -> bool:

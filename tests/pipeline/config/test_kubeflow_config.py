@@ -48,6 +48,7 @@ def test_other_quantities_are_refused(text):
         ("kubeflow.secrets=[{name: s, key: k, env: E, value: abc}]", "Unknown config"),
         ("kubeflow.secrets=[{name: S_, path: /p}]", "the name of a Kubernetes secret"),
         ("kubeflow.pipeline_root=/runs", "must be a URI that begins with gs://"),
+        ("kubeflow.pipeline_root=s3://b/r?region=eu", "without a query such as ?region"),
         ("kubeflow.parameters=[epochs]", "must be a key such as student.epochs"),
     ],
 )  # fmt: skip

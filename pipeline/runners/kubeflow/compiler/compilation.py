@@ -63,6 +63,7 @@ def compile_plan(planned: plan.Plan) -> Package:
         postprocessing.set_environment(container, variables)
     _connect_served_model(package, paths)
     if planned.target == plan.KFP:
+        postprocessing.add_drawn_outputs(package)
         platform = platform_spec.make(package, kubeflow, paths.mounted)
         package = dataclasses.replace(package, platform=platform)
     validate(package)

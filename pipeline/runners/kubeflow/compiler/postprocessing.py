@@ -13,10 +13,11 @@ from typing import Any
 from tfx_distill.pipeline.config.kubeflow_config import KubeflowConfig
 from tfx_distill.pipeline.config.kubeflow_nodes import GPU, RetryConfig
 from tfx_distill.pipeline.config.kubernetes_values import quantity
-from tfx_distill.pipeline.runners.kubeflow.container import mounts
+from tfx_distill.pipeline.runners.kubeflow.container import drawn_outputs, mounts
 from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import CompileError
 from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package
 
+_EXECUTOR_OPTION = "--executor_class_path"
 _INPUTS_SPEC_OPTION = "--json_serialized_inputs_spec_args"
 
 # TFX's name for an artifact that a condition reads.
@@ -143,6 +144,19 @@ def set_environment(
         container["env"] = [
             {"name": name, "value": variables[name]} for name in sorted(variables)
         ]
+
+
+def add_drawn_outputs(package: Package) -> None:
+    """Declares the outputs that the entry point adds for KFP's page."""
+    for task, container in package.containers():
+        args = container.get("args", [])
+        if _EXECUTOR_OPTION not in args:
+            continue
+        executor = args[args.index(_EXECUTOR_OPTION) + 1]
+        added = drawn_outputs.definitions(executor)
+        if added:
+            outputs = package.component(task).setdefault("outputDefinitions", {})
+            outputs.setdefault("artifacts", {}).update(added)
 
 
 def _update_inputs_spec(

@@ -18,7 +18,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from tfx_distill.components import property_names, verdict_lines
-from tfx_distill.pipeline.runners.kubeflow.container import executor_input
+from tfx_distill.pipeline.runners.kubeflow.container import (
+    drawn_outputs,
+    executor_input,
+)
 from tfx_distill.pipeline.runners.kubeflow.container.mounts import (
     SERVING_VARIABLE,
     Mounts,
@@ -83,7 +86,7 @@ def run(argv: Sequence[str]) -> int:
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 
     kubeflow_v2_run_executor.main((args, beam_args))
-    _log_verdict(_rewrite_output(task))
+    _log_verdict(_rewrite_output(task, name))
     logger.info("%s succeeded after %.0f s", name, time.monotonic() - start)
     return 0
 
@@ -137,10 +140,13 @@ def _log_verdict(written: dict[str, Any]) -> None:
             logger.info(verdict_lines.VERDICT, verdict)
 
 
-def _rewrite_output(task: executor_input.ExecutorInput) -> dict[str, Any]:
+def _rewrite_output(
+    task: executor_input.ExecutorInput, executor: str
+) -> dict[str, Any]:
     path = task.output_file
     with open(path, encoding="utf-8") as file:
         written = json.load(file)
+    drawn_outputs.add(written, drawn_outputs.make(executor, task))
     # Replaced at once: the launcher would also read half a file.
     with open(f"{path}.new", "w", encoding="utf-8") as file:
         json.dump(task.for_launcher(written), file, sort_keys=True)

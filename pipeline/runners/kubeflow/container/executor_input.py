@@ -19,12 +19,14 @@ from typing import Any
 from tfx_distill.components import property_names
 from tfx_distill.components.pusher import versions
 from tfx_distill.pipeline.runners.kubeflow.compiler import run_parameters
+from tfx_distill.pipeline.runners.kubeflow.container import output_checks
 from tfx_distill.pipeline.runners.kubeflow.container.mounts import Mounts, mapped
 
 LOGS_KEY = "executor-logs"
 # The server's own metadata, which TFX would read as properties of the artifact.
 _SERVER_METADATA = ("display_name", "store_session_info")
 _TITLE = re.compile(r"title: *(\S+)")
+_SYSTEM = "system."
 # TFX stores these in files, all others in folders.
 _VALUE_TYPES = ("String", "Integer", "Float", "Boolean", "JsonValue", "Bytes")
 
@@ -58,6 +60,29 @@ class ExecutorInput:
         """
         return self._mounts.path(self._given.get("outputs", {}).get("outputFile", ""))
 
+    @property
+    def given(self) -> Mapping[str, Any]:
+        """As the launcher passes it."""
+        return self._given
+
+    @property
+    def inputs_spec(self) -> Mapping[str, Any]:
+        """The component's inputs as compiled."""
+        return self._spec
+
+    @property
+    def output_keys(self) -> set[str]:
+        return set(self._given.get("outputs", {}).get("artifacts", {}))
+
+    def path(self, part: str, key: str) -> str:
+        """The folder or file of the input or output `key`; `part` says which."""
+        found = artifacts(self._given.get(part, {}))
+        return next(self._path(artifact) for name, artifact in found if name == key)
+
+    def public(self, text: str) -> str:
+        """A text with URIs in place of the paths of artifacts."""
+        return self._outside("")(text)
+
     def for_tfx(self) -> dict[str, Any]:
         """The ExecutorInput for TFX's entry point."""
         result = copy.deepcopy(dict(self._given))
@@ -78,7 +103,11 @@ class ExecutorInput:
                 artifact["metadata"][property_names.REMOTE_URI] = remote
         inputs["parameterValues"] = self._values(inputs.get("parameterValues", {}))
         outputs = result.setdefault("outputs", {})
-        outputs.get("artifacts", {}).pop(LOGS_KEY, None)
+        outputs["artifacts"] = {
+            key: value
+            for key, value in outputs.get("artifacts", {}).items()
+            if not is_servers(value)
+        }
         outputs["outputFile"] = self.output_file
         for _, artifact in artifacts(outputs):
             artifact["uri"] = self._path(artifact)
@@ -101,14 +130,12 @@ class ExecutorInput:
 
     def make_folders(self) -> None:
         """Creates the output folders; the launcher creates only their parents."""
-        for key, artifact in artifacts(self._given.get("outputs", {})):
-            if key != LOGS_KEY:
-                path = self._path(artifact)
-                is_file = (
-                    type_name(artifact.get("type", {})).rpartition(".")[2]
-                    in _VALUE_TYPES
-                )
-                os.makedirs(os.path.dirname(path) if is_file else path, exist_ok=True)
+        for _, artifact in artifacts(self._given.get("outputs", {})):
+            path, kind = self._path(artifact), type_name(artifact.get("type", {}))
+            is_file = kind.rpartition(".")[2] in _VALUE_TYPES or kind.startswith(
+                _SYSTEM
+            )
+            os.makedirs(os.path.dirname(path) if is_file else path, exist_ok=True)
 
     def for_launcher(self, written: Mapping[str, Any]) -> dict[str, Any]:
         """The ExecutorOutput for the launcher, without paths of this container."""
@@ -126,6 +153,8 @@ class ExecutorInput:
             artifact["uri"] = uris.get(key, artifact.get("uri", ""))
             own = artifact["uri"]
             metadata = artifact.get("metadata", {})
+            output_checks.require_finite(key, metadata)
+            output_checks.require_no_links(key, self._path(artifact))
             artifact["metadata"] = {
                 name: ids[value]
                 if isinstance(value, int | float) and value in ids
@@ -157,6 +186,12 @@ class ExecutorInput:
     def _path(self, artifact: Mapping[str, Any]) -> str:
         custom = artifact.get("customPath")
         return str(custom) if custom else self._mounts.path(artifact.get("uri", ""))
+
+
+def is_servers(output: Mapping[str, Any]) -> bool:
+    """Whether an output is of a type of the server's, which TFX cannot import."""
+    kinds = (type_name(a.get("type", {})) for a in output.get("artifacts", []))
+    return any(kind.startswith(_SYSTEM) for kind in kinds)
 
 
 def artifacts(part: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -8,12 +8,11 @@ import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from tfx_distill.pipeline.config.kubeflow_config import SCHEMES
+from tfx_distill.pipeline.runners.kubeflow import run_request
 from tfx_distill.pipeline.runners.kubeflow.compiler import server_checks
 from tfx_distill.pipeline.runners.kubeflow.container import mounts
 from tfx_distill.pipeline.runners.kubeflow.container.executor_input import type_name
 from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import (
-    CompileError,
     RehearsalError,
 )
 from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package, task_order
@@ -104,10 +103,7 @@ def _require_current_code(package: Package) -> None:
 
 def _pipeline_root(package: Package, given: str | None) -> str:
     root = given or package.pipeline_root or task_driver.DEFAULT_ROOT
-    if not root.startswith(SCHEMES):
-        raise CompileError(
-            f"The pipeline root {root} must begin with {', '.join(SCHEMES)}."
-        )
+    run_request.require_root(root)
     return root
 
 

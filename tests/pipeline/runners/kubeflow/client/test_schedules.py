@@ -128,6 +128,14 @@ def test_a_start_in_the_past_would_start_a_run_at_once(
     assert made["trigger"]["cron_schedule"].get("start_time") == sent and told in err
 
 
+@pytest.mark.parametrize("root", ["s3://bucket/root?region=eu", "/data"])
+def test_a_root_that_kfp_cannot_use_never_reaches_the_server(stub, distill, root):
+    status, _, err = distill(
+        "schedule", PIPELINE, "--cron", "@daily", "--pipeline-root", root
+    )
+    assert status == 2 and "ConfigMap kfp-launcher" in err and stub.requests == []
+
+
 @pytest.mark.parametrize("name", ["n+1", "50% off"])
 def test_a_schedule_of_any_name_is_found(stub, distill, name):
     for expected in (0, 1):  # a second one is refused

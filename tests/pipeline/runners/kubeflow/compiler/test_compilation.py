@@ -122,7 +122,11 @@ def test_vertex_gets_a_job(tmp_path):
 
 def test_an_imported_teacher_is_passed_by_its_uri():
     uri = "s3://bucket/teacher.keras"
-    compiled = _compiled(f"teacher.from={uri}", "teacher.imported.pixel_range=0-1")
+    compiled = _compiled(
+        f"teacher.from={uri}",
+        "teacher.imported.pixel_range=0-1",
+        "kubeflow.pipeline_root=s3://bucket/root",
+    )
     importer = compiled.executor("TeacherSource")["importer"]
     assert importer["artifactUri"]["constant"] == uri
     source = compiled.tasks["Teacher"]["inputs"]["artifacts"]["source"]

@@ -3,11 +3,13 @@
 import copy
 import hashlib
 import json
+import math
 
 import pytest
 
 from tfx_distill.pipeline.runners.kubeflow.container.executor_input import ExecutorInput
 from tfx_distill.pipeline.runners.kubeflow.container.mounts import Mounts
+from tfx_distill.trainer.errors import DistillError
 
 MODEL = {"instanceSchema": "title: tfx.Model\ntype: object\n"}
 SPEC = {
@@ -268,3 +270,30 @@ def test_a_folder_that_is_lost_with_the_pod_is_the_artifact_itself():
 
 def test_parameters_go_back_as_they_are():
     assert _task().for_launcher(_written())["parameterValues"] == {"x": 1}
+
+
+@pytest.mark.parametrize("value", [math.nan, {"low": [0.1, math.inf]}])
+def test_a_number_that_is_not_finite_names_its_property(value):
+    written = {"artifacts": {"result": {"artifacts": [{"metadata": {"loss": value}}]}}}
+    with pytest.raises(DistillError, match="property loss of the output result is"):
+        _task().for_launcher(written)
+
+
+def _linked(root, target):
+    """A written output `result` with a link to `target`."""
+    folder = root / "minio/bucket/run/Use/result"
+    (folder / "real").mkdir(parents=True)
+    (folder / "real/weights").write_text("1")
+    (folder / "link").symlink_to(target)
+    return {"artifacts": {"result": {"artifacts": [{}]}}}
+
+
+@pytest.mark.parametrize("target", ["real", "nowhere"])
+def test_a_link_that_cannot_be_uploaded_is_named(tmp_path, target):
+    written = _linked(tmp_path, target)
+    with pytest.raises(DistillError, match=f"result has a link, link to {target}, "):
+        _task(root=str(tmp_path)).for_launcher(written)
+
+
+def test_a_link_to_a_file_is_uploaded_as_the_file(tmp_path):
+    assert _task(root=str(tmp_path)).for_launcher(_linked(tmp_path, "real/weights"))

@@ -9,7 +9,7 @@ from tfx_distill.pipeline.runners.kubeflow import pipeline_package, run_request
 from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import RehearsalError
 from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package
 from tfx_distill.pipeline.runners.kubeflow.rehearsal import rehearsal, runtimes
-from tfx_distill.trainer.errors import ConfigError
+from tfx_distill.trainer.errors import ConfigError, DistillError
 
 IMAGE = "registry.example.org/image:1"
 OLD_FILE = pathlib.Path(__file__).parents[4] / "golden/kubeflow_before_tfx_distill.yaml"
@@ -175,11 +175,16 @@ def test_conditions_are_decided_before_a_task(tmp_path, value, state):
         ("leave({'a': json.dumps({'b': ['/data/x']})})", "model: /data/x"),
         ("leave({'a': 'see ' + path('outputs', 'model')})", "a path of its own"),
         ("leave({}, uri=path('outputs', 'model'))", "which is not in an object store"),
+        ("leave({'loss': float('nan')})", "property loss of the output model is nan"),
+        (
+            MAKE + "os.symlink('/tmp', path('outputs', 'model') + '/link')",
+            "The output model has a link, link to /tmp",
+        ),
         ("leave({}, owner='me')", "an output that the launcher cannot parse"),
     ],
 )
 def test_what_would_fail_there_fails_here(tmp_path, make, message):
-    with pytest.raises(RehearsalError, match=message):
+    with pytest.raises(DistillError, match=message):
         _rehearse(tmp_path, _package(make=make))
 
 
