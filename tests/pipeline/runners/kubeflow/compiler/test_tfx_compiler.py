@@ -123,7 +123,7 @@ def test_tfx_compiles_drivers_that_nobody_runs(tmp_path):
 
 
 def _importer(kind, node_id):
-    return importer.Importer("s3://bucket/x", kind).with_id(node_id)
+    return importer.Importer("gs://bucket/x", kind).with_id(node_id)
 
 
 def _conditional():
