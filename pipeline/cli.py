@@ -5,6 +5,7 @@ The commands are in `pipeline/commands`; heavy imports are inside their bodies.
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -12,6 +13,7 @@ import traceback
 
 import click
 
+from tfx_distill.pipeline import output_streams
 from tfx_distill.pipeline.commands import (
     data,
     images,
@@ -23,7 +25,7 @@ from tfx_distill.pipeline.commands import (
     teacher,
 )
 from tfx_distill.pipeline.version import VERSION
-from tfx_distill.trainer.errors import ConfigError, DistillError
+from tfx_distill.trainer.errors import ConfigError, DistillError, Interrupted
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -46,6 +48,7 @@ def main() -> None:
     # Imports create many objects that stay: by default they set off a tenth of the
     # start-up time in collections.
     gc.set_threshold(50_000)
+    output_streams.replace_standard()
     debug = "--debug" in sys.argv
     # Users' own models may be in the current folder. Last, so that they hide nothing.
     sys.path.append(os.getcwd())
@@ -56,21 +59,37 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         status = EXIT_USAGE
+    except Interrupted as error:
+        status = _failed(str(error), EXIT_FAILED)
     except DistillError as error:
         if debug:
             traceback.print_exc()
         is_usage = isinstance(error, ConfigError)
         status = _failed(f"Error: {error}", EXIT_USAGE if is_usage else EXIT_FAILED)
-    except BrokenPipeError:
-        status = EXIT_FAILED
-    except Exception as error:
+    # Foreign code, such as a model's function, decides nothing about our status.
+    except (Exception, SystemExit) as error:
         if debug:
             traceback.print_exc()
         status = _failed(
             f"Error: {type(error).__name__}: {error} (use --debug for the traceback)",
             EXIT_FAILED,
         )
-    sys.exit(status or 0)
+    sys.exit(_after_output(status))
+
+
+def _after_output(status: int | None) -> int:
+    """The exit status, given what became of the output.
+
+    Args:
+        status: Of the work that a command did; None for a command that only shows
+            something, which fails with its output.
+    """
+    lost = output_streams.lost()
+    if lost is None:
+        return status or 0
+    if lost.errno != errno.EPIPE:  # a reader that went away has read enough
+        _failed(f"The output could not be written: {lost.strerror}.", EXIT_FAILED)
+    return EXIT_FAILED if status is None else status
 
 
 def _failed(message: str, status: int) -> int:

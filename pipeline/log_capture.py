@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import io
 import logging
 import os
 import pathlib
@@ -14,6 +13,8 @@ import warnings
 from collections.abc import Iterator
 
 from rich.console import Console
+
+from tfx_distill.pipeline import output_streams
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +47,7 @@ def captured(log: str | os.PathLike[str] | None) -> Iterator[Terminal]:
         _redirected(2, path) as err,
         _logging_to_stderr(),
         warnings.catch_warnings(),
-        _console(out) as out_console,
+        _console(out, is_result=True) as out_console,
         _console(err) as err_console,
     ):
         yield Terminal(out=out_console, err=err_console)
@@ -93,12 +94,7 @@ def _logging_to_stderr() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _console(descriptor: int) -> Iterator[Console]:
+def _console(descriptor: int, *, is_result: bool = False) -> Iterator[Console]:
     """A rich console on a copy of a descriptor."""
-    encoding = getattr(sys.__stdout__, "encoding", None) or "utf-8"
-    stream = os.fdopen(os.dup(descriptor), "w", encoding=encoding)
-    try:
+    with output_streams.open_text(os.dup(descriptor), is_result=is_result) as stream:
         yield Console(file=stream)
-    finally:
-        with contextlib.suppress(BrokenPipeError, io.UnsupportedOperation):
-            stream.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from typing import Any
@@ -21,7 +22,7 @@ from tfx.types.standard_component_specs import (
 from tfx.utils import io_utils, proto_utils
 
 from tfx_distill.components import property_names
-from tfx_distill.components.pusher import blessings, push_lines, versions
+from tfx_distill.components.pusher import blessings, manifest, push_lines, versions
 from tfx_distill.trainer import file_system
 from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.export import saved_model_files
@@ -61,6 +62,8 @@ class Executor(tfx_executor.Executor):
             self._refuse(pushed, reasons)
         else:
             pushed.set_string_custom_property(property_names.MODEL_DIGEST, digest)
+            if input_dict.get(LITE_MODELS_KEY):
+                _require_made_from(input_dict, digest)
             self._push(input_dict, output_dict, exec_properties, pushed, digest)
 
     def _refuse(self, pushed: types.Artifact, reasons: list[str]) -> None:
@@ -88,7 +91,7 @@ class Executor(tfx_executor.Executor):
             folder = pushed.get_string_custom_property(
                 property_names.PUSHED_DESTINATION
             )
-            _add_lite_models(input_dict, folder)
+            self._complete(folder, digest, input_dict, pushed)
             logger.info(push_lines.PUSHED, os.path.basename(folder), serving_dir)
             return
         with versions.staging(serving_dir) as staging_dir:
@@ -97,9 +100,7 @@ class Executor(tfx_executor.Executor):
             super().Do(input_dict, output_dict, staged)
             (name,) = os.listdir(staging_dir)
             staged_dir = os.path.join(staging_dir, name)
-            # Of the copy: what was blessed is what gets served.
-            self._require_digest(staged_dir, digest, input_dict)
-            _add_lite_models(input_dict, staged_dir)
+            self._complete(staged_dir, digest, input_dict, pushed)
             version = versions.publish(staged_dir, serving_dir, int(name))
         self._MarkPushed(
             pushed,
@@ -108,15 +109,25 @@ class Executor(tfx_executor.Executor):
         )
         logger.info(push_lines.PUSHED, version, serving_dir)
 
-    def _require_digest(
-        self, staged_dir: str, digest: str, input_dict: Artifacts
+    def _complete(
+        self,
+        version_dir: str,
+        digest: str,
+        input_dict: Artifacts,
+        pushed: types.Artifact,
     ) -> None:
-        if saved_model_files.content_digest(staged_dir) != digest:
+        """Adds the LiteRT files and the manifest to a copy of the student."""
+        # Of the copy: what was blessed is what gets served.
+        if saved_model_files.content_digest(version_dir) != digest:
             raise ModelError(
                 f"The student in {self.GetModelPath(input_dict)} changed while it was "
                 "copied; nothing was pushed. Let no other process write there, and run "
                 "again."
             )
+        _add_lite_models(input_dict, version_dir)
+        pushed.set_string_custom_property(
+            property_names.MANIFEST_DIGEST, manifest.write(version_dir)
+        )
 
 
 def _digest(model_dir: str) -> str:
@@ -133,14 +144,32 @@ def _optional(input_dict: Artifacts, key: str) -> types.Artifact | None:
     return artifact_utils.get_single_instance(found) if found else None
 
 
+def _require_made_from(input_dict: Artifacts, digest: str) -> None:
+    """Refuses LiteRT files of another student."""
+    source = artifact_utils.get_single_instance(input_dict[LITE_MODELS_KEY])
+    if source.get_string_custom_property(property_names.MODEL_DIGEST) != digest:
+        raise ModelError(
+            f"The LiteRT files in {source.uri} were not made from this student; nothing "
+            "was pushed. Run again with --set pipeline.cache=false to convert it again."
+        )
+
+
 def _add_lite_models(input_dict: Artifacts, version_dir: str) -> None:
-    if input_dict.get(LITE_MODELS_KEY):
-        source = artifact_utils.get_single_uri(input_dict[LITE_MODELS_KEY])
-        if not fileio.exists(source):  # TFX would take it for an empty folder
+    """Copies the LiteRT files that LiteConverter measured and allowed."""
+    if not input_dict.get(LITE_MODELS_KEY):
+        return
+    source = artifact_utils.get_single_instance(input_dict[LITE_MODELS_KEY])
+    digests = source.get_string_custom_property(property_names.FILE_DIGESTS)
+    for name, digest in json.loads(digests).items():
+        path = os.path.join(source.uri, name)
+        target = os.path.join(version_dir, _LITE_DIR, name)
+        is_there = fileio.exists(path)
+        if is_there:
+            io_utils.copy_file(path, target)
+        # Of the copy: what was measured is what gets served.
+        if not is_there or file_system.digest(target) != digest:
             raise ModelError(
-                f"The LiteRT files in {source} are gone. "
-                "Run again with --set pipeline.cache=false to convert it again."
+                f"{path} is {'not what was measured' if is_there else 'gone'}; nothing "
+                "was pushed. Run again with --set pipeline.cache=false to convert the "
+                "student again."
             )
-        for name in fileio.listdir(source):
-            target = os.path.join(version_dir, _LITE_DIR, name)
-            io_utils.copy_file(os.path.join(source, name), target)

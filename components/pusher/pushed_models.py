@@ -23,6 +23,7 @@ class PushedModel:
         version: Its number.
         folder: Its folder in the serving folder.
         recorded_digest: Digest of its content; empty where the push recorded none.
+        manifest_digest: Of its manifest; empty where the push wrote none.
         rolled_back_to: The earlier version whose content it has; empty for the push
             of a run.
         rolled_back_from: The version that it replaced.
@@ -35,6 +36,7 @@ class PushedModel:
     version: str
     folder: str
     recorded_digest: str = ""
+    manifest_digest: str = ""
     rolled_back_to: str = ""
     rolled_back_from: str = ""
     rolled_back_by: str = ""
@@ -77,6 +79,7 @@ def _pushed(
         version=text(property_names.PUSHED_VERSION, artifact_id),
         folder=text(property_names.PUSHED_DESTINATION),
         recorded_digest=text(property_names.MODEL_DIGEST),
+        manifest_digest=text(property_names.MANIFEST_DIGEST),
         rolled_back_to=text(property_names.ROLLED_BACK_TO),
         rolled_back_from=text(property_names.ROLLED_BACK_FROM),
         rolled_back_by=text(property_names.ROLLED_BACK_BY),

@@ -8,24 +8,28 @@ folder, so a hidden folder found there was left by a process that was killed.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 
-from tfx_distill.trainer import file_system
+from tfx_distill.trainer import file_system, folder_lock
+from tfx_distill.trainer.errors import DistillError
 from tfx_distill.trainer.export.saved_model_files import folder_digest
 
-_LOCK = ".lock"
 _STAGING = ".staging-"
+_VERSION = re.compile("0|[1-9][0-9]*")
+_MAX_VERSION = 2**63 - 1  # servers read an int64
+_LOCK_TIMEOUT_S = 60.0
 
 
 def numbers(serving_dir: str) -> list[int]:
-    """All versions, ascending."""
+    """All versions, ascending: the names that a server takes for versions."""
     if not os.path.isdir(serving_dir):
         return []
-    return sorted(int(name) for name in os.listdir(serving_dir) if name.isdecimal())
+    names = filter(_VERSION.fullmatch, os.listdir(serving_dir))
+    return sorted(number for number in map(int, names) if number <= _MAX_VERSION)
 
 
 def folder(serving_dir: str, version: int) -> str:
@@ -42,12 +46,14 @@ def newest(serving_dir: str) -> str:
 def staging(serving_dir: str) -> Iterator[str]:
     """A hidden folder to make a version in; deleted afterwards, with older ones.
 
-    Waits until no other process works in the serving folder. The system releases the
-    lock when a process ends, even by a crash.
+    Waits a minute until no other process works in the serving folder.
+
+    Raises:
+        DistillError: If one still does then.
     """
     os.makedirs(serving_dir, exist_ok=True)
-    with open(os.path.join(serving_dir, _LOCK), "a", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    advice = "Wait for it to finish, then run again."
+    with folder_lock.held(serving_dir, advice, _LOCK_TIMEOUT_S):
         for name in os.listdir(serving_dir):
             if name.startswith(_STAGING):
                 shutil.rmtree(os.path.join(serving_dir, name), ignore_errors=True)
@@ -64,6 +70,21 @@ def have_same_content(first: str, second: str) -> bool:
     return len(folders) == 2 and len(set(map(folder_digest, folders))) == 1
 
 
+def next_number(serving_dir: str, proposed: int) -> int:
+    """The proposed number, or one above every version.
+
+    Raises:
+        DistillError: If no server could read it.
+    """
+    version = max([proposed, *(number + 1 for number in numbers(serving_dir))])
+    if version > _MAX_VERSION:
+        raise DistillError(
+            f"{serving_dir} has the version {_MAX_VERSION}, the highest that servers "
+            "read, so that none can follow. Move it away, then run again."
+        )
+    return version
+
+
 def publish(staged: str, serving_dir: str, proposed: int) -> int:
     """Makes a finished folder the newest version, unless the newest equals it.
 
@@ -77,14 +98,19 @@ def publish(staged: str, serving_dir: str, proposed: int) -> int:
     Returns:
         The version that now holds the content of `staged`.
     """
-    there = numbers(serving_dir)
-    if there and have_same_content(staged, newest(serving_dir)):
-        return there[-1]
-    version = max([proposed, *(number + 1 for number in there)])
+    if have_same_content(staged, newest(serving_dir)):
+        return numbers(serving_dir)[-1]
+    version = next_number(serving_dir, proposed)
+    place(staged, serving_dir, version)
+    return version
+
+
+def place(staged: str, serving_dir: str, version: int) -> None:
+    """Makes a finished folder a version by one rename, and both durable."""
+    # First what it holds: a machine that crashes may keep the rename alone.
     _write_out(staged)
     os.rename(staged, folder(serving_dir, version))
     _sync(serving_dir)
-    return version
 
 
 def _write_out(top: str) -> None:

@@ -214,7 +214,7 @@ def diff(store: Store, before: str, after: str, as_json: bool) -> None:
 @options.json_option("Print what may be, or was, deleted as one JSON object.")
 def gc(
     file: str | None, overrides: tuple[str, ...], really: bool, keep: int, as_json: bool
-) -> None:
+) -> int | None:
     """Find files of old runs that nothing needs; --delete deletes them.
 
     Keeps everything that a blessed or served model was made from, the newest runs,
@@ -228,3 +228,4 @@ def gc(
 
     work = gc.delete if really else gc.find
     store_options.print_result(work(config, keep), as_json, render_explanations.garbage)
+    return 0 if really else None  # what was deleted is deleted, whoever hears of it

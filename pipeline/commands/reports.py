@@ -21,7 +21,7 @@ def report(
     file: str | None,
     overrides: tuple[str, ...],
     output: str | None,
-) -> None:
+) -> int:
     """Write everything about RUN, or the newest run, to one HTML file.
 
     The file is self-contained and makes no network requests. Every run writes it at
@@ -36,6 +36,7 @@ def report(
     from tfx_distill.pipeline.report import writer
 
     click.echo(writer.write_run(config, run, output))
+    return 0
 
 
 @click.command()
@@ -53,7 +54,7 @@ def compare(
     file: str | None,
     overrides: tuple[str, ...],
     output: str,
-) -> None:
+) -> int:
     """Write two or more RUNS side by side to one HTML file.
 
     Shows differences in configuration, accuracies with intervals, students paired on
@@ -67,3 +68,4 @@ def compare(
     from tfx_distill.pipeline.report import writer
 
     click.echo(writer.write_comparison(config, runs, output))
+    return 0

@@ -23,7 +23,7 @@ def rollback(
     reason: str,
     by: str | None,
     as_json: bool,
-) -> None:
+) -> int:
     """Make an earlier version the newest again.
 
     VERSION is the number of a folder in the serving folder; default: the one before
@@ -43,13 +43,13 @@ def rollback(
     done = rollback_module.roll_back(
         config, version, reason=reason.strip(), by=by or _login_name()
     )
-    if as_json:
-        click.echo(done.to_json())
-        return
     click.echo(
-        f"Version {done.version} has the content of version {done.rolled_back_to} and is "
-        f"now the newest, after {done.rolled_back_from}.\n{done.pushed}"
+        done.to_json()
+        if as_json
+        else f"Version {done.version} has the content of version {done.rolled_back_to} "
+        f"and is now the newest, after {done.rolled_back_from}.\n{done.pushed}"
     )
+    return 0
 
 
 def _login_name() -> str:

@@ -20,6 +20,7 @@ from tfx_distill.pipeline.inspection.summaries import RunSummary
 from tfx_distill.pipeline.mlmd.records import (
     FAILED,
     RUNNING,
+    STOPPED,
     ArtifactRecord,
     Graph,
     RunRecord,
@@ -222,8 +223,9 @@ def _rollback(pushes: Graph, model: PushedModel) -> dict[str, Any]:
 
 
 def _conclusion(summary: RunSummary, rollbacks: tuple[Mapping[str, Any], ...]) -> str:
-    if summary.state == FAILED:
-        return f"The run failed at {summary.failed_node or 'an unknown node'}."
+    if summary.state in (FAILED, STOPPED):
+        what = "failed" if summary.state == FAILED else "was stopped"
+        return f"The run {what} at {summary.failed_node or 'an unknown node'}."
     if summary.pushed_version:
         text = f"Version {summary.pushed_version} was pushed: it passed every gate."
         for rollback in rollbacks:

@@ -15,6 +15,7 @@ from tfx_distill.pipeline.mlmd.records import (
     COMPLETE,
     FAILED,
     RUNNING,
+    STOPPED,
     Graph,
     RunRecord,
 )
@@ -30,9 +31,9 @@ class RunSummary:
         pipeline: Its pipeline.
         started_ms: Milliseconds since 1970.
         seconds: From its first execution to the last change of any.
-        state: `COMPLETE`, `FAILED` or `RUNNING`.
-        failed_node: The node that failed.
-        error: Why it failed.
+        state: `COMPLETE`, `FAILED`, `STOPPED` (by the user or the system) or `RUNNING`.
+        failed_node: The node that failed, or at which it was stopped.
+        error: Why it failed or stopped.
         changed: Configuration keys that differ from the previous run: old, new value.
             None for the first run, and without a recorded configuration.
         teacher_accuracy: On the test split, in [0, 1].
@@ -90,7 +91,9 @@ def _summary(graph: Graph, run: RunRecord, pipeline: str, changed: Any) -> RunSu
     failed = [e.node for e in executions if e.state in (FAILED, CANCELED)]
     error = str(run.properties.get(property_names.ERROR, ""))
     state = COMPLETE
-    if failed or error:
+    if run.properties.get(property_names.STOPPED):
+        state = STOPPED
+    elif failed or error:
         state = FAILED
     elif RUNNING in states:
         state = RUNNING

@@ -22,6 +22,8 @@ from tfx_distill.components.pusher.pushed_models import PushedModel
 Id: TypeAlias = int | str
 RUNNING, COMPLETE, CACHED, FAILED = "RUNNING", "COMPLETE", "CACHED", "FAILED"
 CANCELED = "CANCELED"
+# Of a run, which has no state in ML Metadata.
+STOPPED = "STOPPED"
 LIVE, DELETED = "LIVE", "DELETED"
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # TFX keeps the SavedModel of a Model artifact in this folder.

@@ -1,5 +1,6 @@
 """SIGKILL at 100 random moments of a push: a server never sees half a version."""
 
+import hashlib
 import json
 import logging
 import os
@@ -71,7 +72,12 @@ def _push(model, serving_dir, folder):
     lite, pushed = LiteModels(), standard_artifacts.PushedModel()
     lite.uri, pushed.uri = str(folder / "lite"), str(folder / "pushed")
     os.makedirs(lite.uri, exist_ok=True)
-    pathlib.Path(lite.uri, "int8.tflite").write_bytes(b"x" * 14_000)
+    content = b"x" * 14_000
+    pathlib.Path(lite.uri, "int8.tflite").write_bytes(content)
+    digests = {"int8.tflite": hashlib.sha256(content).hexdigest()}
+    lite.set_string_custom_property("file_digests", json.dumps(digests))
+    digest = saved_model_files.content_digest(digit_models.serving_path(model))
+    lite.set_string_custom_property("model_digest", digest)
     inputs = {
         "model": [model],
         "model_blessing": [_blessing(standard_artifacts.ModelBlessing, model, folder)],

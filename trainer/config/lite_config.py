@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, PositiveInt
 
-from tfx_distill.trainer.config.section import Items, Rule, Section
+from tfx_distill.trainer.config.section import Items, Rule, Section, Share
 
 INT8 = "int8"
 LITE_FLAVOURS = ("float32", INT8)
@@ -28,4 +28,7 @@ class LiteConfig(Section):
     flavours: _Flavours = Field(LITE_FLAVOURS, description="Files to write; []: none")
     calibration_examples: PositiveInt = Field(
         500, description="Training images that set the ranges of int8"
+    )
+    max_drop: Share = Field(
+        0.01, description="Largest loss of accuracy of a file that is pushed"
     )

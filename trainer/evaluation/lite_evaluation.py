@@ -14,7 +14,11 @@ _TIMED = 64  # different images
 
 
 def score(
-    content: bytes, split: Split, saved_model_classes: np.ndarray, flavour: str
+    content: bytes,
+    split: Split,
+    saved_model_classes: np.ndarray,
+    flavour: str,
+    max_drop: float,
 ) -> LiteScore:
     """Measures a converted model.
 
@@ -23,6 +27,7 @@ def score(
         split: What it is measured on.
         saved_model_classes: int64 `(num_examples,)`, the SavedModel's predictions.
         flavour: Names it in progress messages.
+        max_drop: See `LiteScore`.
     """
     predictor = LitePredictor(content)
     classes = np.empty(len(split), np.int64)
@@ -30,8 +35,13 @@ def score(
         end = min(start + _BATCH, len(split))
         classes[start:end] = predictor.predict(split.images[start:end])["class"]
         report(Progress(f"scoring {flavour}", end, len(split), f"scoring {flavour}"))
+    num_right, num_student = (
+        int(np.sum(found == split.labels)) for found in (classes, saved_model_classes)
+    )
     return LiteScore(
-        accuracy=float(np.mean(classes == split.labels)),
+        accuracy=num_right / len(split),
+        drop=(num_student - num_right) / len(split),
+        max_drop=max_drop,
         agreement=float(np.mean(classes == saved_model_classes)),
         bytes=len(content),
         latency_ms=predictor.latency_ms(split.images[:_TIMED]),

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from tfx_distill.trainer import file_system, json_files
 
-_FILE_NAME = "scores.json"
+FILE_NAME = "scores.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +43,9 @@ class LiteScore:
         latency_ms: Median milliseconds for one image, one thread.
         input: What it takes.
         output: What it gives.
+        drop: What the SavedModel's accuracy on the same images is above this one; None
+            in files of earlier versions.
+        max_drop: The largest drop of a file that is pushed, `lite.max_drop`.
     """
 
     accuracy: float
@@ -51,6 +54,13 @@ class LiteScore:
     latency_ms: float
     input: TensorInfo
     output: TensorInfo
+    drop: float | None = None
+    max_drop: float = 1.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is accurate enough to be pushed."""
+        return self.drop is None or self.drop <= self.max_drop
 
 
 def file_path(folder: str, flavour: str) -> str:
@@ -61,10 +71,10 @@ def file_path(folder: str, flavour: str) -> str:
 def save(scores: Mapping[str, LiteScore], folder: str) -> None:
     """Writes scores by flavour beside the files."""
     plain = {flavour: dataclasses.asdict(score) for flavour, score in scores.items()}
-    with file_system.open_file(os.path.join(folder, _FILE_NAME), "w") as file:
+    with file_system.open_file(os.path.join(folder, FILE_NAME), "w") as file:
         json.dump(plain, file, indent=2)
 
 
 def load(folder: str) -> dict[str, LiteScore]:
     """Scores by flavour, as `save` wrote them; errors as `json_files.load`."""
-    return json_files.load(dict[str, LiteScore], os.path.join(folder, _FILE_NAME))
+    return json_files.load(dict[str, LiteScore], os.path.join(folder, FILE_NAME))

@@ -32,9 +32,11 @@ def outcome(graph: Graph, run: str, gates: Sequence[Gate]) -> report_data.Outcom
             pushed_to=pushed[0].folder,
         )
     if failed:
+        stopped = graph.runs[run].properties.get(property_names.STOPPED)
+        ended = "was stopped" if stopped else "failed"
         return report_data.Outcome(
             state=report_data.FAILED,
-            headline=f"The run failed at {', '.join(failed)}. Nothing was pushed.",
+            headline=f"The run {ended} at {', '.join(failed)}. Nothing was pushed.",
             reasons=reasons,
         )
     if not all(gate.has_blessed for gate in gates):

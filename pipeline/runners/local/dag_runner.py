@@ -8,7 +8,6 @@ import json
 import logging
 import pathlib
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
@@ -21,7 +20,7 @@ from tfx.proto.orchestration import pipeline_pb2
 
 from tfx_distill.components import property_names
 from tfx_distill.components.evaluator import margin_check
-from tfx_distill.pipeline import graph
+from tfx_distill.pipeline import graph, interruption
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.mlmd import store_connection, updates
 from tfx_distill.pipeline.mlmd.records import CACHED
@@ -32,12 +31,15 @@ from tfx_distill.pipeline.runners.local import (
     results,
     run_folders,
 )
+from tfx_distill.pipeline.serving import rollback_record
 from tfx_distill.pipeline.version import VERSION
 from tfx_distill.trainer.data import data_findings, memory_limit
 from tfx_distill.trainer.data.data_report import DataReport
 from tfx_distill.trainer.errors import DistillError, Interrupted
 
 logger = logging.getLogger(__name__)
+
+PUSHER = "Pusher"
 
 
 class Watcher(Protocol):
@@ -110,13 +112,16 @@ def run_nodes(
 
         runner = _DagRunner(run_dir.name, connection, watcher, data_found)
         limit = memory_limit.limited_to(config.pipeline.images_in_memory_mb)
-        with limit, _recorded(config, run_dir, runner), _signals_as_errors():
+        interruptible = interruption.as_errors(runner.state_when_stopped)
+        with limit, _recorded(config, run_dir, runner), interruptible:
             runner.run(ir)
     return runner.completed
 
 
 def _fail_unfinished(config: PipelineConfig) -> None:
     with _metadata(config) as handle:
+        pushes = Store(handle.store).pushed_models().pushed_models()
+        rollback_record.settle(handle.store, config.pipeline_name, pushes)
         stale = updates.fail_unfinished(handle.store, config.pipeline_name)
     if stale:
         logger.warning("%d executions of a killed run are now marked failed", stale)
@@ -134,6 +139,8 @@ def _recorded(
             property_names.FAILED_NODE: runner.current_node,
             property_names.ERROR: str(error) or type(error).__name__,
         }
+        if isinstance(error, Interrupted):
+            failure[property_names.STOPPED] = "true"
         try:
             _finish(config, run_dir, failure)
         except Exception:  # such as a full disk; the first failure matters more
@@ -169,20 +176,40 @@ class _DagRunner:
         for index, node in enumerate(pipeline.nodes):
             self.current_node = node_id = node.pipeline_node.node_info.id
             self._watcher.node_started(node_id, index, len(pipeline.nodes))
-            start = time.monotonic()
-            try:
-                cached, report, notices = self._launch(pipeline, node.pipeline_node)
-            except Exception as error:
-                logger.exception("%s failed", node_id)
-                raise node_failures.explained(node_id, error) from error
-            seconds = time.monotonic() - start
-            result = results.NodeResult(seconds=round(seconds, 3), cached=cached)
-            self.completed.results[node_id] = result
-            self._watcher.node_finished(node_id, result)
-            if report is not None:
-                self._data_found(report)
-            if notices:
-                self._watcher.data_found(notices)
+            if node_id != PUSHER:
+                self._run_node(pipeline, node.pipeline_node)
+                continue
+            with interruption.held_back() as signals:
+                self._run_node(pipeline, node.pipeline_node)
+            # After the last node the run is over: its result says more than a signal.
+            if signals and index + 1 < len(pipeline.nodes):
+                signal.raise_signal(signals[0])
+
+    def state_when_stopped(self) -> str:
+        """What a run that is stopped now has done, and how to go on."""
+        pushed = "" if PUSHER in self.completed.results else "Nothing was pushed; "
+        text = "the same command resumes after the last finished step."
+        return pushed + text if pushed else text.capitalize()
+
+    def _run_node(
+        self, pipeline: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode
+    ) -> None:
+        node_id = node.node_info.id
+        start = time.monotonic()
+        try:
+            cached, report, notices = self._launch(pipeline, node)
+        # A model's function may call `sys.exit`, which is no success of the run's.
+        except (Exception, SystemExit) as error:
+            logger.exception("%s failed", node_id)
+            raise node_failures.explained(node_id, error) from error
+        seconds = time.monotonic() - start
+        result = results.NodeResult(seconds=round(seconds, 3), cached=cached)
+        self.completed.results[node_id] = result
+        self._watcher.node_finished(node_id, result)
+        if report is not None:
+            self._data_found(report)
+        if notices:
+            self._watcher.data_found(notices)
 
     def _launch(
         self, pipeline: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode
@@ -224,34 +251,6 @@ class _DagRunner:
         ]
         is_cached = ran.executions[info.execution_id].state == CACHED
         return is_cached, report, notices
-
-
-@contextlib.contextmanager
-def _signals_as_errors() -> Iterator[None]:
-    """Raises `Interrupted` on Ctrl-C and SIGTERM, so that TFX cleans up.
-
-    TFX removes a node's partial output after an `Exception`, and `KeyboardInterrupt`
-    is not one.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(signum: int, frame: Any) -> None:
-        # A second signal ends the process immediately.
-        signal.signal(signum, signal.SIG_DFL)
-        raise Interrupted(
-            f"Stopped by {signal.Signals(signum).name}. Nothing was pushed; the same "
-            "command resumes after the last finished step."
-        )
-
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, interrupt) for number in signals}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _finish(

@@ -175,7 +175,7 @@ def _lite_table(result: RunResult) -> Table:
     for flavour, lite in result.lite.items():
         student = result.student.accuracy
         table.add_row(
-            flavour,
+            flavour if lite.ok else f"{flavour} (not pushed)",
             share(lite.accuracy),
             signed(None if student is None else lite.accuracy - student),
             _size(lite.bytes),

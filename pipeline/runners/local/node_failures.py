@@ -9,8 +9,8 @@ from tfx_distill.trainer.errors import DistillError, Interrupted, causes
 _NOTHING_PUSHED = "Nothing was pushed."
 # What a failure of the last nodes leaves.
 _OUTCOMES = {
-    "Pusher": "The push may be incomplete: check the serving folder for a version that "
-    "ML Metadata does not know, then remove it or run again.",
+    "Pusher": "If the version is in the serving folder already, the same command records "
+    "it.",
     "ModelRegistration": "What the Pusher pushed stays pushed, and is not registered. "
     "Run again to register it.",
 }
@@ -26,8 +26,7 @@ def explained(node_id: str, error: BaseException) -> DistillError:
     outcome = _OUTCOMES.get(node_id, _NOTHING_PUSHED)
     for cause in chain:
         if isinstance(cause, Interrupted):
-            is_last = node_id in _OUTCOMES
-            return Interrupted(f"{node_id}: {outcome}") if is_last else cause
+            return cause
     for cause in chain:
         if isinstance(cause, DistillError):
             return NodeFailed(f"{node_id}: {cause}")

@@ -122,6 +122,7 @@ class RunResult:
                 "accuracy": score.accuracy,
                 "bytes": score.bytes,
                 "latency_ms": score.latency_ms,
+                "pushed": self.pushed is not None and score.ok,
                 "path": lite_scores.file_path(self.lite_dir, flavour),
             }
             for flavour, score in self.lite.items()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import fcntl
 import os
 import pathlib
 import shutil
 from collections.abc import Iterator
 
 from tfx_distill.pipeline.config.schema import PipelineConfig
+from tfx_distill.trainer import folder_lock
 from tfx_distill.trainer.errors import DistillError
 
 _GIB = 2**30
@@ -65,28 +65,14 @@ def make_run_dir(config: PipelineConfig) -> pathlib.Path:
 def only_run(pipeline_dir: pathlib.Path) -> Iterator[None]:
     """Locks the pipeline's folder against a second run.
 
-    The system releases the lock when the process ends, even if it is killed.
-
     Raises:
-        DistillError: If another run holds the lock.
+        DistillError: If another run holds the lock, or the folder is not writable.
     """
-    with open(pipeline_dir / ".lock", "a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip() or "another process"
-            raise DistillError(
-                f"Another run ({holder}) is using {pipeline_dir}. Wait for it to finish, "
-                "or set another pipeline.root or pipeline.name."
-            ) from None
-        file.truncate(0)
-        file.write(f"process {os.getpid()}")
-        file.flush()
-        try:
-            yield
-        finally:
-            file.truncate(0)
+    advice = "Wait for it to finish, or set another pipeline.root or pipeline.name."
+    with contextlib.ExitStack() as stack:
+        with _explained(pipeline_dir):
+            stack.enter_context(folder_lock.held(pipeline_dir, advice))
+        yield
 
 
 @contextlib.contextmanager

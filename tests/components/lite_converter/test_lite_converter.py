@@ -1,6 +1,9 @@
 """The component's executor: opens the files that it wrote, and what it says of them."""
 
+import hashlib
+import json
 import os
+import pathlib
 
 import digit_models
 import numpy as np
@@ -11,8 +14,14 @@ from tfx_distill.components.lite_converter.executor import Executor
 from tfx_distill.trainer.config.lite_config import LiteConfig
 from tfx_distill.trainer.data import example_reader
 from tfx_distill.trainer.data.data_spec import DataSpec
+from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.evaluation import lite_scores
-from tfx_distill.trainer.export import lite, lite_metadata, saved_model
+from tfx_distill.trainer.export import (
+    lite,
+    lite_metadata,
+    saved_model,
+    saved_model_files,
+)
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +79,45 @@ def test_only_the_flavours_that_are_asked_for_are_made(convert):
     folder = convert(LiteConfig(flavours=("int8",), calibration_examples=16)).uri
     assert sorted(os.listdir(folder)) == ["int8.tflite", "scores.json"]
     assert list(lite_scores.load(folder)) == ["int8"]
+
+
+def test_the_files_that_may_be_pushed_are_signed_with_their_student(converted, teacher):
+    digests = json.loads(converted.get_string_custom_property("file_digests"))
+    assert digests == {
+        name: hashlib.sha256(pathlib.Path(converted.uri, name).read_bytes()).hexdigest()
+        for name in ("float32.tflite", "int8.tflite", "scores.json")
+    }
+    digest = saved_model_files.content_digest(digit_models.serving_path(teacher))
+    assert converted.get_string_custom_property("model_digest") == digest
+
+
+@pytest.fixture
+def blind(examples, tmp_path, monkeypatch):
+    """Whatever is converted to int8 becomes a file of an untrained student."""
+    spec, convert_it = DataSpec.load(examples.uri), lite.convert
+    model = digit_models.untrained(spec)
+    artifact = digit_models.artifact(model, spec, "student", tmp_path / "untrained")
+
+    def convert_another(model_dir, name, *further):
+        of = digit_models.serving_path(artifact) if name == "int8" else model_dir
+        return convert_it(of, name, *further)
+
+    monkeypatch.setattr(lite, "convert", convert_another)
+
+
+def test_a_file_that_loses_too_much_may_not_be_pushed(convert, blind):
+    artifact = convert(LiteConfig(max_drop=0.05))
+    digests = json.loads(artifact.get_string_custom_property("file_digests"))
+    assert list(digests) == ["float32.tflite", "scores.json"]
+    scores = lite_scores.load(artifact.uri)
+    assert [scores[name].ok for name in scores] == [True, False]
+    assert scores["int8"].drop > 0.5
+    (notice,) = json.loads(artifact.get_string_custom_property("notices"))
+    assert notice.startswith("int8.tflite is not pushed: its accuracy on test is 0.")
+
+
+def test_what_changes_while_it_is_converted_is_refused(convert, teacher, monkeypatch):
+    digests = iter("ab")
+    monkeypatch.setattr(saved_model_files, "content_digest", lambda _: next(digests))
+    with pytest.raises(ModelError, match="changed while it was converted"):
+        convert(LiteConfig(flavours=("float32",)))

@@ -1,9 +1,11 @@
 """A version appears whole or not at all, and only for a blessed student."""
 
+import hashlib
 import json
 import os
 import pathlib
 import shutil
+import subprocess
 import threading
 
 import pytest
@@ -12,7 +14,7 @@ from tfx.types import standard_artifacts
 from tfx.utils import io_utils, proto_utils
 
 from tfx_distill.components.artifact_types import LiteModels
-from tfx_distill.components.pusher import versions
+from tfx_distill.components.pusher import manifest, versions
 from tfx_distill.components.pusher.executor import Executor
 from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.export import saved_model_files
@@ -75,11 +77,17 @@ def push(tmp_path, model, blessings):
 
 
 @pytest.fixture
-def lite_models(tmp_path):
+def lite_models(tmp_path, model):
+    """Two files, of which one may be pushed."""
     artifact = LiteModels()
     artifact.uri = str(tmp_path / "lite")
     (tmp_path / "lite").mkdir()
     (tmp_path / "lite" / "int8.tflite").write_text("flat")
+    (tmp_path / "lite" / "float32.tflite").write_text("too inaccurate")
+    digest = saved_model_files.content_digest(f"{model.uri}/Format-Serving")
+    artifact.set_string_custom_property("model_digest", digest)
+    allowed = {"int8.tflite": hashlib.sha256(b"flat").hexdigest()}
+    artifact.set_string_custom_property("file_digests", json.dumps(allowed))
     return artifact
 
 
@@ -106,12 +114,44 @@ def test_its_litert_files_lie_where_servers_do_not_look(push, lite_models):
     assert (folder / "saved_model.pb").read_text() == "graph"
 
 
-def test_litert_files_that_are_gone_leave_no_version(push, lite_models, tmp_path):
-    os.remove(tmp_path / "lite" / "int8.tflite")
-    os.rmdir(tmp_path / "lite")
-    with pytest.raises(ModelError, match="LiteRT files in .* are gone"):
+def test_only_litert_files_that_the_converter_allows_are_pushed(push, lite_models):
+    folder = push(lite_models=[lite_models]).get_string_custom_property(
+        "pushed_destination"
+    )
+    assert os.listdir(f"{folder}/assets.extra/lite") == ["int8.tflite"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (pathlib.Path.unlink, "int8.tflite is gone; nothing was pushed"),
+        (lambda path: path.write_text("fla"), "is not what was measured"),
+    ],
+)
+def test_litert_files_that_were_not_measured_leave_no_version(
+    push, lite_models, tmp_path, change, message
+):
+    change(tmp_path / "lite" / "int8.tflite")
+    with pytest.raises(ModelError, match=message):
         push(lite_models=[lite_models])
     assert _versions(tmp_path) == []
+
+
+def test_litert_files_of_another_student_leave_no_version(push, lite_models, tmp_path):
+    lite_models.set_string_custom_property("model_digest", "another")
+    with pytest.raises(ModelError, match="were not made from this student"):
+        push(lite_models=[lite_models])
+    assert _versions(tmp_path) == []
+
+
+def test_a_version_has_a_manifest_that_other_tools_check(push, lite_models):
+    pushed = push(lite_models=[lite_models])
+    folder = pushed.get_string_custom_property("pushed_destination")
+    digest = pushed.get_string_custom_property("manifest_digest")
+    assert manifest.changes(folder, digest) == []
+    check = ["sha256sum", "-c", manifest.NAME]
+    said = subprocess.run(check, cwd=folder, capture_output=True, text=True, check=True)
+    assert said.stdout == "saved_model.pb: OK\nassets.extra/lite/int8.tflite: OK\n"
 
 
 @pytest.mark.parametrize("gate", ["model_blessing", "infra_blessing"])

@@ -1,8 +1,12 @@
 """Versions appear by one rename, grow, and are not repeated."""
 
 import os
+import re
+
+import pytest
 
 from tfx_distill.components.pusher import versions
+from tfx_distill.trainer.errors import DistillError
 
 
 def _publish(serving_dir, content, proposed=5):
@@ -30,6 +34,47 @@ def test_only_the_newest_is_taken_for_the_same(tmp_path):
 def test_nothing_hidden_is_left(tmp_path):
     _publish(tmp_path, "a")
     assert sorted(os.listdir(tmp_path)) == [".lock", "5"]
+
+
+@pytest.mark.parametrize("name", ["99999999999999999999", "9223372036854775808", "٣"])
+def test_a_name_that_no_server_reads_is_no_version(tmp_path, name):
+    (tmp_path / name).mkdir()
+    assert _publish(tmp_path, "a", 5) == 5
+
+
+def test_after_the_highest_version_there_is_no_other(tmp_path):
+    (tmp_path / str(2**63 - 1)).mkdir()
+    with pytest.raises(DistillError, match="Move it away"):
+        _publish(tmp_path, "a")
+    assert sorted(os.listdir(tmp_path)) == [".lock", str(2**63 - 1)]
+
+
+def test_a_version_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    done = []
+    sync, rename = os.fsync, os.rename
+    monkeypatch.setattr(os, "fsync", lambda d: (done.append(_path(d)), sync(d)))
+    monkeypatch.setattr(os, "rename", lambda *p: (done.append("rename"), rename(*p)))
+    _publish(tmp_path, "a")
+    names = [name if name == "rename" else os.path.basename(name) for name in done]
+    assert names == ["saved_model.pb", "any", "rename", tmp_path.name]
+
+
+def _path(descriptor):
+    return os.readlink(f"/proc/self/fd/{descriptor}")
+
+
+def test_who_holds_a_serving_folder_is_said_while_waiting_and_after(
+    tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr(versions, "_LOCK_TIMEOUT_S", 0.3)
+    holder = rf"process {os.getpid()} on .+, since 20.+ UTC"
+    with (
+        versions.staging(str(tmp_path)),
+        pytest.raises(DistillError, match=rf"run \({holder}\) .* after 0.3 s. Wait"),
+    ):
+        _publish(tmp_path, "a")
+    (said,) = caplog.messages
+    assert re.match(f"Waiting up to 0.3 s for .*, in use by {holder}", said)
 
 
 def test_folders_that_are_no_versions_do_not_count(tmp_path):

@@ -3,22 +3,25 @@
 import json
 import os
 import pathlib
+import signal
 
 import ml_metadata
 import pytest
 from click.testing import CliRunner
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from tfx_distill.components.pusher import manifest, versions
 from tfx_distill.pipeline.cli import cli
 from tfx_distill.pipeline.config.loader import load_config
 from tfx_distill.pipeline.mlmd import store_connection
 from tfx_distill.pipeline.mlmd.store import Store
-from tfx_distill.pipeline.runners.local import run_folders
-from tfx_distill.pipeline.serving import rollback
-from tfx_distill.trainer.errors import DistillError
+from tfx_distill.pipeline.runners.local import dag_runner, run_folders
+from tfx_distill.pipeline.serving import rollback, rollback_record
+from tfx_distill.trainer.errors import ConfigError, DistillError
 from tfx_distill.trainer.export import saved_model_files
 
 PIPELINE = "smoke-digits"
+BLESSINGS = {"model_blessing": "ModelBlessing", "infra_blessing": "InfraBlessing"}
 
 
 @pytest.fixture
@@ -40,7 +43,7 @@ def store(config):
 def push(config, store):
     """A function that pushes a content as a version, as a run would."""
 
-    def run(version, content, blessed=1, digest=True):
+    def run(version, content, blessed=(1, 1), digest=True):
         folder = config.serving_dir / str(version)
         archive = config.artifacts_dir / str(version)
         for place in (folder, archive):
@@ -50,14 +53,16 @@ def push(config, store):
         texts = {"pushed_version": str(version), "pushed_destination": str(folder)}
         if digest:
             texts["model_digest"] = saved_model_files.content_digest(str(folder))
+            texts["manifest_digest"] = manifest.write(str(folder))
         pushed = _artifact(store, "PushedModel", {"pushed": 1}, texts, str(archive))
-        blessing = _artifact(store, "ModelBlessing", {"blessed": blessed}, {}, "")
+        given = [
+            (_artifact(store, kind, {"blessed": value}, {}, ""), pb.Event.INPUT, key)
+            for (key, kind), value in zip(BLESSINGS.items(), blessed, strict=False)
+        ]
         type_id = store.put_execution_type(pb.ExecutionType(name="Pusher"))
         (execution,) = store.put_executions([pb.Execution(type_id=type_id)])
-        for artifact, kind, key in (
-            (blessing, pb.Event.INPUT, "model_blessing"),
-            (pushed, pb.Event.OUTPUT, "pushed_model"),
-        ):
+        made = (pushed, pb.Event.OUTPUT, "pushed_model")
+        for artifact, kind, key in (*given, made):
             event = pb.Event(artifact_id=artifact, execution_id=execution, type=kind)
             event.path.steps.add().key = key
             store.put_events([event])
@@ -135,16 +140,101 @@ def test_an_older_push_is_known_by_its_archived_copy(config, push):
     assert _back(config).rolled_back_to == 1
 
 
+def _states(store):
+    return [
+        e.last_known_state for e in store.get_executions_by_type("distill_rollback")
+    ]
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+def _kill(monkeypatch, module, name):
+    def die(*_):
+        raise Killed
+
+    monkeypatch.setattr(module, name, die)
+
+
+@pytest.mark.parametrize("again", [None, 1])
 def test_a_rollback_killed_before_its_record_is_completed(
+    config, store, push, monkeypatch, again
+):
+    push(1, "old"), push(2, "new")
+    _kill(monkeypatch, rollback_record, "complete")
+    with pytest.raises(Killed):
+        _back(config)
+    monkeypatch.undo()
+    assert _states(store) == [pb.Execution.RUNNING]
+    version = max(_served(config))
+    assert _back(config, again).version == version == max(_served(config))
+    assert _states(store) == [pb.Execution.COMPLETE]
+    (new,) = (
+        a for a in store.get_artifacts() if "rolled_back_to" in a.custom_properties
+    )
+    assert new.custom_properties["pushed_version"].string_value == str(version)
+
+
+def test_a_rollback_killed_before_it_published_is_done_anew(
     config, store, push, monkeypatch
 ):
     push(1, "old"), push(2, "new")
-    monkeypatch.setattr(rollback, "_record", lambda *_: None)
-    killed = _back(config)
+    _kill(monkeypatch, versions, "place")
+    with pytest.raises(Killed):
+        _back(config)
     monkeypatch.undo()
-    assert _back(config).version == killed.version
-    assert len(_served(config)) == 3
-    assert len(store.get_executions_by_type("distill_rollback")) == 1
+    assert sorted(_served(config)) == [1, 2]
+    version = _back(config).version
+    assert _served(config)[version] == "old"
+    assert _states(store) == [pb.Execution.FAILED, pb.Execution.COMPLETE]
+
+
+def test_the_next_run_completes_the_record_of_a_killed_rollback(
+    config, store, push, monkeypatch
+):
+    push(1, "old"), push(2, "new")
+    _kill(monkeypatch, rollback_record, "complete")
+    with pytest.raises(Killed):
+        _back(config)
+    monkeypatch.undo()
+    dag_runner._fail_unfinished(config)
+    assert _states(store) == [pb.Execution.COMPLETE]
+
+
+def test_a_record_that_fails_says_what_is_served_and_is_repeated(
+    config, store, push, monkeypatch
+):
+    push(1, "old"), push(2, "new")
+    real = ml_metadata.MetadataStore.put_execution
+
+    def locked(self, execution, *further):
+        if execution.last_known_state == pb.Execution.COMPLETE:
+            raise ml_metadata.errors.AbortedError("Concurrent writes aborted")
+        return real(self, execution, *further)
+
+    monkeypatch.setattr(ml_metadata.MetadataStore, "put_execution", locked)
+    message = "now has the content of version 1, but this is not recorded yet: ML Metad"
+    with pytest.raises(
+        DistillError, match=f"{message}.* is locked.*repeat the command"
+    ):
+        _back(config)
+    monkeypatch.undo()
+    assert _back(config).version == max(_served(config))
+    assert _states(store) == [pb.Execution.COMPLETE]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_between_publish_and_record_waits(
+    config, store, push, monkeypatch, number
+):
+    push(1, "old"), push(2, "new")
+    place = versions.place
+    monkeypatch.setattr(
+        versions, "place", lambda *given: (place(*given), signal.raise_signal(number))
+    )
+    assert _back(config).version == max(_served(config))
+    assert _states(store) == [pb.Execution.COMPLETE]
 
 
 def _nothing_changes(config, store, message, version=None):
@@ -167,15 +257,34 @@ def test_a_version_that_no_run_recorded_is_refused(config, store, push):
     _nothing_changes(config, store, "Version 1 was not pushed", 1)
 
 
-def test_a_version_without_a_blessing_is_refused(config, store, push):
-    push(1, "old", blessed=0), push(2, "new")
-    _nothing_changes(config, store, "has no blessing of version 1")
+@pytest.mark.parametrize("blessed", [(), (1,), (1, 0), (0, 1), (0, 0)])
+def test_a_version_without_both_blessings_is_refused(config, store, push, blessed):
+    push(1, "old", blessed), push(2, "new")
+    _nothing_changes(config, store, "does not have both blessings of version 1")
 
 
-def test_changed_files_are_refused(config, store, push):
+@pytest.mark.parametrize("name", ["saved_model.pb", "assets.extra/lite/int8.tflite"])
+def test_changed_files_are_refused(config, store, push, name):
     push(1, "old"), push(2, "new")
+    path = config.serving_dir / "1" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("edited")
+    _nothing_changes(config, store, f"have changed since the push: {name}\\.")
+
+
+def test_without_a_manifest_the_model_is_compared(config, store, push):
+    push(1, "old", digest=False), push(2, "new")
     (config.serving_dir / "1" / "saved_model.pb").write_text("edited")
-    _nothing_changes(config, store, "have changed since the push")
+    _nothing_changes(config, store, "have changed since the push: its model")
+
+
+@pytest.mark.parametrize("given", [{"reason": "\udcff"}, {"by": "\udcff"}])
+def test_text_that_cannot_be_recorded_is_refused(config, store, push, given):
+    push(1, "old"), push(2, "new")
+    before = _served(config)
+    with pytest.raises(ConfigError, match="expected text in UTF-8"):
+        _back(config, **given)
+    assert (_served(config), _states(store)) == (before, [])
 
 
 def test_a_folder_that_is_gone_is_refused(config, store, push):

@@ -1,5 +1,6 @@
 """LiteRT files answer as the Keras model does, from the same raw pixels."""
 
+import dataclasses
 import re
 import zipfile
 
@@ -166,12 +167,22 @@ def test_the_sample_is_spread_over_the_records(spec, train, tmp_path):
 
 def test_a_file_is_scored(contents, evaluation, tmp_path):
     right = evaluation.labels.astype(np.int64)
-    score = lite_evaluation.score(contents["int8"], evaluation, right, "int8")
+    score = lite_evaluation.score(contents["int8"], evaluation, right, "int8", 0.01)
     assert score.accuracy == score.agreement == 1.0
+    assert (score.drop, score.max_drop, score.ok) == (0.0, 0.01, True)
     assert score.bytes == len(contents["int8"])
     assert 0 < score.latency_ms < 1000
     lite_scores.save({"int8": score}, str(tmp_path))
     assert lite_scores.load(str(tmp_path)) == {"int8": score}
+
+
+@pytest.mark.parametrize(("max_drop", "ok"), [(0.5, True), (0.49, False)])
+def test_a_file_is_compared_with_its_student(contents, evaluation, max_drop, ok):
+    labels = evaluation.labels.astype(np.int64)
+    wrong = dataclasses.replace(evaluation, labels=(labels + 1) % 3)
+    half = np.where(np.arange(len(labels)) % 2, wrong.labels, labels)
+    score = lite_evaluation.score(contents["int8"], wrong, half, "int8", max_drop)
+    assert (score.accuracy, score.drop, score.ok) == (0.0, 0.5, ok)
 
 
 @keras.saving.register_keras_serializable("tests")

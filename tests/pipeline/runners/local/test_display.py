@@ -86,6 +86,7 @@ def test_litert_files_are_in_the_json(result):
         "accuracy": 0.991,
         "bytes": 13776,
         "latency_ms": 0.01094,
+        "pushed": True,
         "path": "/lite/int8.tflite",
     }
 

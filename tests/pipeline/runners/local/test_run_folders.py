@@ -58,7 +58,10 @@ def test_a_second_run_in_the_same_folder_is_refused(tmp_path):
     other = context.Process(target=_hold, args=(tmp_path, held, release))
     other.start()
     assert held.wait(30)
-    with pytest.raises(DistillError, match=rf"Another run \(process {other.pid}\)"):
+    with pytest.raises(
+        DistillError,
+        match=rf"Another run \(process {other.pid} on .+, since 2.+ UTC\) is using",
+    ):
         run_folders.only_run(tmp_path).__enter__()
     release.set()
     other.join()
