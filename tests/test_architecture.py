@@ -1,6 +1,7 @@
 """The rules that hold the layers apart, read from the source."""
 
 import ast
+import functools
 import pathlib
 
 import pytest
@@ -23,10 +24,19 @@ BARE_NAMES = (*LAYERS, "distill_artifacts")
 
 
 def _sources(*folders):
-    paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
-    return [pytest.param(p, id=str(p.relative_to(ROOT))) for p in sorted(paths)]
+    return sorted(path for f in folders for path in (ROOT / f).rglob("*.py"))
 
 
+def _offenders(found, *folders):
+    """What a rule finds in each source, by the path of those in which it finds any."""
+    return {
+        str(path.relative_to(ROOT)): offences
+        for path in _sources(*folders)
+        if (offences := found(path))
+    }
+
+
+@functools.cache
 def _imports(path):
     """Returns the full name of everything imported anywhere in a file."""
     package = (PACKAGE, *path.relative_to(ROOT).parts[:-1])
@@ -49,37 +59,47 @@ def test_imports_are_read_in_every_form(tmp_path, monkeypatch):
     assert _imports(path) == {"a.b", "d.e", "tfx_distill.trainer.g"}
 
 
-@pytest.mark.parametrize("path", _sources(*LAYERS))
-def test_imports_point_down(path):
-    layer = path.relative_to(ROOT).parts[0]
-    assert not _of(FORBIDDEN[layer], {f"{name}." for name in _imports(path)})
+def _of(packages, path):
+    prefixes = tuple(f"{package}." for package in packages)
+    return {name for name in _imports(path) if f"{name}.".startswith(prefixes)}
 
 
-def _of(packages, names):
-    return {n for n in names if n.startswith(tuple(f"{p}." for p in packages))}
+@pytest.mark.parametrize("layer", LAYERS)
+def test_imports_point_down(layer):
+    assert _offenders(lambda path: _of(FORBIDDEN[layer], path), layer) == {}
 
 
-@pytest.mark.parametrize("path", _sources(*LAYERS, "tests", "benchmarks", "bin"))
-def test_folders_are_imported_by_the_package_name(path):
-    assert not _of(BARE_NAMES, {f"{name}." for name in _imports(path)})
+def test_folders_are_imported_by_the_package_name():
+    folders = (*LAYERS, "tests", "benchmarks", "bin")
+    assert _offenders(lambda path: _of(BARE_NAMES, path), *folders) == {}
 
 
-@pytest.mark.parametrize("path", _sources(*LAYERS, "tests", "benchmarks", "kubeflow"))
-def test_tfx_v1_is_not_imported(path):
+def test_tfx_v1_is_not_imported():
     # It loads Google Cloud's AI Platform: a third of TFX's whole import time.
-    assert not {name for name in _imports(path) if f"{name}.".startswith("tfx.v1.")}
+    folders = (*LAYERS, "tests", "benchmarks", "kubeflow")
+    assert _offenders(lambda path: _of(["tfx.v1"], path), *folders) == {}
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in _sources(*LAYERS) if p.values[0].name == "__init__.py"]
-)
-def test_init_files_are_empty(path):
-    assert path.read_bytes() == b""
+def test_init_files_are_empty():
+    def content(path):
+        return path.name == "__init__.py" and path.read_bytes()
+
+    assert _offenders(content, *LAYERS) == {}
 
 
-@pytest.mark.parametrize("path", _sources(*LAYERS))
-def test_every_folder_of_code_is_a_package(path):
-    assert (path.parent / "__init__.py").exists()
+def test_every_folder_of_code_is_a_package():
+    def lacks_init(path):
+        return not (path.parent / "__init__.py").exists()
+
+    assert _offenders(lacks_init, *LAYERS) == {}
+
+
+def test_a_rule_that_is_broken_is_told_with_its_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("test_architecture.ROOT", tmp_path)
+    (tmp_path / "trainer").mkdir()
+    (tmp_path / "trainer" / "module.py").write_text("import tfx.v1\nimport tfxs")
+    found = _offenders(lambda path: _of(["tfx"], path), "trainer")
+    assert found == {"trainer/module.py": {"tfx.v1"}}
 
 
 def test_kubeflow_is_no_package(monkeypatch):
