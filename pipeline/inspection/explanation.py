@@ -17,6 +17,7 @@ from tfx_distill.pipeline.inspection import (
 )
 from tfx_distill.pipeline.inspection.gates import Gate
 from tfx_distill.pipeline.inspection.summaries import RunSummary
+from tfx_distill.pipeline.mlmd import relocation
 from tfx_distill.pipeline.mlmd.records import (
     FAILED,
     RUNNING,
@@ -70,6 +71,7 @@ class Explanation:
             without a control.
         rollbacks: Who made an earlier version the newest again, when and why.
         versions: Of code and libraries.
+        missing: That the run's files are gone, and where they were; else empty.
     """
 
     conclusion: str
@@ -82,6 +84,7 @@ class Explanation:
     effect: tuple[str, ...]
     rollbacks: tuple[Mapping[str, Any], ...]
     versions: Mapping[str, str]
+    missing: str = ""
 
 
 def explain(store: Store, asked: str | None = None) -> Explanation:
@@ -116,6 +119,7 @@ def explain(store: Store, asked: str | None = None) -> Explanation:
         effect=distillation_effect.sentences(graph, run.name),
         rollbacks=rollbacks,
         versions=_versions(run, student),
+        missing=relocation.missing_files(graph.artifacts.values()),
     )
 
 

@@ -32,6 +32,8 @@ def explanation(found: Explanation) -> Group:
     summary = found.run
     style = render.GOOD if summary.pushed_version else render.BAD
     parts: list[RenderableType] = [Text(found.conclusion, style=style)]
+    if found.missing:
+        parts.append(Text(found.missing, style=render.BAD, overflow="fold"))
     parts += [render.indented(reason) for reason in _untold(found)]
     for rollback in found.rollbacks:
         what = (

@@ -11,6 +11,7 @@ from google.protobuf import json_format
 from ml_metadata.proto import metadata_store_pb2
 
 from tfx_distill.pipeline.config.pipeline_places import Places
+from tfx_distill.pipeline.mlmd import store_lock
 from tfx_distill.trainer.errors import ConfigError, DistillError
 
 _SECRET_PREFIX = "env:"
@@ -28,7 +29,7 @@ def connection_config(config: Places) -> Any:
     """
     if not config.metadata.connection:
         connection = metadata_store_pb2.ConnectionConfig()
-        connection.sqlite.filename_uri = str(config.pipeline_dir / _SQLITE_NAME)
+        connection.sqlite.filename_uri = str(_default_file(config))
         connection.sqlite.connection_mode = (
             metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
         )
@@ -76,11 +77,19 @@ def open_store(config: Places) -> ml_metadata.MetadataStore:
         DistillError: If there is no store yet.
     """
     connection = connection_config(config)
-    if (
-        not config.metadata.connection
-        and not pathlib.Path(connection.sqlite.filename_uri).exists()
-    ):
+    if not config.metadata.connection and not _default_file(config).exists():
         raise DistillError(
             f"No pipeline has run in {config.pipeline_dir}. Run `distill run` first."
         )
+    wait_until_free(config)
     return ml_metadata.MetadataStore(connection)
+
+
+def wait_until_free(config: Places) -> None:
+    """Waits for another process that writes to a SQLite store; see `store_lock`."""
+    if not config.metadata.connection and _default_file(config).exists():
+        store_lock.wait_until_free(_default_file(config))
+
+
+def _default_file(config: Places) -> pathlib.Path:
+    return config.pipeline_dir / _SQLITE_NAME

@@ -22,7 +22,7 @@ from tfx_distill.components import property_names
 from tfx_distill.components.evaluator import margin_check
 from tfx_distill.pipeline import graph, interruption
 from tfx_distill.pipeline.config.schema import PipelineConfig
-from tfx_distill.pipeline.mlmd import store_connection, updates
+from tfx_distill.pipeline.mlmd import relocation, store_connection, updates
 from tfx_distill.pipeline.mlmd.records import CACHED
 from tfx_distill.pipeline.mlmd.store import Store
 from tfx_distill.pipeline.runners.local import (
@@ -40,6 +40,7 @@ from tfx_distill.trainer.errors import DistillError, Interrupted
 logger = logging.getLogger(__name__)
 
 PUSHER = "Pusher"
+_NEWEST = 50  # artifacts that tell whether files were moved
 
 
 class Watcher(Protocol):
@@ -102,7 +103,7 @@ def run_nodes(
                 metadata_connection_config=connection,
             )
         )
-        _fail_unfinished(config)
+        _settle_earlier(config)
 
         def data_found(report: DataReport) -> None:
             watcher.data_found(data_findings.notices(report, config.data))
@@ -118,9 +119,22 @@ def run_nodes(
     return runner.completed
 
 
-def _fail_unfinished(config: PipelineConfig) -> None:
+def _settle_earlier(config: PipelineConfig) -> None:
+    """Ends what killed commands left in ML Metadata.
+
+    Raises:
+        DistillError: If ML Metadata is locked, or the files that it names have gone.
+    """
+    store_connection.wait_until_free(config)
     with _metadata(config) as handle:
-        pushes = Store(handle.store).pushed_models().pushed_models()
+        earlier = Store(handle.store)
+        artifacts = earlier.artifacts(limit=_NEWEST).artifacts.values()
+        # A server's store may name files that only other machines reach.
+        if not config.metadata.connection and (
+            missing := relocation.missing_files(artifacts)
+        ):
+            raise DistillError(f"{missing}. A run would train everything anew.")
+        pushes = earlier.pushed_models().pushed_models()
         rollback_record.settle(handle.store, config.pipeline_name, pushes)
         stale = updates.fail_unfinished(handle.store, config.pipeline_name)
     if stale:

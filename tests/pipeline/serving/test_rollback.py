@@ -198,7 +198,7 @@ def test_the_next_run_completes_the_record_of_a_killed_rollback(
     with pytest.raises(Killed):
         _back(config)
     monkeypatch.undo()
-    dag_runner._fail_unfinished(config)
+    dag_runner._settle_earlier(config)
     assert _states(store) == [pb.Execution.COMPLETE]
 
 
