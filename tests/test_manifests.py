@@ -9,8 +9,7 @@ import re
 
 import pytest
 import yaml
-
-models = pytest.importorskip("kubernetes.client.models")
+from kubernetes.client import models
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "kubeflow" / "manifests"
 # KServe's need a cluster that has it, and stand for serving.yaml.

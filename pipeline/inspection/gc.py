@@ -1,7 +1,8 @@
 """Finds and deletes files of old runs that nothing needs.
 
-Needed are: every model that was blessed or has a version in the serving folder; the
-newest runs; everything that these were made from, and what was made together with it.
+Needed are: every model that was blessed; the newest runs, and those that pushed what has a
+version in the serving folder, whole; everything that these were made from, and what was
+made together with it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import shutil
 from collections.abc import Iterable
 
 from tfx_distill.components import property_names
+from tfx_distill.components.pusher import pushed_models
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.inspection import gates
 from tfx_distill.pipeline.mlmd import read_only_store, store_connection, updates
@@ -110,14 +112,15 @@ def delete(config: PipelineConfig, keep: int) -> Garbage:
 
 def _seeds(graph: Graph, newest: set[str], config: PipelineConfig) -> set[int]:
     """Artifacts that are needed for their own sake."""
-    served = _served(config)
-    seeds = {
-        model.artifact_id
-        for model in graph.pushed_models()
-        if model.version in served or (model.folder and os.path.isdir(model.folder))
-    }
+    seeds = _served(graph, config)
+    # Whole: a report of what is served shows the statistics, which no model is made of.
+    pushers = {
+        graph.artifacts[id_].run
+        for id_ in _needed(graph, seeds)
+        if graph.artifacts[id_].type_name == pushed_models.TYPE_NAME
+    } - {""}
     for execution in graph.executions.values():
-        if execution.run in newest or execution.state == RUNNING:
+        if execution.run in newest | pushers or execution.state == RUNNING:
             linked = graph.inputs(execution.id) + graph.outputs(execution.id)
             seeds |= {artifact.id for _, artifact in linked}
     for artifact in graph.artifacts.values():
@@ -128,9 +131,15 @@ def _seeds(graph: Graph, newest: set[str], config: PipelineConfig) -> set[int]:
     return seeds
 
 
-def _served(config: PipelineConfig) -> set[str]:
+def _served(graph: Graph, config: PipelineConfig) -> set[int]:
+    """Pushed models that have a folder, in the serving folder or where it was before."""
     folder = config.serving_dir
-    return {p.name for p in folder.iterdir()} if folder.is_dir() else set()
+    names = {p.name for p in folder.iterdir()} if folder.is_dir() else set()
+    return {
+        model.artifact_id
+        for model in graph.pushed_models()
+        if model.version in names or (model.folder and os.path.isdir(model.folder))
+    }
 
 
 def _needed(graph: Graph, seeds: Iterable[int]) -> set[int]:

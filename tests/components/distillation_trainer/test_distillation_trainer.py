@@ -134,8 +134,21 @@ def test_the_answers_say_whose_they_are(answers, teacher, examples):
     assert answers.get_string_custom_property("data_fingerprint") == fingerprint
 
 
-def test_several_teachers_are_averaged(train, teacher):
-    assert _card(train(teachers=[teacher, teacher])).role == "student"
+def test_several_teachers_are_averaged(train, teacher, examples, tmp_path):
+    spec = DataSpec.load(examples.uri)
+    other = digit_models.artifact(
+        digit_models.untrained(spec), spec, "teacher", tmp_path / "other"
+    )
+
+    def taught_by(*teachers):
+        return np.concatenate([w.ravel() for w in _weights(train(teachers=teachers))])
+
+    of_one, of_other = taught_by(teacher), taught_by(other)
+    np.testing.assert_allclose(taught_by(teacher, teacher), of_one, atol=1e-5)
+    of_both = taught_by(teacher, other)
+    np.testing.assert_allclose(taught_by(other, teacher), of_both, atol=1e-5)
+    for single in (of_one, of_other):
+        assert np.abs(of_both - single).max() > 1e-3
 
 
 def test_a_control_learns_from_labels_alone(train):

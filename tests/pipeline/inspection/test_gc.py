@@ -76,6 +76,79 @@ def test_what_is_served_keeps_all_that_it_comes_from(config, writer):
     assert gc.find(config, keep=0).artifacts == ()
 
 
+def _statistics(writer, config, name):
+    """An artifact of the run that nothing is made from."""
+    folder = config.artifacts_dir / "statistics" / name
+    folder.mkdir(parents=True)
+    made = writer.artifact("ExampleStatistics", folder)
+    writer.execute("StatisticsGen", [], [("statistics", made)])
+    return made
+
+
+@pytest.mark.parametrize(("is_served", "gone"), [(True, False), (False, True)])
+def test_the_statistics_of_what_is_served_stay(config, writer, is_served, gone):
+    writer.distill("run-1", config.artifacts_dir, blessed=1, pushed=1)
+    statistics = _statistics(writer, config, "run-1")
+    if is_served:
+        (config.serving_dir / "170").mkdir()
+    assert (statistics in _ids(gc.find(config, keep=0))) == gone
+
+
+def test_the_statistics_of_what_a_rollback_serves_stay(config, writer):
+    made = writer.distill("run-1", config.artifacts_dir, blessed=1, pushed=1)
+    statistics = _statistics(writer, config, "run-1")
+    again = writer.artifact("PushedModel", pushed=1, pushed_version="171")
+    writer.run_id = writer.context("any", "no run")
+    reads = [("pushed_model", made["pushed_model"])]
+    writer.execute("distill_rollback", reads, [("pushed_model", again)])
+    (config.serving_dir / "171").mkdir()
+    assert statistics not in _ids(gc.find(config, keep=0))
+
+
+def test_a_version_in_an_earlier_serving_folder_counts(config, writer, tmp_path):
+    earlier = tmp_path / "earlier" / "171"
+    earlier.mkdir(parents=True)
+    writer.run("run-1")
+    folder = config.artifacts_dir / "pushed"
+    folder.mkdir()
+    places = {"pushed_version": "171", "pushed_destination": str(earlier)}
+    pushed = writer.artifact("PushedModel", folder, pushed=1, **places)
+    writer.execute("Pusher", [], [("pushed_model", pushed)])
+    assert gc.find(config, keep=0).artifacts == ()
+    earlier.rmdir()
+    assert _ids(gc.find(config, keep=0)) == {pushed}
+
+
+def test_what_a_running_execution_reads_and_writes_stays(config, writer):
+    old = _refused(writer, config, "run-1")
+    folder = config.artifacts_dir / "unfinished"
+    folder.mkdir()
+    student = writer.artifact("Model", folder, state=1)  # PENDING
+    reads = [("teacher", old["teacher_model"])]
+    writer.execute("Student", reads, [("model", student)], state="RUNNING")
+    gone = _ids(gc.find(config, keep=0))
+    assert gone == {old["model"], old["blessing"], old["pushed_model"]}
+
+
+def test_another_pipeline_in_the_same_store_is_left_alone(config, writer):
+    ours = _refused(writer, config, "run-1")
+    other = metadata_stores.Writer(writer.path, pipeline="other")
+    folder = config.pipeline_dir.parent / "other" / "artifacts"
+    theirs = other.distill("run-2", folder, blessed=0, pushed=0)
+    assert _ids(gc.delete(config, keep=0)) == set(ours.values())
+    graph = read_only_store.open_store(config).everything()
+    assert {graph.artifacts[id_].state for id_ in theirs.values()} == {"LIVE"}
+    assert all((folder / key / "run-2").is_dir() for key in theirs)
+
+
+def test_the_newest_runs_are_those_of_this_pipeline(config, writer):
+    ours = _refused(writer, config, "run-1")
+    other = metadata_stores.Writer(writer.path, pipeline="other")
+    other.distill("run-2", blessed=0, pushed=0)
+    assert gc.find(config, keep=1).artifacts == ()
+    assert _ids(gc.find(config, keep=0)) == set(ours.values())
+
+
 def test_a_cached_ancestor_of_a_blessed_model_stays(config, writer):
     old = _refused(writer, config, "run-1")
     writer.run("run-2")

@@ -247,6 +247,46 @@ def test_diff_says_what_changed_and_which_nodes_ran_again(writer, tmp_path):
     assert "student.seed: 0 → 1" in _invoke(writer, "diff", "run-1", "run-3")
 
 
+def test_diff_gives_the_value_before_and_after(writer, tmp_path):
+    _two_runs(writer, tmp_path)
+    found = _json(writer, "diff", "run-1", "run-2")
+    assert (found["before"], found["after"]) == ("run-1", "run-2")
+    assert found["configuration"] == {"student.epochs": [3, 4]}
+    results = {n: v for n, v in found["results"].items() if n != "seconds"}
+    assert results == {
+        "blessed": [True, False],
+        "pushed_version": ["170", ""],
+        "student_accuracy": [0.99, 0.91],
+    }
+    assert {n["node"]: n["same_outputs"] for n in found["nodes"]}["Student"] is False
+    turned = _json(writer, "diff", "run-2", "run-1")
+    assert turned["results"]["student_accuracy"] == [0.91, 0.99]
+
+
+def test_diff_tells_other_data(writer):
+    for name, fingerprint in (("run-1", "abc"), ("run-2", "def")):
+        writer.run(name)
+        made = {"dataset": "digits", "data_fingerprint": fingerprint}
+        examples = writer.artifact("Examples", **made)
+        writer.execute("ExampleGen", [], [("examples", examples)])
+    found = _json(writer, "diff", "run-1", "run-2")
+    assert found["data"] == {"data_fingerprint": ["abc", "def"]}
+    assert found["configuration"] is None
+
+
+def test_diff_tells_other_versions(writer, tmp_path):
+    for name, version in (("run-1", "3.12"), ("run-2", "3.15")):
+        writer.run(name, tfx_distill_version="0.1")
+        extra = tmp_path / name / "Format-Serving" / "assets.extra"
+        extra.mkdir(parents=True)
+        card = json.dumps({"versions": {"keras": version}})
+        (extra / "model_card.json").write_text(card)
+        model = writer.artifact("Model", tmp_path / name, tfx_version="1.16")
+        writer.execute("Student", [], [("model", model)])
+    found = _json(writer, "diff", "run-1", "run-2")
+    assert found["versions"] == {"keras": ["3.12", "3.15"]}
+
+
 def test_markup_in_properties_is_text(writer):
     writer.run("run-1")
     artifact = writer.artifact("Model", note="[bold]not bold[/bold] [/]")

@@ -68,6 +68,7 @@ def test_the_whole_file_is_as_before(full):
     text = _settled(full.to_yaml())
     if os.environ.get("UPDATE_GOLDEN"):
         GOLDEN.write_text(text)
+        pytest.fail("The golden file was written. Read what changed, then test it.")
     assert text == GOLDEN.read_text()
 
 

@@ -62,6 +62,13 @@ def test_the_variable_for_original_files_speaks_of_this_machine(monkeypatch):
     assert _make().pod_paths.config.data.manual_dir is None
 
 
+def test_a_path_that_begins_as_another_is_apart_from_it():
+    other = "kubeflow.volumes.serving={claim: models, path: /data-other}"
+    assert _make(DATA, other).pod_paths.config.pusher.directory.startswith(
+        "/data-other"
+    )
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
@@ -70,6 +77,10 @@ def test_the_variable_for_original_files_speaks_of_this_machine(monkeypatch):
             "data.data_dir: /home/me is a folder of this machine",
         ),
         ([DATA, "data.data_dir=/database"], "Set it to a folder in /data"),
+        ([DATA, "data.data_dir=/data-other/x"], "Set it to a folder in /data"),
+        ([DATA, "data.manual_dir=/data-other"], "Set it to a folder in /data"),
+        ([DATA, "data.images=/data.old/photos"], "Set it to a folder in /data"),
+        ([SERVING, "pusher.directory=/models2"], "Set it to a folder in /models"),
         ([DATA, "data.data_dir=/data/../x"], "Set it to a folder in /data"),
         (["data.manual_dir=files"], "with kubeflow.volumes.data.claim"),
         (["data.images=photos"], "with kubeflow.volumes.data.claim."),
