@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pathlib
+import random
+import time
 from typing import Any
 
 import ml_metadata
@@ -18,6 +20,8 @@ _SECRET_PREFIX = "env:"
 _SECRETS = ("password", "client_key")
 _MAX_TEXT = 300
 _SQLITE_NAME = "metadata.sqlite"
+_CREATION_S = 20
+_CREATION = "concurrent connection"  # in all of ml_metadata's texts about that
 
 
 def connection_config(config: Places) -> Any:
@@ -82,6 +86,23 @@ def open_store(config: Places) -> ml_metadata.MetadataStore:
             f"No pipeline has run in {config.pipeline_dir}. Run `distill run` first."
         )
     wait_until_free(config)
+    return connect(connection)
+
+
+def connect(connection: Any) -> ml_metadata.MetadataStore:
+    """Opens a store; waits while another process creates the tables of an empty one.
+
+    Raises:
+        RuntimeError: As ml_metadata; also if the tables are still incomplete after that.
+    """
+    for _ in range(_CREATION_S):
+        try:
+            return ml_metadata.MetadataStore(connection)
+        except RuntimeError as error:
+            if _CREATION not in str(error):
+                raise
+            # Processes that meet here must not meet again.
+            time.sleep(random.uniform(0.5, 1.5))
     return ml_metadata.MetadataStore(connection)
 
 

@@ -126,6 +126,7 @@ def _settle_earlier(config: PipelineConfig) -> None:
         DistillError: If ML Metadata is locked, or the files that it names have gone.
     """
     store_connection.wait_until_free(config)
+    store_connection.connect(store_connection.connection_config(config))
     with _metadata(config) as handle:
         earlier = Store(handle.store)
         artifacts = earlier.artifacts(limit=_NEWEST).artifacts.values()
