@@ -39,7 +39,7 @@ def held(
         DistillError: If another process still holds the lock then.
     """
     path = pathlib.Path(folder, FILE_NAME)
-    with open(path, "a+", encoding="utf-8") as file:
+    with open(path, "a+b", buffering=0) as file:
         _take(file, folder, advice, timeout_s)
         _note_holder(file)
         try:
@@ -48,20 +48,20 @@ def held(
             file.truncate(0)
 
 
-def _note_holder(file: IO[str]) -> None:
+def _note_holder(file: IO[bytes]) -> None:
     now = datetime.datetime.now(datetime.timezone.utc)
+    note = (
+        f"process {os.getpid()} on {socket.gethostname()}, "
+        f"since {now:%Y-%m-%d %H:%M:%S} UTC"
+    )
     file.truncate(0)
     # A full disk: whoever deletes files needs the lock, and not the note.
     with contextlib.suppress(OSError):
-        file.write(
-            f"process {os.getpid()} on {socket.gethostname()}, "
-            f"since {now:%Y-%m-%d %H:%M:%S} UTC"
-        )
-        file.flush()
+        file.write(note.encode())
 
 
 def _take(
-    file: IO[str], folder: str | os.PathLike[str], advice: str, timeout_s: float
+    file: IO[bytes], folder: str | os.PathLike[str], advice: str, timeout_s: float
 ) -> None:
     deadline = time.monotonic() + timeout_s
     waiting = False
@@ -72,7 +72,7 @@ def _take(
         except BlockingIOError:
             pass
         file.seek(0)
-        holder = file.read().strip() or "another process"
+        holder = file.read().decode(errors="replace").strip() or "another process"
         if time.monotonic() >= deadline:
             waited = f" after {timeout_s:g} s" if timeout_s else ""
             raise DistillError(

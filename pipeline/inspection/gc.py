@@ -88,7 +88,8 @@ def delete(config: PipelineConfig, keep: int) -> Garbage:
     """Deletes files that nothing needs.
 
     An artifact is marked in ML Metadata before its files are deleted: TFX's cache
-    reuses live ones only. After a kill, the next call finishes the work.
+    reuses live ones only. After a kill, the next call finishes the work. On a full disk,
+    the space for these marks is that of the pipeline's reserve.
 
     Raises:
         DistillError: If a run is active.
@@ -96,6 +97,7 @@ def delete(config: PipelineConfig, keep: int) -> Garbage:
     read_only_store.open_store(config)  # fails before the lock is made
     with run_folders.only_run(config.pipeline_dir):
         found = find(config, keep)
+        run_folders.release_reserve(config.pipeline_dir)
         _mark(config, [a.id for a in found.artifacts if a.state != DELETED])
         for path in (*(artifact.uri for artifact in found.artifacts), *found.run_dirs):
             if not os.path.isdir(path):  # deleted with another that has the same files
@@ -107,6 +109,7 @@ def delete(config: PipelineConfig, keep: int) -> Garbage:
                     f"{path} cannot be deleted: {error.strerror}. Make it writable and "
                     "run the command again; it resumes."
                 ) from error
+        run_folders.keep_reserve(config.pipeline_dir)
     return dataclasses.replace(found, deleted=True)
 
 

@@ -68,7 +68,8 @@ def roll_back(
         target = _default(recorded, serving_dir) if version is None else version
         old = _require_recorded(store, recorded, serving_dir, target)
         _require_other(recorded, serving_dir, target)
-        return _publish(raw_store, config, old, target, by=by, reason=reason)
+        with _writable(serving_dir):
+            return _publish(raw_store, config, old, target, by=by, reason=reason)
 
 
 def _require_text(option: str, text: str) -> None:
@@ -205,6 +206,19 @@ def _require_unchanged(staged: str, old: PushedModel) -> None:
             f"{', '.join(changed[:_MAX_SHOWN])}. Give another version, or run the "
             "pipeline again."
         )
+
+
+@contextlib.contextmanager
+def _writable(serving_dir: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        # `copytree` raises a list of what failed.
+        reason = error.strerror or str(error.args[0][0][2] if error.args else error)
+        raise DistillError(
+            f"No version can be published in {serving_dir} ({reason}). Free some space, "
+            "or make the folder writable, then repeat the command."
+        ) from error
 
 
 @contextlib.contextmanager

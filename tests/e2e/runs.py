@@ -1,5 +1,6 @@
 """Runs of the command in a pipeline root of their own."""
 
+import contextlib
 import functools
 import json
 import os
@@ -7,6 +8,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import time
 
 import warm_process
 
@@ -26,6 +28,27 @@ def _warm():
     )
 
 
+class Process:
+    """A command in a fork of the warm process."""
+
+    def __init__(self, words: list[str], folder: str, pid: int) -> None:
+        self._words, self._folder, self.pid = words, folder, pid
+
+    def wait_for(self, text: str) -> None:
+        """Waits until the command has said something to its user, or has ended."""
+        err = pathlib.Path(self._folder, "stderr")
+        while not (err.exists() and text in err.read_text()):
+            if not os.path.exists(f"/proc/{self.pid}"):
+                return
+            time.sleep(0.01)
+
+    def ended(self) -> subprocess.CompletedProcess[str]:
+        status = int(_warm().stdout.readline())
+        files = [pathlib.Path(self._folder, name) for name in warm_process.FILES]
+        out, err = (file.read_text() for file in files)
+        return subprocess.CompletedProcess(self._words, status, out, err)
+
+
 class Place:
     """A pipeline root of its own, and the command that runs there."""
 
@@ -42,17 +65,19 @@ class Place:
 
     def run(self, *sets: str, options: tuple[str, ...] = ("--json",)):
         """Runs the command in a fork of a process that has loaded TFX already."""
-        words = [*self.command(*sets), *options]
+        with self.started(*sets, options=options) as process:
+            return process.ended()
+
+    @contextlib.contextmanager
+    def started(self, *sets: str, name="run", options: tuple[str, ...] = ("--json",)):
+        """The same while it works; who leaves must have called `ended`."""
+        words = [*self.command(*sets, name=name), *options]
         with tempfile.TemporaryDirectory() as folder:
             request = {"words": words, "folder": folder}
             request |= {"environment": self.environment}
             request |= {"working_dir": str(self.working_dir)}
-            warm = _warm()
-            print(json.dumps(request), file=warm.stdin, flush=True)
-            status = int(warm.stdout.readline())
-            files = [pathlib.Path(folder, name) for name in warm_process.FILES]
-            out, err = (file.read_text() for file in files)
-        return subprocess.CompletedProcess(words, status, out, err)
+            print(json.dumps(request), file=_warm().stdin, flush=True)
+            yield Process(words, folder, int(_warm().stdout.readline()))
 
     def run_anew(self, *sets: str):
         """Runs the command as users start it: everything is loaded."""

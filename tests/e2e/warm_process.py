@@ -1,7 +1,8 @@
 """A process that has loaded TensorFlow and TFX, and becomes a command in a fork.
 
 Loading them takes longer than most runs on `digits`. Each line of standard input is a
-command with its surroundings as JSON; each line of standard output its exit status.
+command with its surroundings as JSON; it is answered by two lines: the id of the
+command's process, and, when it has ended, its exit status.
 """
 
 import json
@@ -23,6 +24,7 @@ def serve():
         if not child:
             _become(**json.loads(line))
             sys.exit(main())
+        os.write(1, f"{child}\n".encode())
         _, status = os.waitpid(child, 0)
         os.write(1, f"{os.waitstatus_to_exitcode(status)}\n".encode())
 

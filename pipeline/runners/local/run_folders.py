@@ -14,6 +14,7 @@ from tfx_distill.trainer import folder_lock
 from tfx_distill.trainer.errors import DistillError
 
 _GIB = 2**30
+_RESERVE, _RESERVE_BYTES = ".reserve", 2**18
 
 
 def _timestamp() -> str:
@@ -48,6 +49,7 @@ def make_run_dir(config: PipelineConfig) -> pathlib.Path:
         run_dir.mkdir(parents=True)
         (run_dir / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
         config.serving_dir.mkdir(parents=True, exist_ok=True)
+        keep_reserve(config.pipeline_dir)
     for folder in (config.pipeline_dir, config.serving_dir):
         if not os.access(folder, os.W_OK):
             raise DistillError(_unwritable(folder, "no permission"))
@@ -59,6 +61,17 @@ def make_run_dir(config: PipelineConfig) -> pathlib.Path:
                 "pipeline.root to another disk, or lower pipeline.min_free_disk_gb."
             )
     return run_dir
+
+
+def keep_reserve(pipeline_dir: pathlib.Path) -> None:
+    """Occupies some disk space, see `release_reserve`."""
+    with contextlib.suppress(OSError), open(pipeline_dir / _RESERVE, "xb") as file:
+        file.write(bytes(_RESERVE_BYTES))
+
+
+def release_reserve(pipeline_dir: pathlib.Path) -> None:
+    """Frees some disk space, so that deletions can be recorded on a full disk."""
+    (pipeline_dir / _RESERVE).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

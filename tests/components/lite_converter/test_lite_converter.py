@@ -105,6 +105,7 @@ def blind(examples, tmp_path, monkeypatch):
     monkeypatch.setattr(lite, "convert", convert_another)
 
 
+@pytest.mark.attack
 def test_a_file_that_loses_too_much_may_not_be_pushed(convert, blind):
     artifact = convert(LiteConfig(max_drop=0.05))
     digests = json.loads(artifact.get_string_custom_property("file_digests"))

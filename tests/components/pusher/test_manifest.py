@@ -4,6 +4,8 @@ import pytest
 
 from tfx_distill.components.pusher import manifest
 
+pytestmark = pytest.mark.attack
+
 CARD = "assets.extra/model_card.json"
 
 

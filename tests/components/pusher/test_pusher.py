@@ -19,6 +19,8 @@ from tfx_distill.components.pusher.executor import Executor
 from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.export import saved_model_files
 
+pytestmark = pytest.mark.attack
+
 
 @pytest.fixture
 def model(tmp_path):

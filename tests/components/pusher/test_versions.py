@@ -8,6 +8,8 @@ import pytest
 from tfx_distill.components.pusher import versions
 from tfx_distill.trainer.errors import DistillError
 
+pytestmark = pytest.mark.attack
+
 
 def _publish(serving_dir, content, proposed=5):
     with versions.staging(str(serving_dir)) as staging_dir:

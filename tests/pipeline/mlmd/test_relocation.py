@@ -14,6 +14,8 @@ from tfx_distill.pipeline.config.loader import load_config
 from tfx_distill.pipeline.mlmd import relocation, store_connection
 from tfx_distill.pipeline.mlmd.records import ArtifactRecord
 
+pytestmark = pytest.mark.attack
+
 
 @pytest.fixture
 def root(tmp_path):

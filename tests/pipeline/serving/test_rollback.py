@@ -1,9 +1,12 @@
 """An earlier version becomes the newest again, with a record, or nothing changes."""
 
+import errno
 import json
 import os
 import pathlib
+import shutil
 import signal
+import tempfile
 
 import ml_metadata
 import pytest
@@ -15,11 +18,12 @@ from tfx_distill.pipeline.cli import cli
 from tfx_distill.pipeline.config.loader import load_config
 from tfx_distill.pipeline.mlmd import store_connection
 from tfx_distill.pipeline.mlmd.store import Store
-from tfx_distill.pipeline.runners.local import dag_runner, run_folders
+from tfx_distill.pipeline.runners.local import run_folders
 from tfx_distill.pipeline.serving import rollback, rollback_record
 from tfx_distill.trainer.errors import ConfigError, DistillError
 from tfx_distill.trainer.export import saved_model_files
 
+pytestmark = pytest.mark.attack
 PIPELINE = "smoke-digits"
 BLESSINGS = {"model_blessing": "ModelBlessing", "infra_blessing": "InfraBlessing"}
 
@@ -198,6 +202,8 @@ def test_the_next_run_completes_the_record_of_a_killed_rollback(
     with pytest.raises(Killed):
         _back(config)
     monkeypatch.undo()
+    from tfx_distill.pipeline.runners.local import dag_runner  # takes half a minute
+
     dag_runner._settle_earlier(config)
     assert _states(store) == [pb.Execution.COMPLETE]
 
@@ -304,6 +310,34 @@ def test_what_the_newest_has_already_is_refused(config, store, push):
     push(1, "old"), push(2, "new")
     _back(config)
     _nothing_changes(config, store, "already has the content of version 1", 1)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [(tempfile, "mkdtemp"), (shutil, "copy2"), (os, "fsync"), (os, "rename")],
+)
+def test_a_disk_that_takes_nothing_changes_nothing(
+    config, store, push, monkeypatch, module, name, number
+):
+    push(1, "old"), push(2, "new")
+
+    def fail(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(module, name, fail)
+    if name == "copy2":
+        monkeypatch.setattr(shutil.copytree, "__kwdefaults__", None, raising=False)
+        monkeypatch.setattr(
+            shutil.copytree, "__defaults__", (False, None, fail, False, False)
+        )
+    before = _served(config)
+    with pytest.raises(DistillError, match=f"in .*serving .*{os.strerror(number)}"):
+        _back(config)
+    monkeypatch.undo()
+    assert _served(config) == before
+    assert _served(config)[_back(config).rolled_back_to] == "old"
+    assert len(_served(config)) == 3
 
 
 def test_during_a_run_nothing_is_rolled_back(config, store, push):
