@@ -131,10 +131,11 @@ def _settle_earlier(config: PipelineConfig) -> None:
         earlier = Store(handle.store)
         artifacts = earlier.artifacts(limit=_NEWEST).artifacts.values()
         # A server's store may name files that only other machines reach.
-        if not config.metadata.connection and (
-            missing := relocation.missing_files(artifacts)
-        ):
-            raise DistillError(f"{missing}. A run would train everything anew.")
+        missing = relocation.missing_files(artifacts)
+        if missing and config.pipeline.cache and not config.metadata.connection:
+            raise DistillError(
+                f"{missing}. If they are lost: --set pipeline.cache=false trains anew."
+            )
         pushes = earlier.pushed_models().pushed_models()
         rollback_record.settle(handle.store, config.pipeline_name, pushes)
         stale = updates.fail_unfinished(handle.store, config.pipeline_name)
