@@ -31,7 +31,7 @@ class PushedModel:
         reason: Why.
     """
 
-    artifact_id: int | str
+    artifact_id: Any
     uri: str
     version: str
     folder: str
@@ -53,7 +53,7 @@ class PushedModel:
 
 
 def newest_first(
-    artifacts: Iterable[tuple[int | str, str, Mapping[str, Any]]],
+    artifacts: Iterable[tuple[Any, str, Mapping[str, Any]]],
 ) -> list[PushedModel]:
     """The pushed ones among PushedModel artifacts: a gate may have refused a student.
 
@@ -65,7 +65,7 @@ def newest_first(
 
 
 def _pushed(
-    artifact_id: int | str, uri: str, properties: Mapping[str, Any]
+    artifact_id: Any, uri: str, properties: Mapping[str, Any]
 ) -> PushedModel | None:
     if not properties.get(property_names.PUSHED):
         return None

@@ -72,7 +72,7 @@ def artifacts(
 @store_options.reads_store
 @store_options.id_argument
 @options.json_option("Print everything as one JSON object.")
-def show(store: Store, id_: tuple[int, bool], as_json: bool) -> None:
+def show(store: Store, id_: tuple[str, bool], as_json: bool) -> None:
     """Show everything known about an artifact or an execution.
 
     ID is an artifact's id, as `distill artifacts` prints it, or execution:ID.
@@ -86,7 +86,7 @@ def show(store: Store, id_: tuple[int, bool], as_json: bool) -> None:
     """
     from tfx_distill.pipeline.inspection import payloads, render
 
-    number, is_execution = id_
+    number, is_execution = store_options.found_id(store, id_)
     if is_execution:
         graph = store.around_execution(number)
         execution = graph.executions[number]
@@ -122,7 +122,7 @@ def show(store: Store, id_: tuple[int, bool], as_json: bool) -> None:
 @options.json_option("Print the graph as one JSON object.")
 def lineage(
     store: Store,
-    id_: tuple[int, bool],
+    id_: tuple[str, bool],
     only_up: bool,
     only_down: bool,
     as_dot: bool,
@@ -139,7 +139,7 @@ def lineage(
     """
     from tfx_distill.pipeline.inspection import render, trees
 
-    number, is_execution = id_
+    number, is_execution = store_options.found_id(store, id_)
     start: dict[str, Any] = {
         "execution_ids" if is_execution else "artifact_ids": [number]
     }

@@ -50,16 +50,22 @@ def on_server(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def with_access(*args: Any, **kwargs: Any) -> Any:
-        from tfx_distill.pipeline.runners.kubeflow.client import server_access
-
         names = ("host", "namespace", "token_file", "cookies_file", "ca_cert")
-        access = server_access.access(**{name: kwargs.pop(name) for name in names})
-        warning = access.warning()
-        if warning:
-            click.echo(f"Warning: {warning}", err=True)
+        access = accessed(**{name: kwargs.pop(name) for name in names})
         return command(*args, access=access, **kwargs)
 
     return _with_options(with_access, _SERVER_OPTIONS)
+
+
+def accessed(**given: str | None) -> Any:
+    """See `server_access.access`; warns of a secret that would be sent as it is."""
+    from tfx_distill.pipeline.runners.kubeflow.client import server_access
+
+    access = server_access.access(**given)
+    warning = access.warning()
+    if warning:
+        click.echo(f"Warning: {warning}", err=True)
+    return access
 
 
 def connect(access: Any) -> Any:

@@ -5,17 +5,23 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tfx_distill.pipeline.commands import options
+from tfx_distill.pipeline.commands import options, server_options
 from tfx_distill.pipeline.config.loader import load_places
+
+if TYPE_CHECKING:
+    from tfx_distill.pipeline.mlmd.store import Store
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _EXECUTION = "execution:"
-_MAX_ID = 2**63 - 1  # of ML Metadata
+# A number of ML Metadata, or the beginning of a UUID.
+_ID = re.compile(r"\d+|[0-9a-f][0-9a-f-]{3,35}")
+_URLS = ("http://", "https://")
 
 
 def reads_store(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -26,9 +32,12 @@ def reads_store(command: Callable[..., Any]) -> Callable[..., Any]:
         file: str | None,
         overrides: tuple[str, ...],
         place: str | None,
+        namespace: str | None,
         **arguments: Any,
     ) -> Any:
         places = load_places(file, overrides)
+        if place is not None and place.startswith(_URLS):
+            return command(_on_server(place, namespace), **arguments)
         from tfx_distill.pipeline.mlmd import read_only_store
 
         return command(read_only_store.open_store(places, place), **arguments)
@@ -37,9 +46,24 @@ def reads_store(command: Callable[..., Any]) -> Callable[..., Any]:
         "--metadata",
         "place",
         metavar="FILE|URL",
-        help="SQLite file, or grpc://HOST:PORT; default: as configured.",
+        help="SQLite file, grpc://HOST:PORT, or the URL of a Kubeflow server without ML "
+        "Metadata; default: as configured.",
     )
-    return options.configured(metadata(opened))
+    namespace = click.option(
+        "--namespace", metavar="NAME", help="Yours on a multi-user Kubeflow server."
+    )
+    return options.configured(metadata(namespace(opened)))
+
+
+def _on_server(url: str, namespace: str | None) -> Store:
+    """The records of a Kubeflow server; secrets are in the environment."""
+    server = server_options.connect(
+        server_options.accessed(host=url, namespace=namespace)
+    )
+    from tfx_distill.pipeline.mlmd.store import Store
+    from tfx_distill.pipeline.runners.kubeflow.client import task_source
+
+    return Store(task_source.open_source(server))
 
 
 def limit(default: int) -> Callable[[Command], Command]:
@@ -54,20 +78,32 @@ def limit(default: int) -> Callable[[Command], Command]:
 
 
 class _Id(click.ParamType):
-    """An id in ML Metadata: its number, and whether it is an execution's."""
+    """What a user gave for an id, and whether it is an execution's."""
 
     name = "ID"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, bool]:
-        number = value.removeprefix(_EXECUTION)
-        if not number.isdecimal() or int(number) > _MAX_ID:
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, bool]:
+        text = value.removeprefix(_EXECUTION)
+        if not _ID.fullmatch(text):
             self.fail(
                 f"received {value!r}, expected an artifact's id such as 12, or "
                 f"{_EXECUTION}12",
                 param,
                 ctx,
             )
-        return int(number), value != number
+        return text, value != text
+
+
+def found_id(store: Store, given: tuple[str, bool]) -> tuple[Any, bool]:
+    """The id in a store, and whether it is an execution's.
+
+    Raises:
+        DistillError: If nothing has it.
+    """
+    text, is_execution = given
+    found = store.execution_id(text) if is_execution else store.artifact_id(text)
+    # The store says what there is instead of one that it does not know.
+    return text if found is None else found, is_execution
 
 
 id_argument = click.argument("id_", metavar="ID", type=_Id())

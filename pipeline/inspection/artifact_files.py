@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
-from tfx_distill.pipeline.mlmd.records import ArtifactRecord, clean
+from tfx_distill.pipeline.mlmd.records import ArtifactRecord, cleaned
 from tfx_distill.trainer import structured_text
 
 _LOCAL = "file://"
@@ -28,7 +28,7 @@ def load_json(folder: str, name: str) -> dict[str, Any]:
     path = pathlib.Path(folder.removeprefix(_LOCAL), name)
     content = structured_text.from_json(structured_text.read_file(path))
     if isinstance(content, dict):
-        return _cleaned(content)
+        return cleaned(content)
     raise ValueError(f"{path} is not a JSON object")
 
 
@@ -48,11 +48,3 @@ def model_card(artifact: ArtifactRecord) -> dict[str, Any]:
 def read_card(folder: str) -> dict[str, Any] | None:
     """As `model_card`, by the folder of a Model artifact; None if there is none."""
     return read_json(folder, _CARD)
-
-
-def _cleaned(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {clean(key): _cleaned(value) for key, value in content.items()}
-    if isinstance(content, list):
-        return [_cleaned(value) for value in content]
-    return clean(content) if isinstance(content, str) else content

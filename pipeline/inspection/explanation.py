@@ -24,6 +24,7 @@ from tfx_distill.pipeline.mlmd.records import (
     STOPPED,
     ArtifactRecord,
     Graph,
+    Id,
     RunRecord,
 )
 from tfx_distill.pipeline.mlmd.store import Store
@@ -45,7 +46,7 @@ class ModelOrigin:
         answers: The file of a teacher that has no model, else empty.
     """
 
-    artifact: int
+    artifact: Id
     node: str
     run: str
     parameters: int | None
@@ -137,7 +138,7 @@ def _reasons(
     if summary.error:
         reasons.insert(0, summary.error)
     elif summary.state == FAILED:
-        reasons.insert(0, "ML Metadata does not say why; the log does.")
+        reasons.insert(0, "Its record does not say why; the log does.")
     # The Pusher may refuse a student that all gates blessed.
     return tuple(reasons) or tuple(
         str(artifact.properties[property_names.REASON])
@@ -158,15 +159,16 @@ def _find(
                 "No pipeline has run in this store yet: nothing to explain."
             )
         return newest[0], ()
-    if not asked.isdecimal():
-        return store.run(asked), ()
     pushed = pushes.pushed_models()
     model = next((model for model in pushed if model.version == asked), None)
     if model is not None:
         run = pushes.artifacts[model.artifact_id].run
     else:
-        run = _deciding_run(store, int(asked))
-        model = next((m for m in pushed if m.artifact_id == int(asked)), None)
+        id_ = store.artifact_id(asked)
+        if id_ is None:
+            return store.run(asked), ()
+        run = _deciding_run(store, id_)
+        model = next((m for m in pushed if m.artifact_id == id_), None)
     rollbacks = []
     while model is not None and model.rolled_back_by:
         earlier = _rolled_back_to(model, pushed)
@@ -179,7 +181,7 @@ def _find(
     return store.run(run), tuple(rollbacks)
 
 
-def _deciding_run(store: Store, artifact_id: int) -> str:
+def _deciding_run(store: Store, artifact_id: Id) -> str:
     """Name of the run that decided on a model, or that made another artifact."""
     graph = store.lineage(artifact_ids=[artifact_id], up=False)
     artifact = graph.artifacts[artifact_id]
@@ -198,9 +200,8 @@ def _rolled_back_to(
     model: PushedModel, pushed: Sequence[PushedModel]
 ) -> PushedModel | None:
     """The push that a rollback repeated: an older one, or damaged stores would loop."""
-    for earlier in pushed:
-        is_older = earlier.artifact_id < model.artifact_id
-        if is_older and earlier.version == model.rolled_back_to:
+    for earlier in pushed[pushed.index(model) + 1 :]:
+        if earlier.version == model.rolled_back_to:
             return earlier
     return None
 

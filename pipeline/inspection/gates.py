@@ -21,7 +21,7 @@ from tfx_distill.components.evaluator.verdict import Served, Verdict
 from tfx_distill.components.servability_validator.servability import Servability
 from tfx_distill.pipeline.inspection import artifact_files
 from tfx_distill.pipeline.inspection.payload_values import short
-from tfx_distill.pipeline.mlmd.records import ArtifactRecord, Graph
+from tfx_distill.pipeline.mlmd.records import ArtifactRecord, Graph, Id
 from tfx_distill.trainer import json_files
 
 QUALITY, SERVABILITY = "ModelBlessing", "InfraBlessing"
@@ -49,7 +49,7 @@ class Gate:
 
     name: str
     node: str
-    artifact: int
+    artifact: Id
     blessed: bool | None
     reasons: tuple[str, ...] = ()
     untold: tuple[str, ...] = ()

@@ -24,7 +24,7 @@ def newest_artifacts(
 
     def wanted(found: list[ArtifactRecord]) -> list[ArtifactRecord]:
         kept = [artifact for artifact in found if with_logs or not artifact.is_log]
-        return sorted(kept, key=lambda artifact: -artifact.id)[:limit]
+        return sorted(kept, key=lambda artifact: artifact.age, reverse=True)[:limit]
 
     if run is not None:
         graph = store.graph_of_runs([store.run(run)])

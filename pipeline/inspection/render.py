@@ -18,7 +18,12 @@ from rich.text import Text
 from tfx_distill.pipeline.inspection import trees
 from tfx_distill.pipeline.inspection.payload_values import MAX_ROWS, Payload, short
 from tfx_distill.pipeline.inspection.summaries import RunSummary
-from tfx_distill.pipeline.mlmd.records import ArtifactRecord, ExecutionRecord, Graph
+from tfx_distill.pipeline.mlmd.records import (
+    ArtifactRecord,
+    ExecutionRecord,
+    Graph,
+    short_id,
+)
 from tfx_distill.pipeline.report.number_text import share
 from tfx_distill.pipeline.short_text import shortened
 
@@ -86,7 +91,7 @@ def artifacts(newest_first: Sequence[ArtifactRecord]) -> Table:
     for artifact in newest_first:
         state = "" if artifact.state in ("LIVE", "") else f" {artifact.state}"
         table.add_row(
-            str(artifact.id),
+            short_id(artifact.id),
             Text(artifact.type_name + state),
             Text(artifact.node or "–"),
             Text(artifact.run or "–"),
@@ -98,7 +103,7 @@ def artifacts(newest_first: Sequence[ArtifactRecord]) -> Table:
 def artifact(graph: Graph, record: ArtifactRecord, payload: Payload) -> Group:
     """Everything about one artifact."""
     parts: list[RenderableType] = [
-        Text(f"{record.type} {record.id}  {record.state}", style="bold"),
+        Text(f"{record.type} {short_id(record.id)}  {record.state}", style="bold"),
         facts({"uri": record.uri, "made": time(record.created_ms), "run": record.run}),
     ]
     for title, linked in (
@@ -136,7 +141,7 @@ def contents(payload: Payload) -> list[RenderableType]:
 
 def execution(graph: Graph, record: ExecutionRecord) -> Group:
     """Everything about one execution."""
-    heading = f"execution:{record.id} {record.node}  {record.state}"
+    heading = f"execution:{short_id(record.id)} {record.node}  {record.state}"
     made = {
         "type": record.type,
         "run": record.run,

@@ -18,6 +18,7 @@ from tfx_distill.pipeline.inspection.explanation import Explanation, ModelOrigin
 from tfx_distill.pipeline.inspection.gates import Gate
 from tfx_distill.pipeline.inspection.gc import Garbage
 from tfx_distill.pipeline.inspection.payload_values import short
+from tfx_distill.pipeline.mlmd.records import short_id
 from tfx_distill.pipeline.short_text import shortened
 from tfx_distill.trainer.data.raw_images import UNLABELLED
 
@@ -75,7 +76,7 @@ def _gate(gate: Gate) -> list[RenderableType]:
         ("blessed", render.GOOD) if gate.blessed else ("NOT blessed", render.BAD)
     )
     bounds = gate.bounds
-    heading = Text(f"\n{gate.node} {gate.artifact}: ", style="bold").append(
+    heading = Text(f"\n{gate.node} {short_id(gate.artifact)}: ", style="bold").append(
         answer, style
     )
     passed = sum(bound.ok for bound in bounds)
@@ -96,7 +97,7 @@ def _gate(gate: Gate) -> list[RenderableType]:
         source = "  from ML Metadata; " if bounds else "  "
         parts.append(Text(source + gate.problem, overflow="fold"))
     elif any(bound.num_checks > 1 for bound in bounds):
-        parts.append(Text(f"  all classes: distill show {gate.artifact}"))
+        parts.append(Text(f"  all classes: distill show {short_id(gate.artifact)}"))
     if gate.served:
         parts.append(render.indented(_served(gate.served)))
     return parts
@@ -132,7 +133,7 @@ def _data(data: Mapping[str, Any]) -> str:
         f"{data.get('dataset', data['uri'])} {data.get('dataset_version', '')}".strip()
     )
     fingerprint = str(data.get("data_fingerprint", ""))[:_FINGERPRINT]
-    text = f"artifact {data['artifact']}: {name}"
+    text = f"artifact {short_id(data['artifact'])}: {name}"
     numbers = json.loads(data.get(NUM_EXAMPLES) or "{}")
     if unlabelled := numbers.get(UNLABELLED):
         text += f", {unlabelled:,} images without labels for the student"
@@ -146,7 +147,8 @@ def _model(model: ModelOrigin | None) -> str:
     accuracy = f", accuracy {model.accuracy:.4f}" if model.accuracy is not None else ""
     if model.answers:
         return f"answers of {model.answers}{accuracy}, run {model.run}"
-    made = f"artifact {model.artifact} of {model.node}{size}{accuracy}, run {model.run}"
+    made = f"artifact {short_id(model.artifact)} of {model.node}{size}{accuracy}"
+    made += f", run {model.run}"
     origins = (
         f", imported from {origin.get('place')}, SHA-256 {origin.get('digest')}"
         for origin in model.imported

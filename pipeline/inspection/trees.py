@@ -8,7 +8,13 @@ from collections.abc import Iterable
 from rich.text import Text
 from rich.tree import Tree
 
-from tfx_distill.pipeline.mlmd.records import ArtifactRecord, ExecutionRecord, Graph
+from tfx_distill.pipeline.mlmd.records import (
+    ArtifactRecord,
+    ExecutionRecord,
+    Graph,
+    Id,
+    short_id,
+)
 
 MAX_LINES = 200
 _SHOWN = ("dataset", "num_parameters", "blessed", "pushed_version", "reason")
@@ -54,9 +60,11 @@ def label(record: ArtifactRecord | ExecutionRecord, key: str = "") -> Text:
     text = Text(f"{key}: " if key else "", style="dim")
     if isinstance(record, ExecutionRecord):
         text.append(record.node, style="bold")
-        text.append(f"  execution:{record.id} {record.state} {record.run}", style="")
+        text.append(
+            f"  execution:{short_id(record.id)} {record.state} {record.run}", style=""
+        )
         return text
-    text.append(f"{record.type_name} {record.id}", style="bold cyan")
+    text.append(f"{record.type_name} {short_id(record.id)}", style="bold cyan")
     facts = [
         f"{name}={record.properties[name]}"
         for name in _SHOWN
@@ -69,18 +77,27 @@ def dot(graph: Graph) -> str:
     """The graph for Graphviz: `distill lineage ID --dot | dot -Tsvg`."""
     lines = ["digraph lineage {", "  rankdir=LR;"]
     for artifact in graph.artifacts.values():
-        name = json.dumps(f"{artifact.type} {artifact.id}", ensure_ascii=False)
-        lines.append(f"  a{artifact.id} [label={name}, shape=ellipse];")
+        name = json.dumps(
+            f"{artifact.type} {short_id(artifact.id)}", ensure_ascii=False
+        )
+        lines.append(f"  {_dot_id('a', artifact.id)} [label={name}, shape=ellipse];")
     for execution in graph.executions.values():
-        name = json.dumps(f"{execution.node} {execution.id}", ensure_ascii=False)
-        lines.append(f"  e{execution.id} [label={name}, shape=box];")
+        name = json.dumps(
+            f"{execution.node} {short_id(execution.id)}", ensure_ascii=False
+        )
+        lines.append(f"  {_dot_id('e', execution.id)} [label={name}, shape=box];")
     for event in graph.events:
-        a, e = f"a{event.artifact_id}", f"e{event.execution_id}"
+        a, e = _dot_id("a", event.artifact_id), _dot_id("e", event.execution_id)
         ends = f"{e} -> {a}" if event.is_output else f"{a} -> {e}"
         key = json.dumps(event.key, ensure_ascii=False)
         lines.append(f"  {ends} [label={key}];")
     return "\n".join([*lines, "}"])
 
 
-def _key(record: ArtifactRecord | ExecutionRecord) -> tuple[bool, int]:
+def _dot_id(kind: str, id_: Id) -> str:
+    """A node's name; Graphviz takes no hyphens in one."""
+    return f"{kind}{id_}".replace("-", "_")
+
+
+def _key(record: ArtifactRecord | ExecutionRecord) -> tuple[bool, Id]:
     return isinstance(record, ExecutionRecord), record.id

@@ -18,8 +18,9 @@ from typing import Any, TypeAlias
 from tfx_distill.components.pusher import pushed_models
 from tfx_distill.components.pusher.pushed_models import PushedModel
 
-# ML Metadata has numbers, Kubeflow's server without it UUIDs.
-Id: TypeAlias = int | str
+# A number in ML Metadata, on which code for local runs counts; a UUID, as text, in
+# Kubeflow's server without it.
+Id: TypeAlias = Any
 RUNNING, COMPLETE, CACHED, FAILED = "RUNNING", "COMPLETE", "CACHED", "FAILED"
 CANCELED = "CANCELED"
 # Of a run, which has no state in ML Metadata.
@@ -35,6 +36,15 @@ _SHORT = 8  # letters of a UUID that tell it from others
 def clean(text: str) -> str:
     """Text without control characters: a store's strings must not steer a terminal."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def cleaned(content: Any) -> Any:
+    """A value whose strings, wherever they are in it, are `clean`."""
+    if isinstance(content, Mapping):
+        return {clean(str(key)): cleaned(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [cleaned(value) for value in content]
+    return clean(content) if isinstance(content, str) else content
 
 
 def short_id(id_: Id) -> str:

@@ -83,25 +83,6 @@ def test_artifacts_of_a_run_and_type(writer, tmp_path):
     assert "Pusher" in _invoke(writer, "artifacts")
 
 
-@pytest.mark.parametrize("chosen", [[], ["--run", "run-1"]])
-def test_kubeflows_logs_are_left_out_unless_asked_for(tmp_path, chosen):
-    writer = metadata_stores.Writer(tmp_path / "m.sqlite", kubeflow=True)
-    writer.run("run-1")
-    model = writer.artifact("Model")
-    logs = [
-        writer.artifact("system.Artifact", display_name="executor-logs")
-        for _ in range(5)
-    ]
-    made = [("model", model), *(("executor-logs", log) for log in logs)]
-    writer.execute("Teacher", [], made)
-
-    def ids(*more):
-        return [a["id"] for a in _json(writer, "artifacts", *chosen, *more)]
-
-    assert ids("--limit", "1") == [model]
-    assert ids("--logs") == [*reversed(logs), model]
-
-
 def test_show_opens_the_verdict(writer, tmp_path):
     _, second = _two_runs(writer, tmp_path)
     shown = _json(writer, "show", str(second["blessing"]))
@@ -317,10 +298,9 @@ def test_bounds_of_a_verdict_elsewhere_are_those_of_ml_metadata(writer):
     )
     metrics = {"overall": {"accuracy": 0.97}}
     verdict = Verdict(blessed=True, reasons=(), checks=(check,), student=metrics)
+    values = {"blessed": 1, "verdict": verdict.summary()}
     writer.run("run-1")
-    blessing = writer.artifact(
-        "ModelBlessing", "minio://bucket/x", blessed=1, verdict=verdict.summary()
-    )
+    blessing = writer.artifact("ModelBlessing", "minio://bucket/x", **values)
     writer.execute("Evaluator", [], [("blessing", blessing)])
     text = _invoke(writer, "explain")
     assert f"Evaluator {blessing}: blessed, 1 of 1 bounds passed" in text

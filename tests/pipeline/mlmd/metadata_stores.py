@@ -150,6 +150,9 @@ def _as_double(value):
 
 def _set(target, values):
     for name, value in values.items():
+        if isinstance(value, dict):
+            target[name].struct_value.update(value)
+            continue
         kind = {int: "int_value", float: "double_value", str: "string_value"}
         setattr(target[name], kind[type(value)], value)
 

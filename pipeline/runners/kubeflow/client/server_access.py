@@ -91,10 +91,10 @@ def _is_local(name: str) -> bool:
 
 def access(
     host: str | None,
-    namespace: str | None,
-    token_file: str | None,
-    cookies_file: str | None,
-    ca_cert: str | None,
+    namespace: str | None = None,
+    token_file: str | None = None,
+    cookies_file: str | None = None,
+    ca_cert: str | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> Access:
     """Combines options and environment; an option overrides its variable.

@@ -12,7 +12,6 @@ import copy
 import hashlib
 import json
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -21,11 +20,11 @@ from tfx_distill.components.pusher import versions
 from tfx_distill.pipeline.runners.kubeflow.compiler import run_parameters
 from tfx_distill.pipeline.runners.kubeflow.container import output_checks
 from tfx_distill.pipeline.runners.kubeflow.container.mounts import Mounts, mapped
+from tfx_distill.pipeline.runners.kubeflow.schema_titles import type_name
 
 LOGS_KEY = "executor-logs"
 # The server's own metadata, which TFX would read as properties of the artifact.
 _SERVER_METADATA = ("display_name", "store_session_info")
-_TITLE = re.compile(r"title: *(\S+)")
 _SYSTEM = "system."
 # TFX stores these in files, all others in folders.
 _VALUE_TYPES = ("String", "Integer", "Float", "Boolean", "JsonValue", "Bytes")
@@ -90,6 +89,7 @@ class ExecutorInput:
         declared = self._spec.get("artifacts", {})
         for key, artifact in artifacts(inputs):
             remote, artifact["uri"] = artifact.get("uri", ""), self._path(artifact)
+            artifact["name"] = _id(artifact)
             # Always: the server gives an empty type, or one in its own format.
             if key in declared:
                 artifact["type"] = dict(declared[key]["artifactType"])
@@ -144,11 +144,8 @@ class ExecutorInput:
             key: artifact["uri"]
             for key, artifact in artifacts(self._given.get("outputs", {}))
         }
-        ids = {
-            _number_for_tfx(artifact["name"]): artifact["name"]
-            for _, artifact in artifacts(self._given.get("inputs", {}))
-            if artifact.get("name")
-        }
+        inputs = artifacts(self._given.get("inputs", {}))
+        ids = {_number_for_tfx(id_): id_ for _, a in inputs if (id_ := _id(a))}
         for key, artifact in artifacts(result):
             artifact["uri"] = uris.get(key, artifact.get("uri", ""))
             own = artifact["uri"]
@@ -201,6 +198,15 @@ def artifacts(part: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield key, artifact
 
 
+def _id(artifact: Mapping[str, Any]) -> str:
+    """What tells an input from others, from which TFX derives its number.
+
+    It is the name, a number of ML Metadata. Servers without that have `artifactId`;
+    the name is the key of an output there, the same for teacher and student.
+    """
+    return str(artifact.get("artifactId") or artifact.get("name", ""))
+
+
 def _number_for_tfx(name: str) -> float:
     """The ID that TFX derives from an artifact's name, rounded to a double."""
     return float(int(hashlib.sha256(name.encode()).hexdigest(), 16) % (1 << 63))
@@ -215,14 +221,6 @@ def _unwrapped(value: Any) -> Any:
         ):
             return inner
     return value
-
-
-def type_name(schema: Mapping[str, Any]) -> str:
-    """Name of an ArtifactTypeSchema, such as `tfx.Model`; empty without one."""
-    if "schemaTitle" in schema:
-        return str(schema["schemaTitle"])
-    match = _TITLE.search(str(schema.get("instanceSchema", "")))
-    return match[1] if match else ""
 
 
 def read(text: str) -> dict[str, Any]:

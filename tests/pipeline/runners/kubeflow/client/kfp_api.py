@@ -13,7 +13,21 @@ from kfp_server_api import api, models
 UNDESCRIBED = {
     ("GET", "/apis/v1beta1/healthz"): set(),
     ("GET", "/apis/v1alpha1/runs/{run_id}/nodes/{node_id}/log"): {"follow"},
-    ("GET", "/apis/v2beta1/runs/{run_id}/tasks"): {"page_size"},
+    # Of servers without ML Metadata: artifact.proto and run.proto of mlmd-removal.
+    ("GET", "/apis/v2beta1/runs/{run_id}/tasks"): {"page_size", "page_token"},
+    ("GET", "/apis/v2beta1/artifacts"): {
+        "namespace",
+        "page_size",
+        "page_token",
+        "sort_by",
+    },
+    ("GET", "/apis/v2beta1/artifacts/{artifact_id}"): set(),
+    ("GET", "/apis/v2beta1/artifact_tasks"): {
+        "artifact_ids",
+        "page_size",
+        "page_token",
+        "run_ids",
+    },
     ("GET", "/k8s/pod/logs"): {"podname", "runid", "podnamespace", "createdat"},
 }
 

@@ -16,27 +16,15 @@ import urllib.parse
 import uuid
 
 import kfp_api
+import kfp_task_api
 import yaml
+from kfp_task_api import Answer, grpc_error, there
 
 PIPELINE = pathlib.Path(__file__).parent / "kfp_pipeline.yaml"
 NOW = datetime.datetime(2026, 3, 1, 12, 0, tzinfo=datetime.timezone.utc)
 
 
-class Answer(Exception):
-    """An answer other than 200 with JSON."""
-
-    def __init__(self, status, body="", kind="application/json", location=None):
-        super().__init__(status)
-        self.status, self.kind, self.location = status, kind, location
-        self.body = body if isinstance(body, str) else json.dumps(body)
-
-
-def grpc_error(status, code, message):
-    """An error as the API server's gateway writes it."""
-    return Answer(status, {"error": message, "code": code, "message": message})
-
-
-class Stub:
+class Stub(kfp_task_api.TaskApi):
     """What the server has; `answers` are tried first, by a part of `METHOD path`."""
 
     def __init__(self):
@@ -45,13 +33,13 @@ class Stub:
         self.health = {"tag_name": "2.16.1", "multi_user": False}
         self.pipelines, self.versions, self.experiments = {}, {}, {}
         self.runs, self.recurring, self.states, self.logs = {}, {}, [], {}
-        self.tasks = None  # records of a server without ML Metadata
         self.max_page_size = 100
 
     def answer(self, method, target, headers, content):
         """The answer to one request, as JSON or a text."""
         url = urllib.parse.urlsplit(target)
-        query = dict(urllib.parse.parse_qsl(url.query, strict_parsing=bool(url.query)))
+        query = urllib.parse.parse_qs(url.query, strict_parsing=bool(url.query))
+        query = {name: ",".join(values) for name, values in query.items()}
         self.requests.append((method, url.path, query, headers))
         for part, given in self.answers.items():
             if part in f"{method} {url.path}":
@@ -109,7 +97,7 @@ class Stub:
         return self._page("pipeline_versions", found[::-1], query)
 
     def get_pipelines_versions_one(self, pipeline_id, pipeline_version_id, **_):
-        return _there(self.versions, pipeline_version_id)
+        return there(self.versions, pipeline_version_id)
 
     def post_pipelines_upload(self, query, body, **_):
         name = query["name"]
@@ -118,7 +106,7 @@ class Stub:
         return made
 
     def post_pipelines_upload_version(self, query, body, **_):
-        _there(self.pipelines, query["pipelineid"])
+        there(self.pipelines, query["pipelineid"])
         return self._version(query["pipelineid"], query["name"], query, body)
 
     def _version(self, pipeline_id, name, query, body):
@@ -149,22 +137,20 @@ class Stub:
         return self._page("runs", newest_first, query)
 
     def post_runs_terminate(self, run_id, **_):
-        return _there(self.runs, run_id)
+        return there(self.runs, run_id)
 
     post_runs_retry = post_runs_terminate
 
     def delete_runs_one(self, run_id, **_):
-        _there(self.runs, run_id)
+        there(self.runs, run_id)
         del self.runs[run_id]
         return {}
 
-    def get_runs_tasks(self, **_):
-        if self.tasks is None:
-            raise grpc_error(404, 5, "Not Found")
-        return {"tasks": self.tasks, "total_size": len(self.tasks)}
+    def get_pipelines_one(self, pipeline_id, **_):
+        return there(self.pipelines, pipeline_id)
 
     def get_runs_one(self, run_id, **_):
-        run = _there(self.runs, run_id)
+        run = there(self.runs, run_id)
         if self.states:
             run.update(self.states.pop(0) if len(self.states) > 1 else self.states[0])
         return run
@@ -177,9 +163,9 @@ class Stub:
 
     def _check_new(self, body):
         reference = body["pipeline_version_reference"]
-        version = _there(self.versions, reference["pipeline_version_id"])
-        _there(self.experiments, body["experiment_id"])
-        _there(self.pipelines, reference["pipeline_id"])
+        version = there(self.versions, reference["pipeline_version_id"])
+        there(self.experiments, body["experiment_id"])
+        there(self.pipelines, reference["pipeline_id"])
         spec = version["pipeline_spec"]["pipeline_spec"]
         known = spec["root"].get("inputDefinitions", {}).get("parameters", {})
         if body["runtime_config"]["parameters"].keys() != known.keys():
@@ -189,18 +175,18 @@ class Stub:
         return self._page("recurringRuns", self.recurring.values(), query)
 
     def get_recurringruns_one(self, recurring_run_id, **_):
-        return _there(self.recurring, recurring_run_id)
+        return there(self.recurring, recurring_run_id)
 
     def post_recurringruns_enable(self, recurring_run_id, **_):
-        _there(self.recurring, recurring_run_id)["status"] = "ENABLED"
+        there(self.recurring, recurring_run_id)["status"] = "ENABLED"
         return {}
 
     def post_recurringruns_disable(self, recurring_run_id, **_):
-        _there(self.recurring, recurring_run_id)["status"] = "DISABLED"
+        there(self.recurring, recurring_run_id)["status"] = "DISABLED"
         return {}
 
     def delete_recurringruns_one(self, recurring_run_id, **_):
-        _there(self.recurring, recurring_run_id)
+        there(self.recurring, recurring_run_id)
         del self.recurring[recurring_run_id]
         return {}
 
@@ -246,12 +232,6 @@ def keep(kept, id_name, **fields):
     made = {id_name: str(uuid.uuid4()), "created_at": NOW.isoformat(), **fields}
     kept[made[id_name]] = made
     return made
-
-
-def _there(kept, key):
-    if key not in kept:
-        raise grpc_error(404, 5, f"{key} not found")
-    return kept[key]
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

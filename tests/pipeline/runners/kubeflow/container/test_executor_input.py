@@ -250,6 +250,21 @@ def test_an_id_that_tfx_made_up_is_the_servers_again():
     assert metadata == {"a": "7", "b": "7", "other": float(2**60), "blessed": 1}
 
 
+def test_artifacts_of_one_name_are_told_apart_by_their_ids():
+    # Without ML Metadata, a name is an output's key: `model` of teacher and student.
+    given = _given()
+    model = _artifact(given["inputs"], "model")
+    inputs = given["inputs"]["artifacts"]
+    for key, id_ in (("model", "id-1"), ("baseline", "id-2")):
+        own = {**model, "name": "model", "artifactId": id_}
+        inputs[key] = {"artifacts": [own]}
+    task = _task(given)
+    names = [_artifact(task.for_tfx()["inputs"], key)["name"] for key in inputs]
+    assert names == ["id-1", "id-2"]
+    number = float(int(hashlib.sha256(b"id-2").hexdigest(), 16) % (1 << 63))
+    assert _back(task, baseline=number)["metadata"] == {"baseline": "id-2"}
+
+
 def test_null_is_left_out_and_numbers_stay():
     assert _back(_task(), nothing=None, number=1.0)["metadata"] == {"number": 1.0}
 
