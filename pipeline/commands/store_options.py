@@ -33,9 +33,14 @@ def reads_store(command: Callable[..., Any]) -> Callable[..., Any]:
         overrides: tuple[str, ...],
         place: str | None,
         namespace: str | None,
+        endpoint: str | None,
         **arguments: Any,
     ) -> Any:
         places = load_places(file, overrides)
+        if endpoint is not None:
+            from tfx_distill.pipeline.inspection import object_stores
+
+            object_stores.use(endpoint)
         if place is not None and place.startswith(_URLS):
             return command(_on_server(place, namespace), **arguments)
         from tfx_distill.pipeline.mlmd import read_only_store
@@ -52,7 +57,13 @@ def reads_store(command: Callable[..., Any]) -> Callable[..., Any]:
     namespace = click.option(
         "--namespace", metavar="NAME", help="Yours on a multi-user Kubeflow server."
     )
-    return options.configured(metadata(namespace(opened)))
+    artifacts = click.option(
+        "--artifacts",
+        "endpoint",
+        metavar="URL",
+        help="Object store of the artifacts, such as a forwarded port.",
+    )
+    return options.configured(metadata(namespace(artifacts(opened))))
 
 
 def _on_server(url: str, namespace: str | None) -> Store:

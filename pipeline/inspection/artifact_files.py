@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
+from tfx_distill.pipeline.inspection import object_stores
 from tfx_distill.pipeline.mlmd.records import ArtifactRecord, cleaned
 from tfx_distill.trainer import structured_text
 
@@ -18,33 +21,62 @@ def local_path(uri: str) -> pathlib.Path | None:
     return None if "://" in path else pathlib.Path(path)
 
 
-def load_json(folder: str, name: str) -> dict[str, Any]:
-    """A JSON object in an artifact's folder.
+def load_json(artifact: ArtifactRecord, name: str) -> dict[str, Any]:
+    """A JSON object among an artifact's files, wherever they are.
 
     Raises:
-        OSError: If the file is missing.
+        OSError: If the file is missing, or cannot be read from here.
         ValueError: If it does not hold a JSON object.
     """
-    path = pathlib.Path(folder.removeprefix(_LOCAL), name)
-    content = structured_text.from_json(structured_text.read_file(path))
-    if isinstance(content, dict):
-        return cleaned(content)
-    raise ValueError(f"{path} is not a JSON object")
+    folder = local_path(artifact.uri)
+    if folder is not None:
+        return _load(folder, name)
+    content = object_stores.current().read(artifact, name)
+    return _object(structured_text.from_json(content), f"{artifact.uri}/{name}")
 
 
-def read_json(folder: str, name: str) -> dict[str, Any] | None:
-    """As `load_json`; None instead of an error."""
+def read_json(folder: pathlib.Path, name: str) -> dict[str, Any] | None:
+    """A JSON object in a folder of this machine; None if there is none."""
     try:
-        return load_json(folder, name)
+        return _load(folder, name)
     except (OSError, ValueError):
         return None
 
 
 def model_card(artifact: ArtifactRecord) -> dict[str, Any]:
     """A model's own description; empty for models of other pipelines."""
-    return read_card(artifact.uri) or {}
+    try:
+        return load_json(artifact, _CARD)
+    except (OSError, ValueError):
+        return {}
 
 
-def read_card(folder: str) -> dict[str, Any] | None:
+def read_card(folder: pathlib.Path) -> dict[str, Any] | None:
     """As `model_card`, by the folder of a Model artifact; None if there is none."""
     return read_json(folder, _CARD)
+
+
+@contextlib.contextmanager
+def opened(artifact: ArtifactRecord) -> Iterator[pathlib.Path]:
+    """A folder with an artifact's files; of those elsewhere, see `mirrored`.
+
+    Raises:
+        OSError: If they cannot be read from here.
+    """
+    folder = local_path(artifact.uri)
+    if folder is not None:
+        yield folder
+        return
+    with object_stores.current().mirrored(artifact) as mirror:
+        yield mirror
+
+
+def _load(folder: pathlib.Path, name: str) -> dict[str, Any]:
+    text = structured_text.read_file(folder / name)
+    return _object(structured_text.from_json(text), str(folder / name))
+
+
+def _object(content: Any, place: str) -> dict[str, Any]:
+    if isinstance(content, dict):
+        return dict(cleaned(content))
+    raise ValueError(f"{place} is not a JSON object")

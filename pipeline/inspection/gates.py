@@ -22,7 +22,7 @@ from tfx_distill.components.servability_validator.servability import Servability
 from tfx_distill.pipeline.inspection import artifact_files
 from tfx_distill.pipeline.inspection.payload_values import short
 from tfx_distill.pipeline.mlmd.records import ArtifactRecord, Graph, Id
-from tfx_distill.trainer import json_files
+from tfx_distill.trainer import json_files, structured_text
 
 QUALITY, SERVABILITY = "ModelBlessing", "InfraBlessing"
 _VERDICTS = {QUALITY: Verdict, SERVABILITY: Servability}
@@ -140,7 +140,7 @@ def verdict(blessing: ArtifactRecord) -> Decision:
         OSError: If there is none.
         ValueError: If it is damaged; names the wrong value.
     """
-    fields = artifact_files.load_json(blessing.uri, VERDICT_FILE)
+    fields = artifact_files.load_json(blessing, VERDICT_FILE)
     return json_files.parse(_VERDICTS[blessing.type_name], json.dumps(fields))
 
 
@@ -164,7 +164,10 @@ def accuracy(graph: Graph, run: str, role: str) -> float | None:
 def raw_verdict(blessing: ArtifactRecord) -> dict[str, Any] | None:
     """A verdict's fields, as far as ML Metadata or else the file has them."""
     try:
-        fields = json.loads(str(blessing.properties.get(property_names.VERDICT, "")))
+        summary = blessing.properties.get(property_names.VERDICT)
+        if not summary:
+            return artifact_files.load_json(blessing, VERDICT_FILE)
+        fields = structured_text.from_json(str(summary))
         return fields if isinstance(fields, dict) else None
-    except (ValueError, RecursionError):
-        return artifact_files.read_json(blessing.uri, VERDICT_FILE)
+    except (OSError, ValueError):
+        return None

@@ -14,6 +14,7 @@ from typing import Any, TypeGuard
 from tfx_distill.components.checks import VERDICT_FILE, Decision, by_headroom
 from tfx_distill.pipeline.config import dotted_keys
 from tfx_distill.pipeline.inspection import artifact_files, data_payloads, gates
+from tfx_distill.pipeline.inspection.object_stores import NotReadable
 from tfx_distill.pipeline.inspection.payload_values import (
     MAX_ROWS,
     Payload,
@@ -32,14 +33,14 @@ def read(artifact: ArtifactRecord) -> Payload:
         return Payload(problem="Its files were deleted.")
     if not artifact.uri:
         return Payload(problem="It has no uri, and so no files.")
-    folder = artifact_files.local_path(artifact.uri)
-    if folder is None:
-        return Payload(problem=f"Its files are not on this machine: {artifact.uri}")
-    if not folder.exists():
-        return Payload(problem=f"Its files are gone: {folder}")
     try:
-        reader = _READERS.get(artifact.type_name, _listing)
-        return reader(folder) or _listing(folder)
+        with artifact_files.opened(artifact) as folder:
+            if not folder.exists():
+                return Payload(problem=f"Its files are gone: {folder}")
+            reader = _READERS.get(artifact.type_name, _listing)
+            return reader(folder) or _listing(folder)
+    except NotReadable as error:
+        return Payload(problem=f"Its files are not readable here: {error}")
     except Exception as error:  # parsers of foreign or damaged files raise anything
         text = " ".join(str(error).split()) or "no message"
         return Payload(
@@ -65,7 +66,7 @@ def _listing(folder: pathlib.Path) -> Payload:
 
 
 def _verdict(folder: pathlib.Path) -> Payload | None:
-    verdict = artifact_files.read_json(str(folder), VERDICT_FILE)
+    verdict = artifact_files.read_json(folder, VERDICT_FILE)
     if verdict is None:
         names = [path.name for path in folder.iterdir()]
         return Payload(kind="blessing", facts={"files": names})
@@ -123,7 +124,7 @@ def _metric(slices: Mapping[str, Any], name: str) -> Any:
 
 
 def _model(folder: pathlib.Path) -> Payload | None:
-    card = artifact_files.read_card(str(folder))
+    card = artifact_files.read_card(folder)
     files = _listing(folder)
     if card is None:
         return files
@@ -145,7 +146,7 @@ def _json_file(name: str, rows_of: str | None = None) -> Callable[..., Payload |
     """A reader of one JSON file; the list under `rows_of` becomes a table."""
 
     def reader(folder: pathlib.Path) -> Payload | None:
-        content = artifact_files.read_json(str(folder), name)
+        content = artifact_files.read_json(folder, name)
         if content is None:
             return None
         rows = content.get(rows_of, []) if rows_of else []
@@ -164,7 +165,7 @@ def _objects(title: str, objects: list[dict[str, Any]]) -> Table:
 
 
 def _lite(folder: pathlib.Path) -> Payload | None:
-    scores = artifact_files.read_json(str(folder), "scores.json")
+    scores = artifact_files.read_json(folder, "scores.json")
     if scores is None:
         return None
     objects = [{"file": name, **_scalars(score)} for name, score in scores.items()]
@@ -172,7 +173,7 @@ def _lite(folder: pathlib.Path) -> Payload | None:
 
 
 def _hyperparameters(folder: pathlib.Path) -> Payload | None:
-    content = artifact_files.read_json(str(folder), "best_hyperparameters.txt")
+    content = artifact_files.read_json(folder, "best_hyperparameters.txt")
     if content is None:
         return None
     return Payload(kind="hyperparameters", facts=_facts(content.get("values", {})))
@@ -180,7 +181,7 @@ def _hyperparameters(folder: pathlib.Path) -> Payload | None:
 
 def _search(folder: pathlib.Path) -> Payload | None:
     """A search, with its trials: the best first, the smaller of equals."""
-    content = artifact_files.read_json(str(folder), "trials.json")
+    content = artifact_files.read_json(folder, "trials.json")
     if content is None:
         return None
     found = sorted(

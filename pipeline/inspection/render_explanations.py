@@ -94,8 +94,9 @@ def _gate(gate: Gate) -> list[RenderableType]:
         table.columns[3].justify = "right"
         parts.append(table)
     if gate.problem:
-        source = "  from ML Metadata; " if bounds else "  "
-        parts.append(Text(source + gate.problem, overflow="fold"))
+        source = "by the blessing's metadata; " if bounds else ""
+        problem = f"{source}the verdict's file is not readable here: {gate.problem}"
+        parts.append(render.indented(problem))
     elif any(bound.num_checks > 1 for bound in bounds):
         parts.append(Text(f"  all classes: distill show {short_id(gate.artifact)}"))
     if gate.served:

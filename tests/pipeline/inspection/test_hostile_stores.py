@@ -149,10 +149,10 @@ def test_files_that_are_gone_are_one_line(tmp_path):
 
 
 def test_files_elsewhere_are_one_line():
-    far = ArtifactRecord(id=1, type="Model", uri="s3://bucket/model")
+    far = ArtifactRecord(id=1, type="Model", uri="hdfs://host/model")
     assert (
         payloads.read(far).problem
-        == "Its files are not on this machine: s3://bucket/model"
+        == "Its files are not readable here: hdfs:// is none of s3, minio, gs"
     )
 
 

@@ -305,7 +305,7 @@ def test_bounds_of_a_verdict_elsewhere_are_those_of_ml_metadata(writer):
     text = _invoke(writer, "explain")
     assert f"Evaluator {blessing}: blessed, 1 of 1 bounds passed" in text
     assert "passed  gate.margin  overall  -0.0100  ≥ -0.0200" in text
-    assert "from ML Metadata; " in text
+    assert "by the blessing's metadata; " in text
     assert _json(writer, "runs")[0]["student_accuracy"] == 0.97
 
 

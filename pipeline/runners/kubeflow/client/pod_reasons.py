@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator
 from typing import Any
 
-from tfx_distill.pipeline.runners.kubeflow.client import server_access
+from tfx_distill.pipeline.runners.kubeflow.client import kubernetes_access
 
 logger = logging.getLogger(__name__)
 
-_TIMEOUT_S = 5
 _RUN_LABEL = "pipeline/runid"
 
 
@@ -34,19 +32,10 @@ def of_run(run_id: str, namespace: str | None) -> str:
 
 def _reasons(run_id: str, namespace: str | None) -> Iterator[str]:
     """Reasons of containers that wait, then warnings of pods that have none."""
-    from kubernetes import client, config
-
-    if os.environ.get(server_access.IN_CLUSTER_ENV):
-        config.load_incluster_config()
-    else:
-        config.load_kube_config()
-    if namespace is None:
-        _, context = config.list_kube_config_contexts()
-        namespace = context["context"].get("namespace", "default")
-    api = client.CoreV1Api()
+    api, namespace = kubernetes_access.core_api(namespace)
     options = {
         "label_selector": f"{_RUN_LABEL}={run_id}",
-        "_request_timeout": _TIMEOUT_S,
+        "_request_timeout": kubernetes_access.TIMEOUT_S,
     }
     for pod in api.list_namespaced_pod(namespace, **options).items:
         waiting = list(_waiting(pod))
@@ -55,7 +44,7 @@ def _reasons(run_id: str, namespace: str | None) -> Iterator[str]:
             events = api.list_namespaced_event(
                 namespace,
                 field_selector=f"involvedObject.name={pod.metadata.name},type=Warning",
-                _request_timeout=_TIMEOUT_S,
+                _request_timeout=kubernetes_access.TIMEOUT_S,
             )
             yield from (f"{event.reason}: {event.message}" for event in events.items)
 

@@ -103,7 +103,7 @@ def access(
         ConfigError: If there is no server, more than one token, or an unreadable file.
     """
     host = host or environment.get(HOST_ENV) or None
-    if host is None and not _has_cluster(environment):
+    if host is None and not has_cluster(environment):
         raise ConfigError(
             f"No server is given. Add --host URL or set {HOST_ENV}; otherwise, run this "
             "in the cluster or configure kubectl."
@@ -129,7 +129,8 @@ def access(
     return Access(_url(host), namespace, token, token_file, cookies, ca_cert)
 
 
-def _has_cluster(environment: Mapping[str, str]) -> bool:
+def has_cluster(environment: Mapping[str, str]) -> bool:
+    """Whether this process runs in a cluster, or kubectl is configured."""
     configuration = environment.get("KUBECONFIG") or os.path.expanduser(
         "~/.kube/config"
     )

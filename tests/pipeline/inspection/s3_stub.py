@@ -1,0 +1,103 @@
+"""An S3 server on a socket: GET and HEAD of objects, and lists of them."""
+
+import contextlib
+import http.server
+import re
+import threading
+import urllib.parse
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        url = urllib.parse.urlsplit(self.path)
+        bucket, _, key = urllib.parse.unquote(url.path).lstrip("/").partition("/")
+        query = dict(urllib.parse.parse_qsl(url.query))
+        self.server.requests.append((self.command, self.path))
+        if f"Credential={self.server.access_key}/" not in str(
+            self.headers.get("Authorization")
+        ):
+            self._answer(403, _error("AccessDenied"))
+        elif not key:
+            prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
+            self._answer(200, self._listed(bucket, prefix, delimiter))
+        elif (bucket, key) in self.server.objects:
+            self._object(self.server.objects[bucket, key])
+        else:
+            self._answer(404, _error("NoSuchKey"))
+
+    do_HEAD = do_GET
+
+    def do_PUT(self):
+        raise AssertionError("it is only read")
+
+    do_POST = do_DELETE = do_PUT
+
+    def _object(self, content):
+        part = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+        if part is None:
+            self._answer(200, content)
+            return
+        first, last = int(part[1]), min(int(part[2]), len(content) - 1)
+        place = f"bytes {first}-{last}/{len(content)}"
+        self._answer(206, content[first : last + 1], {"Content-Range": place})
+
+    def _listed(self, bucket, prefix, delimiter):
+        sizes = {
+            key: len(content)
+            for (place, key), content in sorted(self.server.objects.items())
+            if place == bucket and key.startswith(prefix)
+        }
+        folders = {
+            prefix + key[len(prefix) :].partition(delimiter)[0] + delimiter
+            for key in sizes
+            if delimiter and delimiter in key[len(prefix) :]
+        }
+        files = [
+            f"<Contents><Key>{key}</Key><Size>{size}</Size>"
+            "<LastModified>2026-03-01T12:00:00.000Z</LastModified></Contents>"
+            for key, size in sizes.items()
+            if not key.startswith(tuple(folders))
+        ]
+        files += [
+            f"<CommonPrefixes><Prefix>{f}</Prefix></CommonPrefixes>" for f in folders
+        ]
+        text = f"<KeyCount>{len(files)}</KeyCount><IsTruncated>false</IsTruncated>"
+        return f"<ListBucketResult>{text}{''.join(files)}</ListBucketResult>".encode()
+
+    def _answer(self, status, content, headers=()):
+        self.send_response(status)
+        for name, value in dict(headers).items():
+            self.send_header(name, value)
+        self.send_header("Last-Modified", "Sun, 01 Mar 2026 12:00:00 GMT")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+
+
+def _error(code):
+    return f"<Error><Code>{code}</Code><Message>{code}</Message></Error>".encode()
+
+
+@contextlib.contextmanager
+def serving(objects, access_key="user"):
+    """A server of objects by bucket and key; yields it, with its `url`."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.daemon_threads = True
+    server.objects, server.access_key, server.requests = objects, access_key, []
+    server.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.01}
+    )
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
