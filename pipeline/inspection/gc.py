@@ -53,7 +53,8 @@ def find(config: PipelineConfig, keep: int) -> Garbage:
         keep: Number of newest runs that are kept whole.
     """
     graph = read_only_store.open_store(config).everything()
-    runs = sorted(graph.runs.values(), key=lambda r: (r.created_ms, r.id), reverse=True)
+    # By id: a clock that was set back dates the newest run before others.
+    runs = sorted(graph.runs.values(), key=lambda r: r.age, reverse=True)
     ours = [r for r in runs if _is_ours(graph, r.name, config.pipeline_name)]
     newest = {run.name for run in ours[:keep]}
     needed = _needed(graph, _seeds(graph, newest, config))

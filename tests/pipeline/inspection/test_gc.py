@@ -1,6 +1,8 @@
 """`distill gc`: what may go goes, and nothing else."""
 
+import contextlib
 import shutil
+import sqlite3
 import subprocess
 
 import metadata_stores
@@ -45,6 +47,18 @@ def test_only_refused_runs_go(config, writer):
     assert _ids(found) == {*refused.values(), blessed["pushed_model"]}
     assert found.run_dirs == (str(config.pipeline_dir / "runs" / "run-2"),)
     assert found.bytes == 6 * len("content")
+
+
+@pytest.mark.attack
+def test_the_newest_run_stays_when_the_clock_was_set_back(config, writer):
+    old = _refused(writer, config, "run-1")
+    new = _refused(writer, config, "run-0")  # named and dated by the clock
+    with contextlib.closing(sqlite3.connect(writer.path)) as store, store:
+        before = "create_time_since_epoch - 31536000000"
+        change = f"UPDATE Context SET create_time_since_epoch = {before} WHERE name = ?"
+        assert store.execute(change, ["run-0"]).rowcount == 1
+    assert _ids(gc.find(config, keep=1)) == set(old.values())
+    assert set(new.values()).isdisjoint(old.values())
 
 
 def test_finding_deletes_nothing(config, writer):
