@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-import tensorflow as tf
 from google.protobuf import message
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx import types
-from tfx.components.example_validator import executor as example_validator
 from tfx.dsl.components.base import base_executor
+from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
 
 from tfx_distill.trainer.errors import DataError
 
 ANOMALIES_KEY = standard_component_specs.ANOMALIES_KEY
 
+# As TFX's ExampleValidator names it, whose module loads TensorFlow.
+_FILE_NAME = "SchemaDiff.pb"
 _MAX_LISTED = 5
 _ADVICE = (
     "Nothing was trained. Repair the data, or correct the schema if the data are right."
@@ -51,11 +52,11 @@ def _error(found: list[str]) -> DataError:
 
 def _read(artifact: types.Artifact, split: str) -> anomalies_pb2.Anomalies:
     folder = artifact_utils.get_split_uri([artifact], split)
-    path = os.path.join(folder, example_validator.DEFAULT_FILE_NAME)
+    path = os.path.join(folder, _FILE_NAME)
     try:
-        with tf.io.gfile.GFile(path, "rb") as file:
+        with fileio.open(path, "rb") as file:
             return anomalies_pb2.Anomalies.FromString(file.read())
-    except (tf.errors.NotFoundError, message.DecodeError):
+    except (fileio.NotFoundError, message.DecodeError):
         raise DataError(
             f"Split {split} has no readable anomalies file at {path}. "
             "Run ExampleValidator again."

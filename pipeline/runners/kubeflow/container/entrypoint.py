@@ -21,6 +21,7 @@ from tfx_distill.components import property_names, verdict_lines
 from tfx_distill.pipeline.runners.kubeflow.container import (
     drawn_outputs,
     executor_input,
+    light_imports,
 )
 from tfx_distill.pipeline.runners.kubeflow.container.mounts import (
     SERVING_VARIABLE,
@@ -82,7 +83,8 @@ def run(argv: Sequence[str]) -> int:
     _describe(name, given)
     start = time.monotonic()
 
-    # Loads TensorFlow, after the arguments were checked.
+    # Loads TensorFlow, unless it is left out, after the arguments were checked.
+    light_imports.leave_out(name)
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 
     kubeflow_v2_run_executor.main((args, beam_args))
