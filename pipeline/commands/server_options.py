@@ -57,7 +57,7 @@ def on_server(command: Callable[..., Any]) -> Callable[..., Any]:
     return _with_options(with_access, _SERVER_OPTIONS)
 
 
-def accessed(**given: str | None) -> Any:
+def accessed(**given: Any) -> Any:
     """See `server_access.access`; warns of a secret that would be sent as it is."""
     from tfx_distill.pipeline.runners.kubeflow.client import server_access
 

@@ -74,7 +74,8 @@ def of_run(graph: Graph, run: str) -> tuple[Gate, ...]:
 
 
 def _gate(artifact: ArtifactRecord, kind: str) -> Gate:
-    decision, bounds, problem = Decision(blessed=False, reasons=()), (), ""
+    decision, problem = Decision(blessed=False, reasons=()), ""
+    bounds: tuple[Bound, ...] = ()
     blessed = None
     try:
         decision, bounds, problem = _decision(artifact)

@@ -95,7 +95,7 @@ def placed(
         contexts: Execution's id, type and name of each context that one belongs to.
     """
     kinds = dict.fromkeys(PIPELINES, "pipeline") | dict.fromkeys(RUNS, "run")
-    places: dict[int, dict[str, str]] = {id_: {} for id_ in records}
+    places: dict[int, dict[str, Any]] = {id_: {} for id_ in records}
     for id_, type_name, name in contexts:
         if type_name == NODE:
             places[id_]["node"] = name

@@ -84,7 +84,7 @@ class TaskSource:
         for answer in itertools.islice(self._newest("runs"), limit):
             with self._understood():
                 made.append(task_adapters.run(answer))
-            self._pipeline_of[made[-1].name] = self._pipeline(answer)
+                self._pipeline_of[made[-1].name] = self._pipeline(answer)
         return made
 
     def executions_of_run(self, run: RunRecord) -> dict[str, ExecutionRecord]:
@@ -178,7 +178,8 @@ class TaskSource:
     def _pipeline(self, run: Answer) -> str:
         """Name of a run's pipeline; empty if it was deleted."""
         spec = run.get("pipeline_spec") or {}
-        name = spec.get("pipeline_spec", spec).get("pipelineInfo", {}).get("name")
+        spec = spec.get("pipeline_spec") or spec
+        name = (spec.get("pipelineInfo") or {}).get("name")
         id_ = (run.get("pipeline_version_reference") or {}).get("pipeline_id")
         if name or not id_:
             return str(name or "")
