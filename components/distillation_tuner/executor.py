@@ -17,6 +17,8 @@ from tfx_distill.trainer.config.distillation_config import DistillationConfig
 from tfx_distill.trainer.config.section import require
 from tfx_distill.trainer.config.training_config import StudentConfig
 from tfx_distill.trainer.config.tuning_config import TuningConfig
+from tfx_distill.trainer.data import data_findings
+from tfx_distill.trainer.data.data_report import DataReport
 from tfx_distill.trainer.distillation import dry_run
 from tfx_distill.trainer.tuning import hyperparameter_search, oracles, trial_training
 from tfx_distill.trainer.tuning.trials import Trial
@@ -34,6 +36,9 @@ class Executor(base_executor.BaseExecutor):
     def Do(self, input_dict, output_dict, exec_properties) -> None:
         config = TuningConfig.from_json(exec_properties["tuning"])
         inputs = ExecutionInputs(input_dict, exec_properties)
+        report = DataReport.load(inputs.uri("examples"))
+        if report is not None:  # examples of another ExampleGen have none
+            data_findings.require_searchable(report)
         task = _task(inputs, exec_properties, config)
         found = hyperparameter_search.search(task, config, exec_properties["directory"])
         results = artifact_utils.get_single_instance(output_dict["tuner_results"])

@@ -170,6 +170,13 @@ class PipelineConfig(Section, Places):
             given = self.hyperparameters
             expected = "null while tuning searches; --set tuning=null uses these"
             require(given is None, "hyperparameters", given, expected)
+            test = self.data.splits.test
+            expected = (
+                f"another split than data.splits.test, {test}, while tuning searches"
+            )
+            evaluation = self.data.splits.eval
+            fine = self.data.images is not None or evaluation != test
+            require(fine, "data.splits.eval", evaluation, expected)
             tuning = self.tuning.resolved(self.student, self.distillation, self.views)
             object.__setattr__(self, "tuning", tuning)
         return self

@@ -92,7 +92,7 @@ def test_config_prints_the_schema_for_editors():
     }
     student = schema["$defs"]["StudentConfig"]["properties"]
     assert student["schedule"]["enum"] == ["cosine", "constant"]
-    assert student["learning_rate"]["exclusiveMaximum"] == 10
+    assert student["learning_rate"]["maximum"] == 1
 
 
 @pytest.mark.parametrize(

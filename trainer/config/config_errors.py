@@ -108,6 +108,8 @@ def expected(schema: Schema) -> str:
     if "anyOf" in schema:
         *others, last = [expected(member) for member in schema["anyOf"]]
         return f"{', '.join(others)}, or {last}"
+    if "const" in schema:
+        return str(schema["const"])
     if "enum" in schema:
         *others, last = schema["enum"]
         return f"{', '.join(others)} or {last}"

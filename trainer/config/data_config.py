@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
@@ -31,6 +31,8 @@ ImageShape = Annotated[
 
 
 Fit = Literal["crop", "pad", "stretch"]
+OverlapOfEvalAndTest = Literal["eval_test"]
+(EVAL_TEST,) = get_args(OverlapOfEvalAndTest)
 
 # Both together leave a part to train on.
 CutShare = Annotated[float, Field(gt=0, le=0.4), NUMBER]
@@ -106,8 +108,10 @@ class DataConfig(Section):
     max_bad_share: Share = Field(
         0.0, description="Largest share of unreadable images to skip"
     )
-    allow_overlap: bool = Field(
-        False, description="Accept the same image in several splits"
+    allow_overlap: bool | OverlapOfEvalAndTest = Field(
+        False,
+        description="Accept the same image in several splits; eval_test: only in these "
+        "two, neither of which is trained on",
     )
     allow_conflicts: bool = Field(
         False, description="Accept the same image with several labels"

@@ -7,16 +7,17 @@ from typing import Annotated
 from pydantic import Field
 
 from tfx_distill.trainer.config.section import (
+    NUMBER,
     Items,
-    PositiveNumber,
-    Rule,
     Section,
     Share,
 )
 
-_Temperature = Annotated[
-    PositiveNumber, Rule("a finite number > 0 (1 leaves targets unsoftened)")
-]
+# Far below 0.1, softened logits overflow and targets become votes; far above 100, they
+# become equal for all classes. Either way nothing of the teacher is left to learn.
+_Temperature = Annotated[float, Field(ge=0.1, le=100), NUMBER]
+# Beyond, float32 keeps nothing of the smaller of two losses that are added.
+_Weight = Annotated[float, Field(ge=1e-6, le=1e6), NUMBER]
 
 
 class FeatureConfig(Section):
@@ -24,7 +25,7 @@ class FeatureConfig(Section):
 
     teacher: str = Field(description="Layer name in the teacher's architecture")
     student: str = Field(description="Layer name in the student's architecture")
-    weight: PositiveNumber = Field(
+    weight: _Weight = Field(
         1.0, description="Weight of the mean squared distance in the loss"
     )
 
@@ -33,7 +34,9 @@ class DistillationConfig(Section):
     """How the student learns from the teacher's predictions."""
 
     temperature: _Temperature = Field(
-        4.0, description="Softmax temperature of the targets"
+        4.0,
+        description="Softmax temperature of the targets; 1 leaves them as they are, "
+        "0.1 makes them votes, 100 makes them equal",
     )
     temperature_end: _Temperature | None = Field(
         None,

@@ -6,7 +6,13 @@ from typing import Annotated
 
 from pydantic import Field, PositiveInt
 
-from tfx_distill.trainer.config.section import PositiveNumber, Rule, Section, Table
+from tfx_distill.trainer.config.section import (
+    NUMBER,
+    PositiveNumber,
+    Rule,
+    Section,
+    Table,
+)
 
 # Images per request at which latency is measured.
 BATCH_SIZES = (1, 64)
@@ -40,9 +46,11 @@ class ServabilityConfig(Section):
     examples: PositiveInt = Field(
         256, description="Test images to predict, evenly spaced"
     )
-    skew_tolerance: PositiveNumber = Field(
+    # float32 rounds by some 1e-6; a tenth of the largest logit decides many images.
+    skew_tolerance: Annotated[float, Field(ge=1e-6, le=0.1), NUMBER] = Field(
         1e-3,
-        description="Difference from the trained model, as a share of the largest logit",
+        description="Difference from the trained model, and of answers to the same image "
+        "in different requests, as a share of the largest logit",
     )
     timeout_s: PositiveNumber = Field(
         600.0, description="Seconds until serving is killed"

@@ -9,6 +9,7 @@ from pydantic import (
     Field,
     NonNegativeInt,
     PositiveInt,
+    model_serializer,
     model_validator,
 )
 from typing_extensions import Self
@@ -19,7 +20,6 @@ from tfx_distill.trainer.config.section import (
     NUMBER,
     Degrees,
     Items,
-    PositiveNumber,
     Rule,
     Section,
     Seed,
@@ -51,11 +51,15 @@ _AnswersFile = Annotated[
     Rule("a .parquet or .npz file", lambda p: p.lower().endswith((".parquet", ".npz"))),
 ]
 _Epochs = Annotated[int, Field(ge=1, description="Passes over the training split")]
+# Adam moves each weight by about this much per step: float32 weights do not change by
+# less, and are gone after one step of more.
 _LearningRate = Annotated[
     float,
-    Field(gt=0, lt=10, description="Adam's learning rate (the schedule's peak)"),
+    Field(ge=1e-7, le=1, description="Adam's learning rate (the schedule's peak)"),
     NUMBER,
 ]
+# Beyond, a teacher counts for nothing in float32, and `size` should say so.
+_TeacherWeight = Annotated[float, Field(ge=1e-6, le=1e6), NUMBER]
 
 
 class TrainingConfig(Section):
@@ -65,6 +69,11 @@ class TrainingConfig(Section):
     options: Table[Any] = Field(
         {}, description="Further arguments of that function, such as {units: 64}"
     )
+    files: Items[str] = Field(
+        (),
+        description="Files and folders that this function reads; changed ones make "
+        "another model",
+    )
     epochs: _Epochs
     batch_size: PositiveInt = Field(256, description="Examples per step")
     learning_rate: _LearningRate
@@ -73,6 +82,11 @@ class TrainingConfig(Section):
     )
     shuffle: bool = Field(True, description="False: examples in file order")
     seed: Seed = Field(0, description="Seed of weights, order and augmentation")
+
+    @model_serializer(mode="wrap")
+    def _without_no_files(self, handler: Any) -> dict[str, Any]:
+        """Without an empty list, so that models of earlier versions stay cached."""
+        return {k: v for k, v in handler(self).items() if k != "files" or v}
 
 
 class TeacherConfig(TrainingConfig):
@@ -169,7 +183,7 @@ class AverageConfig(Section):
     of: Literal["probabilities", "logits"] = Field(
         "probabilities", description="What is averaged"
     )
-    weights: Items[PositiveNumber] = Field(
+    weights: Items[_TeacherWeight] = Field(
         (), description="One weight for each teacher; empty: equal weights"
     )
 

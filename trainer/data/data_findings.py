@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
-from tfx_distill.trainer.config.data_config import DataConfig
+from tfx_distill.trainer.config.data_config import EVAL_TEST, DataConfig
 from tfx_distill.trainer.data.data_report import DataReport, EqualImages
 from tfx_distill.trainer.data.raw_images import UNLABELLED
 from tfx_distill.trainer.errors import DataError
 
 # The student may learn from an image both with and without its label.
+_MAX_SEARCHED = 0.01  # of the test images
 _HARMLESS_OVERLAP = f"train, {UNLABELLED}"
 
 
@@ -23,6 +24,23 @@ def require_usable(report: DataReport, data: DataConfig) -> None:
     found = refusals(report, data)
     if found:
         raise DataError(f"Data set {report.dataset}: {' '.join(found)}")
+
+
+def require_searchable(report: DataReport) -> None:
+    """Refuses a search that would choose on test images.
+
+    Raises:
+        DataError: If more than a hundredth of the images of `test` are in `eval`. A few
+            natural duplicates choose nothing.
+    """
+    overlap = report.overlaps.get("eval, test")
+    size = report.num_examples["test"]
+    if overlap and overlap.number > _MAX_SEARCHED * size:
+        raise DataError(
+            f"{overlap.number:,} of {size:,} test images are in eval, on which a search "
+            "chooses: the gate would judge what was chosen on its images. Cut another "
+            "eval, as with data.splits.eval: train[90%:], or set tuning: null."
+        )
 
 
 def refusals(report: DataReport, data: DataConfig) -> list[str]:
@@ -82,7 +100,7 @@ def _equal_images(report: DataReport, data: DataConfig) -> Iterable[str]:
         yield (
             f"The same image is in two splits: {_overlaps(refused)}. Results on images "
             "that were trained on prove nothing. Remove the copies or cut other splits, "
-            "or set data.allow_overlap: true."
+            f"or set data.allow_overlap: {_enough(refused)}."
         )
     if _conflicts_are_refused(report, data):
         yield (
@@ -94,9 +112,17 @@ def _equal_images(report: DataReport, data: DataConfig) -> Iterable[str]:
 
 def _refused_overlaps(report: DataReport, data: DataConfig) -> dict[str, EqualImages]:
     """Those that are not allowed, by pair of splits."""
-    if data.allow_overlap:
+    if data.allow_overlap is True:
         return {}
-    return {p: equal for p, equal in report.overlaps.items() if p != _HARMLESS_OVERLAP}
+    allowed = {_HARMLESS_OVERLAP}
+    if data.allow_overlap == EVAL_TEST:
+        allowed.add("eval, test")
+    return {p: equal for p, equal in report.overlaps.items() if p not in allowed}
+
+
+def _enough(refused: Mapping[str, EqualImages]) -> str:
+    """The narrowest setting that accepts some overlaps."""
+    return EVAL_TEST if set(refused) == {"eval, test"} else "true"
 
 
 def _conflicts_are_refused(report: DataReport, data: DataConfig) -> bool:

@@ -16,16 +16,31 @@ BATCH = "tuning.space.student.batch_size="
         ("distilation.temperature=2", r"key distilation\. Did you mean distillation\?"),
         ("distillation.temprature=2", "Did you mean distillation.temperature"),
         (
-            "distillation.temperature=0",
-            r"a finite number > 0 \(1 leaves targets unsoftened\), received 0",
-        ),
-        (
             "distillation.temperature=hot",
-            r"must be a finite number > 0 .*, received 'hot'",
+            r"must be a number in \[0.1, 100\], received 'hot'",
         ),
         (
             "distillation.temperature=.inf",
-            r"must be a finite number > 0 .*, received inf",
+            r"must be a number in \[0.1, 100\], received inf",
+        ),
+        # T squared would be 0 in float32, and nothing would be distilled.
+        ("distillation.temperature=1e-30", r"in \[0.1, 100\], received 1e-30"),
+        ("distillation.temperature=1e30", r"in \[0.1, 100\], received 1e\+30"),
+        ("distillation.temperature_end=1000", r"in \[0.1, 100\], or null, received"),
+        ("student.learning_rate=1e-12", r"in \[1e-07, 1\], received 1e-12"),
+        ("teacher.learning_rate=5", r"in \[1e-07, 1\], received 5"),
+        (
+            "distillation.features=[{teacher: a, student: b, weight: 1e-30}]",
+            r"features\[0\].weight must be a number in \[1e-06, 1000000.0\]",
+        ),
+        (
+            "ensemble={size: 2, average: {weights: [1, 1e9]}}",
+            r"in \[1e-06, 1000000.0\]",
+        ),
+        ("servability.skew_tolerance=10", r"in \[1e-06, 0.1\], received 10"),
+        (
+            "data.allow_overlap=train",
+            "be true or false, or eval_test, received 'train'",
         ),
         ("student.epochs=1.5", "student.epochs must be an integer >= 1, received 1.5"),
         (
@@ -121,6 +136,12 @@ def test_what_does_not_fit_is_refused_in_one_line(override, message):
     with pytest.raises(ConfigError, match=message) as caught:
         load_config(None, [override])
     assert "\n" not in str(caught.value)
+
+
+def test_a_search_does_not_choose_on_test():
+    message = "splits.eval must be another split than data.splits.test, test, while"
+    with pytest.raises(ConfigError, match=message):
+        load_config("article", ["tuning={}"])
 
 
 def test_a_search_has_no_fresh_views():

@@ -44,7 +44,8 @@ def test_json_of_an_older_version_is_read():
         (DistillationConfig, {"features": [{"teacher": "conv"}]},
          "distillation.features[0].student must be a string, received nothing."),
         (DistillationConfig, {"features": [{"teacher": "a", "student": "b", "weight": 0}]},
-         "distillation.features[0].weight must be a finite number > 0, received 0."),
+         "distillation.features[0].weight must be a number in [1e-06, 1000000.0], "
+         "received 0."),
         (AssistantConfig, {"epochs": 1, "quantization_aware_epochs": 2},
          "assistant.quantization_aware_epochs must be an integer in [0, 1], the number of "
          "epochs, received 2."),

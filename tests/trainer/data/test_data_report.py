@@ -83,6 +83,30 @@ def test_only_the_first_of_each_class_keep_their_labels(photos):
     )
 
 
+@pytest.mark.attack
+def test_a_search_does_not_choose_on_test_images(photos):
+    report, _ = _look(photos)
+    data_findings.require_searchable(report)
+    _copy(photos, "eval/cat/0.png", "test/cat/copy.png")
+    report, _ = _look(photos, allow_overlap="eval_test")
+    with pytest.raises(
+        DataError, match="1 of 7 test images are in eval, on which a sea"
+    ):
+        data_findings.require_searchable(report)
+
+
+def test_same_image_in_eval_and_test_is_allowed_apart(photos):
+    _copy(photos, "eval/cat/0.png", "test/cat/copy.png")
+    assert _refusal(photos).endswith("or set data.allow_overlap: eval_test.")
+    report, data = _look(photos, allow_overlap="eval_test")
+    assert data_findings.refusals(report, data) == []
+    assert "1 image in eval and test" in data_findings.notices(report, data)[0]
+    _copy(photos, "train/cat/0.png", "test/cat/other.png")
+    refused = _refusal(photos, allow_overlap="eval_test")
+    assert "1 image in train and test" in refused and "in eval and" not in refused
+
+
+@pytest.mark.attack
 def test_same_image_in_two_splits_is_refused_unless_allowed(photos):
     _copy(photos, "train/cat/0.png", "test/cat/copy.png")
     assert _refusal(photos) == (
