@@ -89,7 +89,7 @@ class DistillationTrainer(base_component.BaseComponent):
             distillation=distillation,
             views=views or ViewsConfig(),
             role=role,
-            code=architectures.source_digest(student.model),
+            code=architectures.code_digest(student.model, student.files),
             **{"average": AverageConfig(), **arguments},
         )
         super().__init__(spec=spec)

@@ -90,7 +90,7 @@ class DistillationTuner(base_component.BaseComponent):
             distillation=distillation,
             tuning=tuning,
             directory=directory,
-            code=architectures.source_digest(student.model),
+            code=architectures.code_digest(student.model, student.files),
             **{"average": AverageConfig(), **arguments},
         )
         super().__init__(spec=spec)

@@ -90,7 +90,9 @@ class ModelCheck(base_component.BaseComponent):
             models=models,
             lite=lite or LiteConfig(flavours=()),
             tuning=tuning,
-            code=json.dumps([architectures.source_digest(c.model) for c in configs]),
+            code=json.dumps(
+                [architectures.code_digest(c.model, c.files) for c in configs]
+            ),
             **arguments,
         )
         super().__init__(spec=spec)
@@ -114,6 +116,8 @@ def _models(
 def _architecture(config: TrainingConfig) -> dict[str, Any]:
     """Without what does not change the trial, such as epochs: it stays cached."""
     values: dict[str, Any] = {"model": config.model, "options": config.options}
+    if config.files:
+        values["files"] = config.files
     if isinstance(config, StudentConfig) and config.quantization_aware_epochs:
         values["quantization_aware_epochs"] = 1
     return values

@@ -18,6 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfx_distill.trainer import model_faults
 from tfx_distill.trainer.config.data_config import ViewsConfig
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
 from tfx_distill.trainer.config.training_config import (
@@ -31,7 +32,7 @@ from tfx_distill.trainer.data.example_reader import Split
 from tfx_distill.trainer.distillation import answer_checks, training
 from tfx_distill.trainer.errors import DistillError, ModelError, first_line
 from tfx_distill.trainer.export import keras_files, lite, saved_model, signatures
-from tfx_distill.trainer.models import architectures
+from tfx_distill.trainer.models import architectures, opened_files
 from tfx_distill.trainer.models.teachers import Teachers
 from tfx_distill.trainer.progress import Progress, subtask
 
@@ -167,7 +168,8 @@ def _once(
     # Imported in this thread: what a module sets for Keras holds for the training.
     source = architectures.source(config.model, config.options)
     shape = (spec.image_shape, spec.num_classes)
-    key = repr((type(config), source, shape, training_key))
+    files = config.files, architectures.code_digest(config.model, config.files)
+    key = repr((type(config), source, files, shape, training_key))
     if key in _passed and _passed[key].issuperset(looked_at):
         return
     with subtask(functools.partial(_as_trial, config.model)):
@@ -212,9 +214,9 @@ def _try(
             exported = _export(config, spec, model, images, folder)
             _require_same_answers(exported, other, spec)
             look(exported)
-    except DistillError:
-        raise
     except Exception as error:  # whatever a user's layers raise
+        if isinstance(error, DistillError) or model_faults.is_machine_fault(error):
+            raise
         raise ModelError(
             f"{config.model} cannot be trained and exported: {first_line(error)} "
             "Nothing was trained. Change that function."
@@ -224,9 +226,12 @@ def _try(
 def _other_model(config: TrainingConfig, spec: DataSpec) -> keras.Model:
     """A model with another seed, so that all differs that its function draws."""
     keras.utils.set_random_seed(config.seed + 1)
-    return architectures.build(
-        config.model, spec.image_shape, spec.num_classes, config.options
-    )
+    with opened_files.recorded() as opened:
+        model = architectures.build(
+            config.model, spec.image_shape, spec.num_classes, config.options
+        )
+    opened_files.require_declared(opened, config)
+    return model
 
 
 def _require_graph(model: keras.Model) -> None:

@@ -18,7 +18,9 @@ from typing import Any
 
 import keras
 
-from tfx_distill.trainer.errors import Interrupted, ModelError, first_line
+from tfx_distill.trainer import file_system, model_faults
+from tfx_distill.trainer.errors import ModelError, first_line
+from tfx_distill.trainer.export import saved_model_files
 from tfx_distill.trainer.export.saved_model_files import Source
 
 PREPROCESSING_LAYER = "scale_pixels"
@@ -193,9 +195,9 @@ def _core(
     try:
         core = architecture(image_shape, num_classes, **options)
         logits = core(scaled) if isinstance(core, keras.Model) else None
-    except Interrupted:
-        raise
-    except Exception as error:
+    except Exception as error:  # whatever a user's function raises
+        if model_faults.is_machine_fault(error):
+            raise
         size = "x".join(map(str, image_shape))
         raise ModelError(
             f"{path} cannot build a model for {size} images and {num_classes} classes: "
@@ -235,6 +237,26 @@ def source_digest(path: str) -> str:
     if file is None:
         return ""
     return hashlib.sha256(pathlib.Path(file).read_bytes()).hexdigest()
+
+
+def code_digest(path: str, files: Sequence[str] = ()) -> str:
+    """`source_digest`, or SHA-256 of it and of the files that the function reads.
+
+    Raises:
+        ModelError: If there is no such function, or no such file.
+    """
+    code = source_digest(path)
+    if not files:
+        return code
+    digest = hashlib.sha256(code.encode())
+    for file in files:
+        if not file_system.exists(file):
+            raise ModelError(
+                f"{path} reads {file}, as files says, and there is no such file or "
+                "folder. Correct student.files or teacher.files."
+            )
+        digest.update(saved_model_files.source_digest(file).encode())
+    return digest.hexdigest()
 
 
 def source(path: str, options: Mapping[str, Any] | None = None) -> Source:

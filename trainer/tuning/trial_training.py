@@ -66,7 +66,9 @@ class Task:
             "data_fingerprint": self.spec.fingerprint,
             "views": self.data["train"].views.model_dump(),
             "student": self.student.model_dump(),
-            "student_code": architectures.source_digest(self.student.model),
+            "student_code": architectures.code_digest(
+                self.student.model, self.student.files
+            ),
             "distillation": self.distillation.model_dump(),
             "tuning": tuning.replace(directory=None).model_dump(),
         }
@@ -85,6 +87,7 @@ def attempt(task: Task, values: Mapping[str, Any], epochs: int) -> Trial:
 
     Raises:
         Interrupted: If the run is being stopped.
+        OSError: If the machine fails.
     """
     start = time.monotonic()
     try:
@@ -92,7 +95,7 @@ def attempt(task: Task, values: Mapping[str, Any], epochs: int) -> Trial:
         trial = Trial(
             status=COMPLETED, values=dict(values), epochs=epochs, objective=objective
         )
-    except Interrupted:
+    except (Interrupted, OSError):  # such as a full disk: not the trial's fault
         raise
     except Exception as error:
         logger.exception("trial with %s failed", dict(values))
