@@ -52,8 +52,9 @@ def with_projections(
     Returns:
         A model to float32 `(batch, num_classes + sum(teacher_widths))`.
     """
-    outputs = list(student.outputs)
-    pairs = zip(layer_features(student, layers, "Student"), teacher_widths, strict=True)
+    # Logits and features of one call: two would train with other dropout in each.
+    *outputs, features = _called(student, layers, "Student", with_outputs=True)
+    pairs = zip(features, teacher_widths, strict=True)
     for number, (feature, width) in enumerate(pairs):
         projection = keras.layers.Dense(width, name=f"projection_{number}")
         outputs.append(projection(feature))
@@ -62,10 +63,18 @@ def with_projections(
 
 def layer_features(model: keras.Model, layers: Sequence[str], whose: str) -> list:
     """Symbolic features `(batch, width)` of layers in the architecture of a model."""
+    return _called(model, layers, whose)[-1]
+
+
+def _called(
+    model: keras.Model, layers: Sequence[str], whose: str, with_outputs: bool = False
+) -> list:
+    """The architecture's outputs, if wanted, and the list of its layers' features."""
     *front, core = model.layers
     try:
         inside = [core.get_layer(name).output for name in layers]
-        maps = keras.Model(core.inputs, inside)
+        wanted = [*core.outputs, *inside] if with_outputs else inside
+        maps = keras.Model(core.inputs, wanted)
     except (ValueError, AttributeError) as error:
         names = ", ".join(layer.name for layer in core.layers)
         raise ModelError(
@@ -74,7 +83,8 @@ def layer_features(model: keras.Model, layers: Sequence[str], whose: str) -> lis
         ) from error
     values = maps(front[-1].output)
     values = values if isinstance(values, list | tuple) else [values]
-    return [_pooled(value) for value in values]
+    first = len(values) - len(layers)
+    return [*values[:first], [_pooled(value) for value in values[first:]]]
 
 
 def _pooled(value):

@@ -139,6 +139,27 @@ def test_answers_of_the_first_version_are_read(saved, teacher, train):
     np.testing.assert_array_equal(earlier.values, shard.values)
 
 
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_logits_that_are_not_finite_are_refused(exported, train, value):
+    class Broken(Teachers):
+        def predict(self, images):
+            logits = super().predict(images).copy()
+            logits[0, 0] = value
+            return logits
+
+    with pytest.raises(ModelError, match=r"Teacher's logits are not finite for \d+ of"):
+        list(teacher_logits.compute(Broken([exported[1]]), train, VIEWS))
+
+
+@pytest.mark.parametrize("version", [0, 3])
+def test_answers_of_another_format_are_refused(saved, teacher, version):
+    path = pathlib.Path(saved, "teacher_logits.json")
+    info = json.loads(path.read_text())
+    path.write_text(json.dumps({**info, "format_version": version}))
+    with pytest.raises(ModelError, match=f"have format {version}, expected 2"):
+        _train_shards(saved, teacher)
+
+
 def test_answers_of_another_teacher_are_refused(saved, spec, tmp_path):
     other = architectures.build("small_data.dense", spec.image_shape, 3)
     folder = str(tmp_path / "other")

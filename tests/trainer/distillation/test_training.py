@@ -18,7 +18,7 @@ from tfx_distill.trainer.data.batches import DistillationBatches, TeacherBatches
 from tfx_distill.trainer.distillation import fitting, teacher_logits, training
 from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.export import saved_model
-from tfx_distill.trainer.models import architectures
+from tfx_distill.trainer.models import architectures, features
 from tfx_distill.trainer.models.teachers import Teachers
 
 DENSE = "small_data.dense"
@@ -212,6 +212,34 @@ def test_features_of_named_layers_are_learnt(teacher_dir, train, evaluation, spe
     assert teacher.feature_widths == (16,)
     assert trained.model.output_shape == (None, 3)
     assert trained.history["loss"][-1] < 0.2 * trained.history["loss"][0]
+
+
+class CallCounter(keras.layers.Layer):
+    """Counts how often it is called in a step."""
+
+    def build(self, shape):
+        del shape
+        self.calls = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+    def call(self, values):
+        self.calls.assign_add(1.0)
+        return values
+
+
+def test_the_student_is_called_once_for_logits_and_features():
+    counter = CallCounter()
+    core = keras.Sequential(
+        [keras.Input((4,)), counter, keras.layers.Dense(2, name="hidden")]
+    )
+    pixels = keras.Input((4,))
+    student = keras.Model(pixels, core(keras.layers.Rescaling(0.5)(pixels)))
+    model = features.with_projections(student, ["hidden"], [3])
+    counter.calls.assign(0.0)
+    values = np.asarray(model(np.ones((5, 4), np.float32)))
+    assert values.shape == (5, 2 + 3)
+    assert float(counter.calls.value) == 1
+    expected = np.asarray(student(np.ones((5, 4), np.float32)))
+    np.testing.assert_allclose(values[:, :2], expected, rtol=1e-6)
 
 
 def test_an_unknown_feature_layer_is_named_with_those_that_are_there(teacher_dir):
