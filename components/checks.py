@@ -19,6 +19,7 @@ D = TypeVar("D", bound="Decision")
 
 OVERALL = "overall"
 VERDICT_FILE = "verdict.json"
+_MAX_DECIMALS = 15
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -175,7 +176,13 @@ def _overall(value: Any) -> Any:
 
 
 def _text(value: int | float) -> str:
-    """Four decimals, or an integer as it is: bytes and parameters are not shares."""
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:.4f}"
+    """An integer as it is: bytes and parameters are not shares."""
+    return f"{value:,}" if isinstance(value, int) else decimals(value)
+
+
+def decimals(value: float) -> str:
+    """Four decimals, or as many as are needed to tell a number below 1 from 1."""
+    places = 4
+    while abs(value) < 1 == abs(round(value, places)) and places < _MAX_DECIMALS:
+        places += 1
+    return f"{value:.{places}f}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,12 +14,14 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
 from tfx_distill.components import property_names
+from tfx_distill.components.checks import VERDICT_FILE, Decision
 from tfx_distill.components.component_specs import (
     EXAMPLES,
     EXAMPLES_CONFIG,
     SCHEMA,
     TEACHER_SIGNATURE,
 )
+from tfx_distill.trainer import file_system
 from tfx_distill.trainer.config.examples_config import ExamplesConfig, SignatureConfig
 from tfx_distill.trainer.config.training_config import AverageConfig
 from tfx_distill.trainer.data import example_reader, spec_resolver
@@ -38,6 +41,12 @@ class ExecutionInputs:
 
     def __init__(self, input_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         self._input_dict, self._properties = input_dict, exec_properties
+
+    def moved(self, artifacts: Artifacts) -> ExecutionInputs:
+        """The same inputs; the files of some artifacts are elsewhere."""
+        moved = ExecutionInputs({**self._input_dict, **artifacts}, self._properties)
+        moved.spec = self.spec
+        return moved
 
     def has(self, key: str) -> bool:
         """Whether an optional input was given."""
@@ -149,6 +158,17 @@ def at(artifact: types.Artifact, folder: str) -> types.Artifact:
     copy.set_mlmd_artifact(message)
     copy.uri = folder
     return copy
+
+
+def note_verdict(blessing: types.Artifact, verdict: Decision) -> None:
+    """Writes a verdict into its blessing's folder, and what it says into ML Metadata.
+
+    The file is not believed without: it lies where others can write.
+    """
+    verdict.save(blessing.uri)
+    digest = file_system.digest(os.path.join(blessing.uri, VERDICT_FILE))
+    blessing.set_string_custom_property(property_names.VERDICT, verdict.summary())
+    blessing.set_string_custom_property(property_names.VERDICT_DIGEST, digest)
 
 
 def note_digest(blessing: types.Artifact, model_dir: str, *, required: bool) -> None:

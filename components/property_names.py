@@ -16,6 +16,8 @@ VERDICT = "verdict"
 FILE_DIGESTS = "file_digests"
 # Of a version: SHA-256 of its manifest, see `components/pusher/manifest.py`.
 MANIFEST_DIGEST = "manifest_digest"
+VERDICT_DIGEST = "verdict_digest"
+TEST_IMAGES = "test_images"
 PAIRED_DIFFERENCE_LOW = "paired_difference_low"
 PUSHED = "pushed"
 PUSHED_VERSION = "pushed_version"

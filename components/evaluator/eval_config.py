@@ -13,7 +13,6 @@ from tfx_distill.trainer.data.data_spec import LABEL_FEATURE
 STUDENT = "student"
 TEACHER = "teacher"
 ACCURACY = "sparse_categorical_accuracy"
-CROSS_ENTROPY = "sparse_categorical_crossentropy"
 
 # Bounds are inclusive, and TFMA's accuracies are float32: 0.95 is 0.94999999 there.
 # Far less than one image counts for in any split that fits a disk.

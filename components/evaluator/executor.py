@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
 import logging
 import os
@@ -17,10 +19,8 @@ from tfx.utils import io_utils, proto_utils
 
 from tfx_distill.components import property_names
 from tfx_distill.components.checks import OVERALL
-from tfx_distill.components.component_specs import SCHEMA
 from tfx_distill.components.evaluator import (
     eval_config,
-    failure_causes,
     gate_decision,
     inference,
     labelled_examples,
@@ -32,11 +32,14 @@ from tfx_distill.components.execution_inputs import (
     Artifacts,
     ExecutionInputs,
     note_digest,
+    note_verdict,
     servable,
 )
+from tfx_distill.components.private_copies import PrivateCopies, private_copies
 from tfx_distill.trainer.config.gate_config import GateConfig
+from tfx_distill.trainer.data.data_report import DataReport
 from tfx_distill.trainer.data.example_reader import Split
-from tfx_distill.trainer.errors import DistillError
+from tfx_distill.trainer.errors import DistillError, ModelError
 from tfx_distill.trainer.export.saved_model import Predictor
 
 logger = logging.getLogger(__name__)
@@ -57,28 +60,33 @@ class Executor(tfx_executor.Executor):
 
     TFX's own executor drops every comparison without a word when no baseline
     arrives, and leaves the blessing out when no bound is configured. Here both
-    mean: not blessed, and the blessing says why. So does whatever a model does to
-    make the evaluation fail; what the machine does fails the node.
+    mean: not blessed, and the blessing says why. So does what a model raises when it
+    is loaded or called; everything else fails the node, and nothing is cached.
     """
 
     def Do(self, input_dict, output_dict, exec_properties) -> None:
         inputs = ExecutionInputs(input_dict, exec_properties)
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
-        try:
-            outcome = self._judge(inputs, input_dict, output_dict, exec_properties)
-        except Exception as error:
-            if not failure_causes.caused_by_models(error):
-                raise
-            logger.exception("The evaluation failed")
-            reason = f"the evaluation failed: {failure_causes.describe(error)}"
-            outcome = verdict.refused(reason)
-        _bless(blessing, outcome)
-        note_digest(blessing, inputs.model_dir("model"), required=outcome.blessed)
+        folder = os.path.join(self._get_tmp_dir(), "judged")
+        with private_copies(folder) as copies:
+            judged = inputs
+            try:
+                judged = copies.of(inputs, _ROLES, SPLIT)
+                outcome = self._judge(judged, copies, output_dict, exec_properties)
+            except ModelError as error:
+                logger.exception("The evaluation failed")
+                reason = f"the evaluation failed: {copies.told(str(error))}"
+                outcome = verdict.refused(reason)
+            note_digest(blessing, judged.model_dir("model"), required=outcome.blessed)
+        for key, name in _URI_PROPERTIES.items():
+            if inputs.has(key):
+                blessing.set_string_custom_property(name, inputs.uri(key))
+        _bless(blessing, dataclasses.replace(outcome, overlaps=_overlaps(inputs)))
 
     def _judge(
         self,
         inputs: ExecutionInputs,
-        input_dict: Artifacts,
+        copies: PrivateCopies,
         output_dict: Artifacts,
         exec_properties: dict[str, Any],
     ) -> verdict.Verdict:
@@ -87,6 +95,9 @@ class Executor(tfx_executor.Executor):
         if not spec.num_examples.get(SPLIT):
             return verdict.refused(f"the split {spec.split_name(SPLIT)} is empty")
         split = inputs.split(SPLIT)
+        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
+        images = hashlib.sha256(np.sort(split.digests).tobytes()).hexdigest()
+        blessing.set_string_custom_property(property_names.TEST_IMAGES, images)
         counts = np.bincount(split.labels, minlength=spec.num_classes).tolist()
         sizes = dict(zip(spec.class_names, counts, strict=True))
         margin_check.require_resolvable(gate, len(split), sizes)
@@ -97,12 +108,12 @@ class Executor(tfx_executor.Executor):
             for key, role in _ROLES.items()
             if inputs.has(key)
         }
-        found = _probabilities(models, split, inputs)
+        found = _predicted(models, split, inputs)
         served, found["served"] = _compare_with_served(
-            gate, found["student"], split, inputs, exec_properties
+            gate, found["student"], split, inputs, copies, exec_properties
         )
-        predictions = Predictions(labels=split.labels.astype(np.int64), **found)
-        self._analyze(gate, models, inputs, input_dict, output_dict, exec_properties)
+        predictions = Predictions.of(split.labels.astype(np.int64), found)
+        self._analyze(gate, models, inputs, output_dict, exec_properties)
         evaluation_dir = artifact_utils.get_single_uri(output_dict["evaluation"])
         predictions.save(evaluation_dir)
         name = spec.split_name(SPLIT)
@@ -116,17 +127,15 @@ class Executor(tfx_executor.Executor):
         gate: GateConfig,
         models: dict[str, Predictor],
         inputs: ExecutionInputs,
-        input_dict: Artifacts,
         output_dict: Artifacts,
         exec_properties: dict[str, Any],
     ) -> None:
         """Runs TFMA on models with probabilities and examples with class indices."""
         # Without the schema, which TFMA would take for that of the model's inputs.
-        given = {k: v for k, v in input_dict.items() if k not in (SCHEMA, _LOGITS)}
+        given = {"examples": [inputs.artifact("examples")]}
         for key, predictor in models.items():
-            if predictor.is_adapted:
-                folder = os.path.join(self._get_tmp_dir(), key)
-                given[key] = [servable(predictor, inputs.artifact(key), folder)]
+            folder = os.path.join(self._get_tmp_dir(), key)
+            given[key] = [servable(predictor, inputs.artifact(key), folder)]
         label_feature = inputs.spec.label_feature
         if inputs.spec.string_labels:
             label_feature = labelled_examples.LABEL_FEATURE
@@ -141,14 +150,32 @@ class Executor(tfx_executor.Executor):
             "eval_config": proto_utils.proto_to_json(config),
             "example_splits": json.dumps([inputs.spec.split_name(SPLIT)]),
         }
-        super().Do(given, output_dict, properties)
-        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
-        for key in models:
-            name = _URI_PROPERTIES[key]
-            blessing.set_string_custom_property(name, inputs.uri(key))
+        failure = None
+        try:
+            super().Do(given, output_dict, properties)
+        except Exception as error:
+            failure = error
+        # Beam tells what a worker raised, and what became of a worker, alike.
+        if failure is not None:
+            inference.require_serving(
+                {_ROLES[key]: given[key][0] for key in models}, inputs, SPLIT
+            )
+            raise failure
 
 
-def _probabilities(
+def _overlaps(inputs: ExecutionInputs) -> dict[str, int] | None:
+    """See `Verdict.overlaps`; None without the data report of our ExampleGens."""
+    report = DataReport.load(inputs.uri("examples"))
+    if report is None:
+        return None
+    return {
+        pair: equal.number
+        for pair, equal in report.overlaps.items()
+        if SPLIT in pair.split(", ")
+    }
+
+
+def _predicted(
     models: dict[str, Predictor], split: Split, inputs: ExecutionInputs
 ) -> dict[str, Any]:
     """Predictions by role; a teacher without a model has its answers."""
@@ -167,19 +194,19 @@ def _compare_with_served(
     student: np.ndarray,
     split: Split,
     inputs: ExecutionInputs,
+    copies: PrivateCopies,
     exec_properties: dict[str, Any],
 ) -> tuple[verdict.Served | None, np.ndarray | None]:
     """As `inference.against_served`; None if no model is served."""
     served = inference.served_of(exec_properties, gate.against_served)
     if served is None or served.problem:
         return served, None
-    return inference.against_served(served, student, split, inputs)
+    return inference.against_served(served, student, split, inputs, copies)
 
 
 def _bless(blessing: types.Artifact, outcome: verdict.Verdict) -> None:
     """Writes the decision; takes back a blessing of TFMA's that it does not share."""
-    outcome.save(blessing.uri)
-    blessing.set_string_custom_property(property_names.VERDICT, outcome.summary())
+    note_verdict(blessing, outcome)
     low = outcome.paired.get(OVERALL, {}).get("low")
     if low is not None:
         blessing.set_float_custom_property(property_names.PAIRED_DIFFERENCE_LOW, low)

@@ -18,7 +18,6 @@ from tfx_distill.components.checks import OVERALL, Check, refusals
 from tfx_distill.components.evaluator import teacher_comparison
 from tfx_distill.components.evaluator.eval_config import (
     ACCURACY,
-    CROSS_ENTROPY,
     STUDENT,
     TEACHER,
     TOLERANCE,
@@ -31,7 +30,6 @@ from tfx_distill.trainer.data.data_spec import DataSpec
 
 _METRICS = {
     ACCURACY: "accuracy",
-    CROSS_ENTROPY: "cross_entropy",
     CALIBRATION_NAME: "calibration_error",
     "example_count": "num_examples",
 }
@@ -63,7 +61,10 @@ def decide(
     compared = teacher_comparison.compare(predictions, spec.class_names)
     teacher, paired = compared.teacher, compared.paired
     measured = _measured(evaluation_dir, spec, has_baseline)
-    student = _with_agreement(measured[STUDENT], compared.agreement)
+    student = {
+        name: {**measured[STUDENT].get(name, {}), **values}
+        for name, values in compared.student.items()
+    }
     checks = [
         *_overall_checks(gate, student, teacher, paired),
         *_class_checks(gate, student, teacher, paired, spec),
@@ -120,7 +121,7 @@ def _overall_checks(
             OVERALL,
             "accuracy",
             gate.min_accuracy,
-            gate.max_accuracy_drop,
+            _unless_implied(gate.max_accuracy_drop, gate.margin),
         ),
     ]
     for name, bound, at_most in (
@@ -155,7 +156,7 @@ def _class_checks(
                 name,
                 "class_accuracy",
                 gate.min_class_accuracy,
-                gate.max_class_accuracy_drop,
+                _unless_implied(gate.max_class_accuracy_drop, gate.class_margin),
             ),
         ]
     return checks
@@ -167,6 +168,14 @@ def _served_checks(gate: GateConfig, served: Served | None) -> list[Check]:
     margin = gate.margin if gate.served_margin is None else gate.served_margin
     bound = 0.0 if gate.against_served == MUST_BE_BETTER else -margin
     return [_check("gate.against_served", OVERALL, bound, served.low, tolerance=0.0)]
+
+
+def _unless_implied(max_drop: float | None, margin: float) -> float | None:
+    """None for a bound that holds whenever the margin does: it can decide nothing.
+
+    The margin bounds the difference's lower bound, which is below the difference.
+    """
+    return None if max_drop is None or max_drop >= margin else max_drop
 
 
 def _point_checks(
@@ -225,15 +234,6 @@ def _foreign_counts(
                 "(serving_default): its signatures do not agree"
             )
     return reasons
-
-
-def _with_agreement(
-    slices: SliceMetrics, agreement: Mapping[str, float]
-) -> SliceMetrics:
-    return {
-        name: {**slices.get(name, {}), "agreement": value}
-        for name, value in agreement.items()
-    }
 
 
 def _measured(

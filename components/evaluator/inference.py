@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from scipy import special
+from tfx import types
+from tfx.utils import path_utils
 
 from tfx_distill.components import property_names
 from tfx_distill.components.component_specs import (
+    EXAMPLES,
     STUDENT_SIGNATURE,
     TEACHER_SIGNATURE,
 )
-from tfx_distill.components.evaluator.failure_causes import caused_by_models, describe
 from tfx_distill.components.evaluator.verdict import Served
-from tfx_distill.components.execution_inputs import (
-    ExecutionInputs,
-)
+from tfx_distill.components.execution_inputs import ExecutionInputs
+from tfx_distill.components.private_copies import PrivateCopies
+from tfx_distill.trainer import model_faults
+from tfx_distill.trainer.data import example_reader, example_records
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.data.example_reader import Split
 from tfx_distill.trainer.distillation import logits_files, teacher_logits
 from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.evaluation import comparison, noninferiority
-from tfx_distill.trainer.export.saved_model import Predictor
+from tfx_distill.trainer.export.saved_model import Predictor, load_saved_model
+from tfx_distill.trainer.export.signatures import SERVING_DEFAULT
+
+_SERVED_BATCH = 256  # examples
 
 
 def load(inputs: ExecutionInputs, model_dir: str, role: str) -> Predictor:
@@ -42,10 +46,9 @@ def load(inputs: ExecutionInputs, model_dir: str, role: str) -> Predictor:
         ModelError: If it does not load, or is made for other data.
     """
     key = TEACHER_SIGNATURE if role == "teacher" else STUDENT_SIGNATURE
-    with _as_model_error(role):
-        predictor = inputs.predictor(model_dir, key)
-        _require_fit(predictor, role, inputs.spec)
-        return predictor
+    predictor = inputs.predictor(model_dir, key)
+    _require_fit(predictor, role, inputs.spec)
+    return predictor
 
 
 def predict(predictor: Predictor, role: str, split: Split) -> np.ndarray:
@@ -57,20 +60,19 @@ def predict(predictor: Predictor, role: str, split: Split) -> np.ndarray:
         split: At least one image.
 
     Returns:
-        Probabilities, float32 `(num_examples, num_classes)`, all finite.
+        Log-probabilities in nats, float32 `(num_examples, num_classes)`, all finite.
 
     Raises:
         ModelError: If it fails, or its outputs are not finite.
     """
-    with _as_model_error(role):
-        probabilities = predictor.probabilities(split.images)
-    broken = int(np.sum(~np.isfinite(probabilities).all(axis=1)))
+    found = special.log_softmax(predictor.logits(split.images), axis=1)
+    broken = int(np.sum(~np.isfinite(found).all(axis=1)))
     if broken:
         raise ModelError(
             f"the {role}'s predictions for {broken:,} of {len(split):,} images are not "
             "finite"
         )
-    return probabilities
+    return found
 
 
 def imported(folder: str, split_name: str, split: Split) -> np.ndarray:
@@ -90,18 +92,30 @@ def imported(folder: str, split_name: str, split: Split) -> np.ndarray:
     predictions, _ = logits_files.load(folder, None, [split_name])
     logits = teacher_logits.aligned(predictions[split_name], split, split_name)
     rows = np.arange(len(split))  # streamed rows know no slices of slices
-    return special.softmax(logits[rows][:, 0], axis=1)
+    return special.log_softmax(logits[rows][:, 0], axis=1)
 
 
-@contextlib.contextmanager
-def _as_model_error(role: str) -> Iterator[None]:
-    """Turns what TensorFlow raises for a model into a `ModelError`."""
-    try:
-        yield
-    except ModelError:
-        raise
-    except (tf.errors.OpError, ValueError, TypeError, KeyError, RuntimeError) as error:
-        raise ModelError(f"the {role} fails: {describe(error)}") from error
+def require_serving(
+    models: Mapping[str, types.Artifact], inputs: ExecutionInputs, split: str
+) -> None:
+    """Calls `serving_default`, as TFMA does, to find out whether a model fails there.
+
+    Args:
+        models: Model artifacts with this package's signatures, by role.
+        inputs: The Evaluator's.
+        split: Of the examples to call it with.
+
+    Raises:
+        ModelError: If a model fails, or lacks what TFMA reads.
+    """
+    files = example_reader.split_files(inputs.uri(EXAMPLES), split, inputs.spec)
+    for role, model in models.items():
+        loaded = load_saved_model(path_utils.serving_model_path(model.uri))
+        # Not around the reading: damaged examples are no model's fault.
+        for records in example_records.read_records(files).batch(_SERVED_BATCH):
+            with model_faults.raised_by(f"{SERVING_DEFAULT} of the {role} fails"):
+                serve = loaded.signatures[SERVING_DEFAULT]
+                serve(examples=records)["probabilities"].numpy()
 
 
 def _require_fit(predictor: Predictor, role: str, spec: DataSpec) -> None:
@@ -119,26 +133,30 @@ def _require_fit(predictor: Predictor, role: str, spec: DataSpec) -> None:
 
 
 def against_served(
-    served: Served, student: np.ndarray, split: Split, inputs: ExecutionInputs
+    served: Served,
+    student: np.ndarray,
+    split: Split,
+    inputs: ExecutionInputs,
+    copies: PrivateCopies,
 ) -> tuple[Served, np.ndarray | None]:
     """Compares the student with the model that served before it.
 
     Args:
         served: Which model, not compared yet.
-        student: The student's probabilities.
+        student: The student's log-probabilities.
         split: The test split.
         inputs: The Evaluator's.
+        copies: Get one of the served model.
 
     Returns:
-        The comparison, or with its `problem`; and the served model's probabilities.
+        The comparison, or with its `problem`; and the served model's log-probabilities.
     """
     try:
-        predictor = load(inputs, served.uri, "served model")
+        folder = copies.folder(served.uri, "served")
+        predictor = load(inputs, folder, "served model")
         predictions = predict(predictor, "served model", split)
     except ModelError as error:
-        if not caused_by_models(error):
-            raise
-        return dataclasses.replace(served, problem=describe(error)), None
+        return dataclasses.replace(served, problem=copies.told(str(error))), None
     right = student.argmax(axis=1) == split.labels
     result = comparison.paired(right, predictions.argmax(axis=1) == split.labels)
     counts = result.only_first, result.only_second

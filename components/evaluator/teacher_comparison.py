@@ -12,8 +12,7 @@ import numpy as np
 
 from tfx_distill.components.checks import OVERALL
 from tfx_distill.components.evaluator.predictions import Predictions
-from tfx_distill.trainer.config.examples_config import PROBABILITY_FLOOR
-from tfx_distill.trainer.evaluation import calibration, noninferiority
+from tfx_distill.trainer.evaluation import calibration, comparison, noninferiority
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,15 +21,16 @@ class Compared:
 
     Attributes:
         teacher: `accuracy`, `cross_entropy`, `calibration_error`, `num_examples`.
+        student: `agreement`, `cross_entropy`; TFMA measures the rest.
         paired: `difference` of the accuracies, student minus teacher; `low`, its lower
             one-sided 95 % bound, `noninferiority`'s; the numbers of images that only one
-            classified correctly, `only_student` and `only_teacher`.
-        agreement: Share of images with the same prediction from both.
+            classified correctly, `only_student` and `only_teacher`; `p_value`, two-sided,
+            see `paired_interval.Estimate`.
     """
 
     teacher: Mapping[str, Mapping[str, float]]
     paired: Mapping[str, Mapping[str, float]]
-    agreement: Mapping[str, float]
+    student: Mapping[str, Mapping[str, float]]
 
 
 def compare(predictions: Predictions, class_names: Sequence[str]) -> Compared:
@@ -53,8 +53,12 @@ def compare(predictions: Predictions, class_names: Sequence[str]) -> Compared:
     return Compared(
         teacher={n: _metrics(predictions, rows) for n, rows in slices.items()},
         paired={n: _paired(right[s], teacher_right[s]) for n, s in slices.items()},
-        agreement={
-            n: float(np.mean((student == teacher)[s])) for n, s in slices.items()
+        student={
+            n: {
+                "agreement": float(np.mean((student == teacher)[rows])),
+                "cross_entropy": _cross_entropy(predictions, "student", rows),
+            }
+            for n, rows in slices.items()
         },
     )
 
@@ -62,13 +66,12 @@ def compare(predictions: Predictions, class_names: Sequence[str]) -> Compared:
 def _metrics(predictions: Predictions, rows: np.ndarray) -> dict[str, float]:
     labels, probabilities = predictions.labels[rows], predictions.teacher[rows]
     size = len(labels)
-    of_label = probabilities[np.arange(size), labels].astype(np.float64)
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == labels
     places, bins = calibration.bins(confidence), calibration.NUM_BINS
     return {
         "accuracy": float(right.mean()),
-        "cross_entropy": float(-np.log(np.maximum(of_label, PROBABILITY_FLOOR)).mean()),
+        "cross_entropy": _cross_entropy(predictions, "teacher", rows),
         "calibration_error": calibration.expected_error(
             np.bincount(places, confidence, bins),
             np.bincount(places, right, bins),
@@ -76,6 +79,12 @@ def _metrics(predictions: Predictions, rows: np.ndarray) -> dict[str, float]:
         ),
         "num_examples": float(size),
     }
+
+
+def _cross_entropy(predictions: Predictions, role: str, rows: np.ndarray) -> float:
+    """In nats. TFMA's own takes no probability for less than 1e-7."""
+    nats = getattr(predictions, f"{role}_nats")
+    return float(nats[rows].mean(dtype=np.float64))
 
 
 def _paired(right: np.ndarray, teacher_right: np.ndarray) -> dict[str, float]:
@@ -87,4 +96,5 @@ def _paired(right: np.ndarray, teacher_right: np.ndarray) -> dict[str, float]:
         "difference": (only_student - only_teacher) / size,
         "only_student": float(only_student),
         "only_teacher": float(only_teacher),
+        "p_value": comparison.paired(right, teacher_right).p_value,
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from tfx_distill.components.checks import Decision
+from tfx_distill.components.checks import OVERALL, Decision
 
 # Metrics by slice (`overall` or a class name), then by metric name.
 SliceMetrics = Mapping[str, Mapping[str, float]]
@@ -59,13 +59,44 @@ class Verdict(Decision):
             accuracies, `low`, its lower one-sided 95 % bound, and the numbers of images
             that only one classified correctly, `only_student` and `only_teacher`.
         served: The comparison with the model that served before; None without one.
+        overlaps: Number of images of this split that are in another one, too, by the
+            names of both; None: unknown.
     """
 
+    overlaps: Mapping[str, int] | None = None
     agreement: float | None = None
     student: SliceMetrics = dataclasses.field(default_factory=dict)
     teacher: SliceMetrics = dataclasses.field(default_factory=dict)
     paired: SliceMetrics = dataclasses.field(default_factory=dict)
     served: Served | None = None
+
+    @property
+    def against_teacher(self) -> str:
+        """The comparison with the teacher in a sentence; empty without one."""
+        paired = self.paired.get(OVERALL, {})
+        margin = next((c for c in self.checks if c.name == "gate.margin"), None)
+        if margin is None or margin.value is None or "only_teacher" not in paired:
+            return ""
+        more = round(paired["only_teacher"] - paired["only_student"])
+        errors = "error" if abs(more) == 1 else "errors"
+        count = f"{abs(more):,} {'more' if more > 0 else 'fewer'} {errors}"
+        p_value = paired.get("p_value")
+        told = "" if p_value is None else f" ({p_text(p_value)})"
+        text = (
+            f"{count if more else 'As many errors'} of {self.num_examples:,} "
+            f"{'than' if more else 'as'} its teacher{told}"
+        )
+        where = "within" if margin.ok else "NOT surely within"
+        found = f"{text}, {where} the margin of {-100 * margin.bound:g} points."
+        for pair, number in (self.overlaps or {}).items():
+            images = "image is" if number == 1 else "images are"
+            found += f" {number:,} {images} in {pair.replace(', ', ' and ')}."
+        return found
+
+
+def p_text(p_value: float) -> str:
+    """A p-value as people write it."""
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
 
 
 def refused(*reasons: str) -> Verdict:

@@ -11,7 +11,7 @@ from tfx.dsl.io import fileio
 
 from tfx_distill.components import property_names
 from tfx_distill.components.checks import VERDICT_FILE
-from tfx_distill.trainer import structured_text
+from tfx_distill.trainer import file_system, structured_text
 
 _MAX_STATED = 5
 
@@ -43,7 +43,7 @@ def refusals(
             reasons += _stated(gate, (verdict or {}).get("reasons"))
         elif verdict is None:
             reasons.append(f"the {gate}'s verdict in {blessing.uri} cannot be read")
-        elif verdict.get("blessed") is not True:
+        elif verdict.get("blessed") is not True or not _is_as_written(blessing):
             reasons.append(
                 f"the {gate}'s verdict in {blessing.uri} is not its blessing's"
             )
@@ -76,6 +76,13 @@ def _of_another(
     if blessed_digest != digest:
         return [f"the model in {model.uri} was changed after the {gate} blessed it"]
     return []
+
+
+def _is_as_written(blessing: types.Artifact) -> bool:
+    """Whether the verdict is the gate's; those of earlier versions have no digest."""
+    known = blessing.get_string_custom_property(property_names.VERDICT_DIGEST)
+    path = os.path.join(blessing.uri, VERDICT_FILE)
+    return not known or file_system.digest(path) == known
 
 
 def _verdict(blessing: types.Artifact) -> dict[str, Any] | None:

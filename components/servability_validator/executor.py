@@ -22,17 +22,19 @@ from tfx_distill.components.component_specs import (
     STUDENT_SIGNATURE,
     TEACHER_SIGNATURE,
 )
-from tfx_distill.components.evaluator.failure_causes import caused_by_models
 from tfx_distill.components.execution_inputs import (
     ExecutionInputs,
     note_digest,
+    note_verdict,
     servable,
 )
+from tfx_distill.components.private_copies import private_copies
 from tfx_distill.components.servability_validator import budget_decision, probe_process
 from tfx_distill.components.servability_validator.servability import (
     Measurement,
     Servability,
 )
+from tfx_distill.trainer import model_faults
 from tfx_distill.trainer.config.examples_config import SignatureConfig
 from tfx_distill.trainer.config.servability_config import ServabilityConfig
 from tfx_distill.trainer.data import example_reader, example_records
@@ -59,35 +61,35 @@ class Executor(base_executor.BaseExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         config = ServabilityConfig.from_json(exec_properties["servability"])
         inputs = ExecutionInputs(input_dict, exec_properties)
-        # Without a model of the teacher, no bound may need one.
-        if inputs.has("teacher_model") or config.max_times_teacher is None:
-            outcome = _validate(inputs, config)
-        else:
-            outcome = budget_decision.refused(
-                "there is no teacher to measure the student's speed against"
-            )
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
-        _bless(blessing, outcome, inputs)
+        with private_copies() as copies:
+            judged = inputs
+            try:
+                judged = copies.of(inputs, ["model", "teacher_model"], SPLIT)
+                outcome = _validate(judged, config)
+            except ModelError as error:
+                logger.exception("The validation failed")
+                outcome = budget_decision.refused(copies.told(str(error)))
+            note_digest(blessing, judged.model_dir("model"), required=outcome.blessed)
+        _bless(blessing, outcome, inputs.artifact("model"))
 
 
 def _validate(inputs: ExecutionInputs, config: ServabilityConfig) -> Servability:
     spec, uri = inputs.spec, inputs.uri("examples")
+    # Without a model of the teacher, no bound may need one.
+    if not (inputs.has("teacher_model") or config.max_times_teacher is None):
+        return budget_decision.refused(
+            "there is no teacher to measure the student's speed against"
+        )
     if not spec.num_examples.get(SPLIT):
         return budget_decision.refused(f"the split {spec.split_name(SPLIT)} is empty")
     records = example_reader.sample_records(uri, SPLIT, spec, config.examples)
     images = example_records.decode_examples(tf.constant(records), spec).numpy()
-    size = saved_model_files.saved_model_bytes(inputs.model_dir("model"))
-    cost = Measurement(bytes=size)
-    try:
-        student = _Model(inputs, "model", STUDENT_SIGNATURE)
-        reference = student.logits(images)
-        teacher = None
-        if inputs.has("teacher_model"):
-            teacher = _Model(inputs, "teacher_model", TEACHER_SIGNATURE)
-    except ModelError as error:
-        if not caused_by_models(error):
-            raise
-        return budget_decision.refused(str(error), student=cost)
+    student = _Model(inputs, "model", STUDENT_SIGNATURE)
+    reference = student.logits(images)
+    teacher = None
+    if inputs.has("teacher_model"):
+        teacher = _Model(inputs, "teacher_model", TEACHER_SIGNATURE)
     with student.servable() as student_dir, _servable(teacher) as teacher_dir:
         probed = probe_process.run(
             student_dir, teacher_dir, records, images, config.timeout_s
@@ -101,7 +103,7 @@ def _validate(inputs: ExecutionInputs, config: ServabilityConfig) -> Servability
         return budget_decision.refused(probed.fault, **costs)
     return budget_decision.decide(
         config,
-        outputs=probed.outputs,
+        replies=probed.replies,
         reference=reference,
         split=spec.split_name(SPLIT),
         **costs,
@@ -152,23 +154,16 @@ def _servable(model: _Model | None) -> contextlib.AbstractContextManager[str | N
 
 
 def _logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    try:
+    with model_faults.raised_by("the trained Keras model fails"):
         return model.predict(images, batch_size=_BATCH, verbose=0)
-    except (ValueError, TypeError, tf.errors.OpError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise ModelError(
-            f"the trained Keras model fails: {type(error).__name__}: {reason}"
-        ) from error
 
 
 def _bless(
-    blessing: types.Artifact, outcome: Servability, inputs: ExecutionInputs
+    blessing: types.Artifact, outcome: Servability, model: types.Artifact
 ) -> None:
     """Writes the decision, with the model that it is about."""
-    model = inputs.artifact("model")
     fileio.makedirs(blessing.uri)
-    outcome.save(blessing.uri)
-    blessing.set_string_custom_property(property_names.VERDICT, outcome.summary())
+    note_verdict(blessing, outcome)
     for reason in outcome.reasons:
         logger.warning("Student not servable: %s", reason)
     name = BLESSED_FILE if outcome.blessed else NOT_BLESSED_FILE
@@ -176,7 +171,6 @@ def _bless(
     blessing.set_int_custom_property(property_names.BLESSED, int(outcome.blessed))
     blessing.set_string_custom_property(property_names.BLESSED_MODEL_URI, model.uri)
     blessing.set_int_custom_property(property_names.BLESSED_MODEL_ID, model.id)
-    note_digest(blessing, inputs.model_dir("model"), required=outcome.blessed)
     if outcome.reasons:
         blessing.set_string_custom_property(
             property_names.REASON, "; ".join(outcome.reasons)[:_MAX_REASON]

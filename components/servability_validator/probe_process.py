@@ -15,6 +15,7 @@ from collections.abc import Mapping
 import numpy as np
 
 import tfx_distill
+from tfx_distill.components.servability_validator.output_checks import Replies
 from tfx_distill.trainer.config.servability_config import BATCH_SIZES
 from tfx_distill.trainer.errors import DistillError
 from tfx_distill.trainer.evaluation import serving_probe
@@ -31,13 +32,12 @@ class Probed:
 
     Attributes:
         fault: What is wrong with a model; None when all went well.
-        outputs: By `SIGNATURE/OUTPUT`, one row for each image; empty if the student
-            gave none.
+        replies: To each of `serving_probe.REQUESTS`; empty if the student gave none.
         latency: By model, batch size, and `median_ms` or `p95_ms`.
     """
 
     fault: str | None
-    outputs: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    replies: tuple[Replies, ...] = ()
     latency: Latency = dataclasses.field(default_factory=dict)
 
 
@@ -59,7 +59,7 @@ def run(
 
     Raises:
         DistillError: If the process cannot start TensorFlow, is ended from outside, or
-            runs out of memory or disk: none of these is a model's fault.
+            fails by anything that a model did not raise, as for lack of memory or disk.
     """
     request = {
         "student_dir": student_dir,
@@ -79,7 +79,7 @@ def run(
             return Probed(fault=f"the process that serves it {ended} while {stage}")
         result = json.loads(_read(folder, serving_probe.RESULT))
         return Probed(
-            fault=result["fault"], latency=result["latency"], outputs=_outputs(folder)
+            fault=result["fault"], latency=result["latency"], replies=_replies(folder)
         )
 
 
@@ -115,8 +115,8 @@ def _run(folder: str, timeout_s: float) -> str | None:
         return f"was killed after {timeout_s:g} s (servability.timeout_s)"
     if process.returncode == 0:
         return None
-    if process.returncode == serving_probe.EXHAUSTED:
-        raise _Stopped("found no memory or disk left")
+    if process.returncode == serving_probe.MACHINE_FAULT:
+        raise _Stopped("failed, and not by a model,")
     if process.returncode < 0:
         name = signal.Signals(-process.returncode).name
         if -process.returncode in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
@@ -133,9 +133,16 @@ def _read(folder: str, name: str) -> str:
         return file.read()
 
 
-def _outputs(folder: str) -> dict[str, np.ndarray]:
+def _replies(folder: str) -> tuple[Replies, ...]:
     path = os.path.join(folder, serving_probe.PREDICTIONS)
     if not os.path.exists(path):
-        return {}
+        return ()
+    found: list[dict[str, np.ndarray]] = [{} for _ in serving_probe.REQUESTS]
     with np.load(path, allow_pickle=False) as arrays:
-        return dict(arrays)
+        for name, values in arrays.items():
+            number, output = name.split("/", 1)
+            found[int(number)][output] = values
+    return tuple(
+        Replies(requests=str(requests), rows=outputs.pop("rows"), outputs=outputs)
+        for requests, outputs in zip(serving_probe.REQUESTS, found, strict=True)
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,7 +23,7 @@ from tfx_distill.components.servability_validator.servability import Servability
 from tfx_distill.pipeline.inspection import artifact_files
 from tfx_distill.pipeline.inspection.payload_values import short
 from tfx_distill.pipeline.mlmd.records import ArtifactRecord, Graph, Id
-from tfx_distill.trainer import json_files, structured_text
+from tfx_distill.trainer import file_system, json_files, structured_text
 
 QUALITY, SERVABILITY = "ModelBlessing", "InfraBlessing"
 _VERDICTS = {QUALITY: Verdict, SERVABILITY: Servability}
@@ -44,6 +45,8 @@ class Gate:
             file, the worst of each bound.
         bounds: The checks of the same bound on several classes together.
         served: The comparison with the model that served before, if any.
+        against_teacher: See `Verdict.against_teacher`.
+        num_tested: See `Graph.tested`; None when unknown.
         problem: Why its verdict's file could not be read; empty otherwise.
     """
 
@@ -56,6 +59,8 @@ class Gate:
     checks: tuple[Check, ...] = ()
     bounds: tuple[Bound, ...] = ()
     served: Served | None = None
+    against_teacher: str = ""
+    num_tested: int | None = None
     problem: str = ""
 
     @property
@@ -67,7 +72,9 @@ class Gate:
 def of_run(graph: Graph, run: str) -> tuple[Gate, ...]:
     """The gates that decided in a run, or whose decision it took from the cache."""
     return tuple(
-        _gate(artifact, kind)
+        dataclasses.replace(
+            _gate(artifact, kind), num_tested=graph.tested.get(artifact.id)
+        )
         for kind in _VERDICTS
         for artifact in graph.made(run, kind)
     )
@@ -101,6 +108,9 @@ def _gate(artifact: ArtifactRecord, kind: str) -> Gate:
         ),
         bounds=bounds,
         served=decision.served if isinstance(decision, Verdict) else None,
+        against_teacher=(
+            decision.against_teacher if isinstance(decision, Verdict) else ""
+        ),
         problem=problem,
     )
 
@@ -116,6 +126,21 @@ def _decision(blessing: ArtifactRecord) -> tuple[Decision, tuple[Bound, ...], st
             raise
         decision = json_files.parse(_VERDICTS[blessing.type_name], str(summary))
         return decision, json_files.parse(Bounds, str(summary)).bounds, str(error)
+
+
+def num_tested(graph: Graph, run: str) -> int | None:
+    """`Graph.tested` of the quality gate of a run."""
+    blessing = graph.latest(run, QUALITY)
+    return graph.tested.get(blessing.id) if blessing else None
+
+
+def tested_text(number: int | None) -> str:
+    """How often these images have decided; empty for the first student, or unknown."""
+    if number is None or number < 2:
+        return ""
+    teens = 10 <= number % 100 < 20
+    suffix = "th" if teens else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"The {number:,}{suffix} student tested on these images."
 
 
 def not_told(reasons: Sequence[str], gates: Sequence[Gate]) -> list[str]:
@@ -139,9 +164,13 @@ def verdict(blessing: ArtifactRecord) -> Decision:
 
     Raises:
         OSError: If there is none.
-        ValueError: If it is damaged; names the wrong value.
+        ValueError: If it is damaged, or not what the gate wrote; names what is wrong.
     """
     fields = artifact_files.load_json(blessing, VERDICT_FILE)
+    digest = blessing.properties.get(property_names.VERDICT_DIGEST)
+    path = os.path.join(blessing.uri, VERDICT_FILE)
+    if digest and os.path.isfile(path) and file_system.digest(path) != digest:
+        raise ValueError(f"{path} was changed after the gate wrote it")
     return json_files.parse(_VERDICTS[blessing.type_name], json.dumps(fields))
 
 

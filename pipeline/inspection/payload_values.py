@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from tfx_distill.components.checks import decimals
 from tfx_distill.pipeline.mlmd.records import clean
 
 MAX_ROWS = 40  # of a table; the files have all
@@ -43,7 +44,7 @@ def short(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 else f"{value:.4g}"
+        return decimals(value) if 1e-3 <= abs(value) < 1e4 else f"{value:.4g}"
     if isinstance(value, (list, dict)):
         return json.dumps(value, ensure_ascii=False)
     return clean(str(value))

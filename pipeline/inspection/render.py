@@ -15,7 +15,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from tfx_distill.pipeline.inspection import trees
+from tfx_distill.pipeline.inspection import gates, trees
 from tfx_distill.pipeline.inspection.payload_values import MAX_ROWS, Payload, short
 from tfx_distill.pipeline.inspection.summaries import RunSummary
 from tfx_distill.pipeline.mlmd.records import (
@@ -67,6 +67,8 @@ def _outcome(summary: RunSummary) -> Text:
         text.append("complete, no verdict")
     else:
         text.append(*(("blessed", GOOD) if summary.blessed else ("NOT blessed", BAD)))
+    if tested := gates.tested_text(summary.num_tested):
+        text.append(f". {tested}")
     if summary.nodes and summary.cached == summary.nodes:
         text.append(" (all from the cache)", style="dim")
     return text

@@ -99,6 +99,9 @@ def _gate(gate: Gate) -> list[RenderableType]:
         parts.append(render.indented(problem))
     elif any(bound.num_checks > 1 for bound in bounds):
         parts.append(Text(f"  all classes: distill show {short_id(gate.artifact)}"))
+    for text in (gate.against_teacher, gates.tested_text(gate.num_tested)):
+        if text:
+            parts.append(render.indented(text))
     if gate.served:
         parts.append(render.indented(_served(gate.served)))
     return parts

@@ -40,6 +40,7 @@ class RunSummary:
         student_accuracy: As `teacher_accuracy`.
         blessed: Whether all gates passed; None when none has decided.
         pushed_version: Empty when nothing was pushed.
+        num_tested: See `Graph.tested`; None when unknown.
         cached: Number of nodes whose result came from the cache.
         nodes: Number of nodes.
     """
@@ -56,6 +57,7 @@ class RunSummary:
     student_accuracy: float | None = None
     blessed: bool | None = None
     pushed_version: str = ""
+    num_tested: int | None = None
     cached: int = 0
     nodes: int = 0
 
@@ -114,6 +116,7 @@ def _summary(graph: Graph, run: RunRecord, pipeline: str, changed: Any) -> RunSu
         student_accuracy=gates.accuracy(graph, run.name, "student"),
         blessed=_blessed(graph, run.name),
         pushed_version=pushed[0].version if pushed else "",
+        num_tested=gates.num_tested(graph, run.name),
         cached=states.count(CACHED),
         nodes=len(executions),
     )

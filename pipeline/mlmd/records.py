@@ -190,6 +190,8 @@ class Graph:
         events: Whose both ends are in the graph.
         runs: By name.
         truncated: Whether a bound cut something off.
+        tested: By id of a ModelBlessing: how many different students had been tested
+            on the same images by then, in the whole store.
     """
 
     artifacts: Mapping[Id, ArtifactRecord] = dataclasses.field(default_factory=dict)
@@ -197,6 +199,7 @@ class Graph:
     events: tuple[EventRecord, ...] = ()
     runs: Mapping[str, RunRecord] = dataclasses.field(default_factory=dict)
     truncated: bool = False
+    tested: Mapping[Id, int] = dataclasses.field(default_factory=dict)
 
     def inputs(self, execution_id: Id) -> list[tuple[str, ArtifactRecord]]:
         """Key and artifact of everything that an execution read."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import ml_metadata
 
+from tfx_distill.components import property_names
 from tfx_distill.components.pusher import pushed_models
 from tfx_distill.pipeline.mlmd import adapters
 from tfx_distill.pipeline.mlmd.bulk_queries import BulkQueries
@@ -90,7 +92,24 @@ class Store:
             executions |= self._queries.executions_of_run(run)
         graph = self._graph(executions)
         # Includes a run that has not started any node.
-        return dataclasses.replace(graph, runs={run.name: run for run in runs})
+        names = {run.name: run for run in runs}
+        return dataclasses.replace(graph, runs=names, tested=self._tested)
+
+    @functools.cached_property
+    def _tested(self) -> dict[Id, int]:
+        """See `Graph.tested`: whoever tries until one passes has selected on test."""
+        types = self._recorded_types("ModelBlessing")
+        found = self._queries.newest_artifacts(types, None) if types else {}
+        students: dict[Any, set[Any]] = {}
+        numbers = {}
+        for blessing in sorted(found.values(), key=lambda one: one.age):
+            images = blessing.properties.get(property_names.TEST_IMAGES)
+            if images:
+                tested = students.setdefault(images, set())
+                digest = blessing.properties.get(property_names.MODEL_DIGEST)
+                tested.add(digest or blessing.id)
+                numbers[blessing.id] = len(tested)
+        return numbers
 
     def artifacts(
         self, type_name: str | None = None, limit: int | None = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from tfx_distill.components.checks import decimals
+
 if TYPE_CHECKING:  # SciPy, which it loads, takes a second
     from tfx_distill.pipeline.report.collect.intervals import Interval
 
@@ -16,8 +18,8 @@ def count(value: int | None) -> str:
 
 
 def share(value: float | None) -> str:
-    """A share in [0, 1], or another number near 1, with four decimals."""
-    return UNKNOWN if value is None else f"{value:.4f}"
+    """A share in [0, 1], or another number near 1, as `decimals`."""
+    return UNKNOWN if value is None else decimals(value)
 
 
 def signed(value: float | None) -> str:
@@ -54,7 +56,7 @@ def number(value: float | None) -> str:
     """A bound or a value: integers as they are, shares with four decimals."""
     if value is None:
         return "missing"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+    return f"{value:,}" if isinstance(value, int) else decimals(value)
 
 
 def setting(value: Any) -> str:

@@ -218,6 +218,8 @@ class Report:
         classes: Of the test split.
         confusions: Of teacher and student.
         calibrations: Of teacher and student.
+        against_teacher: See `Verdict.against_teacher`.
+        tested: How often these images have decided, in a sentence.
         disagreements: Number of images with different predictions; None if the
             predictions are unknown.
         images: Some of these images.
@@ -249,6 +251,8 @@ class Report:
     classes: tuple[ClassRow, ...] = ()
     confusions: tuple[Confusion, ...] = ()
     calibrations: tuple[Calibration, ...] = ()
+    against_teacher: str = ""
+    tested: str = ""
     disagreements: int | None = None
     images: tuple[ImageGroup, ...] = ()
     costs: Mapping[str, Measurement] = dataclasses.field(default_factory=dict)

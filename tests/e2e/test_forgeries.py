@@ -9,7 +9,7 @@ from sabotage_world import refusal
 
 from tfx_distill.trainer.errors import ConfigError
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.attack]
 
 
 def _of_another(blessing, student):
@@ -18,6 +18,11 @@ def _of_another(blessing, student):
 
 def _edited(blessing, student):
     pathlib.Path(blessing.uri, "verdict.json").write_text('{"blessed": false}')
+
+
+def _made_better(blessing, student):
+    path = pathlib.Path(blessing.uri, "verdict.json")
+    path.write_text(path.read_text().replace('"ok": false', '"ok": true') + " ")
 
 
 def _removed(blessing, student):
@@ -37,6 +42,7 @@ FORGERIES = {
         "blessed another model, /another/model",
     ),
     "an edited verdict": (_edited, "is not its blessing's"),
+    "a verdict with other numbers": (_made_better, "is not its blessing's"),
     "a removed verdict": (_removed, "cannot be read"),
 }
 

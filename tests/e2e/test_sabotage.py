@@ -38,6 +38,44 @@ def budget(**changed):
     return SERVABILITY.replace(**changed)
 
 
+# It answers as it was trained to, but not always.
+INCONSTANT = {
+    "answers that depend on how many are asked": (
+        lambda w: {"student": sabotage.less_of_few(w)},
+        "serving_default answers the same images differently with 1 image per request",
+    ),
+    "answers that are wrong for two images alone": (
+        lambda w: {
+            "student": _both(w, sabotage.by_number(lambda n: tf.sign((n - 2) ** 2)))
+        },
+        "serving_default answers the same images differently with 2 to 17 images",
+    ),
+    "answers that depend on the other images": (
+        lambda w: {
+            "student": w.exported(
+                predict=of_logits(
+                    lambda logits: logits - tf.reduce_mean(logits, 0, keepdims=True) / 9
+                )
+            )
+        },
+        "predict_images differs from the trained Keras model",
+    ),
+    "a layer that is random when it serves": (
+        lambda w: {
+            "student": _both(
+                w,
+                of_logits(
+                    lambda logits: logits + tf.random.normal(tf.shape(logits)) / 50
+                ),
+            )
+        },
+        "differs from the trained Keras model",
+    ),
+    "a layer that is seldom random": (
+        lambda w: {"student": sabotage.random_later(w)},
+        "serving_default answers the same images differently with",
+    ),
+}
 SABOTAGES = {
     # The student learnt the wrong thing.
     "shuffled labels": (
@@ -172,7 +210,8 @@ SABOTAGES = {
             "student": w.exported(predict=sabotage.hanging),
             "servability": budget(timeout_s=45.0),
         },
-        "was killed after 45 s (servability.timeout_s) while timing 1 images",
+        "was killed after 45 s (servability.timeout_s) while calling predict_images "
+        "with 3 images per request, in order",
     ),
     # It costs too much.
     "too slow": (
@@ -241,6 +280,14 @@ def test_the_student_that_all_are_made_from_is_pushed(world):
     pushed, versions = world.push(world.student, world.blessings())
     assert pushed.get_string_custom_property("reason") == ""
     assert versions == [pushed.get_string_custom_property("pushed_version")]
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("name", INCONSTANT)
+def test_answers_that_depend_on_the_request(world, name):
+    make, reason = INCONSTANT[name]
+    attempt = world.attempt(**make(world))
+    assert reason in refusal(*world.brought(attempt, reason))
 
 
 @pytest.mark.parametrize("name", SABOTAGES)

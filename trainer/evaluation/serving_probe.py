@@ -8,43 +8,90 @@ one folder, its only argument:
     inputs.npz       `examples`: uint8 bytes of all records; `ends`: where each ends;
                      `images`: uint8 `(n, height, width, channels)`
     stage.txt        the current step, to be read if the process dies
-    predictions.npz  `SIGNATURE/OUTPUT`: the student's output for all inputs
+    predictions.npz  `NUMBER/SIGNATURE/OUTPUT`: the student's output for the inputs of
+                     `REQUESTS[NUMBER]`, in the order of the inputs; `NUMBER/rows`: which
     result.json      `fault`: what is wrong with a model, or null; `latency`: by model,
                      batch size and then `median_ms` or `p95_ms`
 """
 
 from __future__ import annotations
 
-import errno
+import dataclasses
+import itertools
 import json
 import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
+
+from tfx_distill.trainer import model_faults
 
 REQUEST, INPUTS, STAGE = "request.json", "inputs.npz", "stage.txt"
 PREDICTIONS, RESULT = "predictions.npz", "result.json"
 # A failure at this stage says nothing about the models.
 STARTING = "starting TensorFlow"
-# Exit status if memory or disk is exhausted, which says nothing about them either.
-EXHAUSTED = 75
+# Exit status after an error that is not a model's, such as a full disk.
+MACHINE_FAULT = 75
 SIGNATURES = {"serving_default": "examples", "predict_images": "images"}
 OUTPUTS = ("class", "logits", "probabilities")
 _TIMED = "predict_images"
-_PREDICT_BATCH = 64
-_EXHAUSTED_ERRNOS = {
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.ENOMEM,
-    errno.EMFILE,
-    errno.ENFILE,
-    errno.EIO,
-}
+_MOST_IN_SMALL_REQUESTS = 64  # inputs, as single ones take long
 _WARM_UP, _MIN_ROUNDS, _MAX_ROUNDS, _MAX_SECONDS = 10, 20, 200, 5.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Requests:
+    """How inputs are sent: a server gets them in any number and order.
+
+    Attributes:
+        sizes: Number of inputs in each request, taken in turn.
+        shuffled: Whether they are sent in another order.
+        again: Whether the same was asked before.
+    """
+
+    sizes: tuple[int, ...]
+    shuffled: bool = False
+    again: bool = False
+
+    def __str__(self) -> str:
+        sizes = " to ".join(map(str, sorted({min(self.sizes), max(self.sizes)})))
+        images = "image" if self.sizes == (1,) else "images"
+        order = "shuffled" if self.shuffled else "in order"
+        again = ", again" if self.again else ""
+        return f"{sizes} {images} per request, {order}{again}"
+
+    def rows(self, num_inputs: int) -> np.ndarray:
+        """Which inputs are sent, int `(num_sent,)`, in their order."""
+        rows = np.arange(num_inputs)
+        if self.shuffled:
+            np.random.default_rng(num_inputs).shuffle(rows)
+        return rows if min(self.sizes) >= 64 else rows[:_MOST_IN_SMALL_REQUESTS]
+
+    def split(self, rows: np.ndarray) -> Iterator[np.ndarray]:
+        """Yields the rows of each request."""
+        start = 0
+        for size in itertools.cycle(self.sizes):
+            if start >= len(rows):
+                return
+            yield rows[start : start + size]
+            start += size
+
+
+# The first is what all others are compared with.
+REQUESTS = (
+    Requests((64,)),
+    Requests((64,), again=True),
+    Requests((64,), shuffled=True),
+    Requests((3,)),
+    Requests((3,), shuffled=True),
+    Requests((1,)),
+    Requests((1,), shuffled=True),
+    Requests((17, 2, 5, 11, 7, 16, 6), shuffled=True),
+)
 
 
 class Fault(Exception):
@@ -81,9 +128,8 @@ class Probe:
         self._stage(f"loading the {role}")
         try:
             return self._tf.saved_model.load(model_dir)
-        # TensorFlow raises exceptions of many types.
         except Exception as error:
-            if is_exhaustion(error):
+            if not model_faults.is_model_fault(error):
                 raise
             raise Fault(f"the {role} does not load: {_reason(error)}") from error
 
@@ -91,23 +137,24 @@ class Probe:
         self, student: Any, inputs: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
         predictions = {}
-        for name, argument in SIGNATURES.items():
-            self._stage(f"calling {name}")
+        for (name, argument), (number, requests) in itertools.product(
+            SIGNATURES.items(), enumerate(REQUESTS)
+        ):
+            self._stage(f"calling {name} with {requests}")
             predict = self._signature(student, name, "student")
             given = inputs[argument]
-            batches = [
-                predict(given[start : start + _PREDICT_BATCH])
-                for start in range(0, len(given), _PREDICT_BATCH)
-            ]
+            rows = requests.rows(len(given))
+            replies = [predict(given[sent]) for sent in requests.split(rows)]
+            predictions[f"{number}/rows"] = np.sort(rows)
             for output in OUTPUTS:
-                joined = np.concatenate([batch[output].numpy() for batch in batches])
-                predictions[f"{name}/{output}"] = joined
+                joined = np.concatenate([reply[output] for reply in replies])
+                predictions[f"{number}/{name}/{output}"] = joined[np.argsort(rows)]
         return predictions
 
     def _signature(
         self, loaded: Any, name: str, role: str
-    ) -> Callable[[np.ndarray], dict[str, Any]]:
-        """A function from a batch to all outputs."""
+    ) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+        """A function from a batch to all outputs, one row for each of its inputs."""
         signatures = getattr(loaded, "signatures", {})
         if name not in signatures:
             found = ", ".join(sorted(signatures)) or "none"
@@ -126,13 +173,22 @@ class Probe:
                 f"{', '.join(missing)}"
             )
 
-        def predict(batch: np.ndarray) -> dict[str, Any]:
+        def predict(batch: np.ndarray) -> dict[str, np.ndarray]:
+            given = self._tf.constant(batch)
             try:
-                return function(**{argument: self._tf.constant(batch)})
+                found = function(**{argument: given})
+                outputs = {output: found[output].numpy() for output in OUTPUTS}
             except Exception as error:
-                if is_exhaustion(error):
+                if not model_faults.is_model_fault(error):
                     raise
                 raise Fault(f"{name} of the {role} fails: {_reason(error)}") from error
+            for output, values in outputs.items():
+                if values.shape[:1] != (len(batch),):
+                    raise Fault(
+                        f"{name} of the {role} gives {output} of shape {values.shape} "
+                        f"for {len(batch)} inputs"
+                    )
+            return outputs
 
         return predict
 
@@ -168,7 +224,8 @@ class Probe:
 
 
 def _timed(
-    calls: Mapping[str, Callable[[np.ndarray], dict[str, Any]]], batch: np.ndarray
+    calls: Mapping[str, Callable[[np.ndarray], dict[str, np.ndarray]]],
+    batch: np.ndarray,
 ) -> dict[str, list[float]]:
     """Milliseconds of each call by name, after a warm-up."""
     times: dict[str, list[float]] = {name: [] for name in calls}
@@ -179,7 +236,7 @@ def _timed(
             times = {name: [] for name in calls}
         for name, call in calls.items():
             start = time.perf_counter()
-            call(batch)["probabilities"].numpy()
+            call(batch)
             times[name].append((time.perf_counter() - start) * 1000)
         enough = number >= _WARM_UP + _MIN_ROUNDS - 1
         if enough and time.perf_counter() - began > _MAX_SECONDS:
@@ -210,24 +267,13 @@ def _inputs(folder: str) -> dict[str, np.ndarray]:
         return {"examples": np.array(records, object), "images": arrays["images"]}
 
 
-def is_exhaustion(error: Exception) -> bool:
-    """Whether the machine ran out of memory or disk."""
-    if isinstance(error, OSError):
-        return error.errno in _EXHAUSTED_ERRNOS
-    # By name, because the caller may not have loaded TensorFlow.
-    names = {kind.__name__ for kind in type(error).__mro__}
-    return bool(names & {"MemoryError", "ResourceExhaustedError"})
-
-
 def main(folder: str) -> int:
     """Serves one request; returns the exit status."""
     try:
         Probe(folder).run()
-    except Exception as error:
-        if not is_exhaustion(error):
-            raise
+    except Exception:  # a model's faults are in the result
         traceback.print_exc()
-        return EXHAUSTED
+        return MACHINE_FAULT
     return 0
 
 

@@ -12,8 +12,8 @@ import os
 
 import keras
 
-from tfx_distill.trainer import file_system
-from tfx_distill.trainer.errors import Interrupted, ModelError, first_line
+from tfx_distill.trainer import file_system, model_faults
+from tfx_distill.trainer.errors import ModelError, first_line
 from tfx_distill.trainer.export.saved_model_files import (
     KERAS_FILE,
     WEIGHTS_FILE,
@@ -48,9 +48,9 @@ def _why_not_described(model: keras.Model) -> str:
     """Why Keras cannot write a model's configuration; empty if it can."""
     try:
         keras.saving.serialize_keras_object(model)
-    except Interrupted:
-        raise
     except Exception as error:  # whatever a user's get_config raises
+        if model_faults.is_machine_fault(error):
+            raise
         return first_line(error)
     return ""
 
@@ -65,9 +65,9 @@ def load(model_dir: str) -> keras.Model:
     try:
         with file_system.read_locally(path) as local:
             return keras.models.load_model(local, compile=False)
-    except Interrupted:
-        raise
     except Exception as error:  # whatever a user's layers raise
+        if model_faults.is_machine_fault(error):
+            raise
         card = read_card(model_dir)
         if card is None or card.source is None:
             raise ModelError(
@@ -105,9 +105,9 @@ def rebuild(model_dir: str, card: ModelCard) -> keras.Model:
             source.options,
         )
         load_weights(built, model_dir)
-    except (Interrupted, ModelError):
-        raise
-    except Exception as error:
+    except Exception as error:  # whatever a user's function raises
+        if isinstance(error, ModelError) or model_faults.is_machine_fault(error):
+            raise
         raise ModelError(
             f"{model} cannot be built again by {source.function} and its weights "
             f"({first_line(error)}) Train the model again."

@@ -25,8 +25,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfx_distill.trainer import model_faults
 from tfx_distill.trainer.config.lite_config import INT8, LITE_FLAVOURS
-from tfx_distill.trainer.errors import Interrupted, ModelError
+from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.evaluation.lite_scores import TensorInfo
 from tfx_distill.trainer.export import (
     frozen_graph,
@@ -62,10 +63,9 @@ def convert(
     """
     try:
         content = _content(model, flavour, images)
-    except Interrupted:
-        raise
-    # The converter raises whatever its many parts do.
     except Exception as error:
+        if not model_faults.is_model_fault(error):
+            raise
         others = [name for name in LITE_FLAVOURS if name != flavour]
         raise ModelError(
             f"The student cannot become the LiteRT flavour {flavour} "

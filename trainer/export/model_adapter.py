@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfx_distill.trainer import model_faults
 from tfx_distill.trainer.config.examples_config import (
     PROBABILITIES,
     PROBABILITY_FLOOR,
@@ -54,7 +55,9 @@ class AdaptedModel(tf.Module):
         self._config = config
         self.interface = model_interface.find(loaded, model_dir, spec, config)
         self._function = loaded.signatures[self.interface.signature]
-        values = self.values(tf.constant(sample)).numpy()
+        images = tf.constant(sample)
+        with model_faults.raised_by(f"The model in {model_dir} fails"):
+            values = self.values(images).numpy()
         self.output_values = model_interface.output_values(
             values, config, self.interface
         )

@@ -19,10 +19,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfx_distill.trainer import file_system
+from tfx_distill.trainer import file_system, model_faults
 from tfx_distill.trainer.config.imported_config import ImportedConfig
 from tfx_distill.trainer.data.data_spec import DataSpec
-from tfx_distill.trainer.errors import Interrupted, ModelError, first_line
+from tfx_distill.trainer.errors import ModelError, first_line
 from tfx_distill.trainer.export import pixel_scaling, saved_model_files, signatures
 from tfx_distill.trainer.export.saved_model import load_saved_model
 
@@ -134,9 +134,9 @@ def _of_keras_file(path: str) -> ModelSource:
         with file_system.read_locally(path) as local:
             # Keras's safe mode is on: code inside of the file is not run.
             model = keras.models.load_model(local, compile=False)
-    except Interrupted:
-        raise
     except Exception as error:  # whatever the file's layers raise
+        if model_faults.is_machine_fault(error):
+            raise
         raise ModelError(
             f"Teacher in {path} cannot be loaded without code that is not in Keras, or "
             f"that would be run from the file ({first_line(error)}) Load it where its "
@@ -216,9 +216,9 @@ def _built(
         model = build(**options)
         with file_system.read_locally(weights) as local:
             model.load_weights(local)
-    except Interrupted:
-        raise
     except Exception as error:  # of any model of any version
+        if model_faults.is_machine_fault(error):
+            raise
         raise ModelError(
             f"Teacher {function} cannot be built with {options} and the weights in "
             f"{weights}: {first_line(error)} Set teacher.imported.options, image_shape "

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfx_distill.trainer import model_faults
 from tfx_distill.trainer.config.examples_config import LOGITS, SignatureConfig
 from tfx_distill.trainer.data import memory_limit
 from tfx_distill.trainer.data.data_spec import DataSpec
@@ -114,6 +115,7 @@ class Predictor:
         Raises:
             ModelError: If it does not load, or has no fitting signature.
         """
+        self._model_dir = model_dir
         self._loaded = load_saved_model(model_dir)
         self._adapted: AdaptedModel | None = None
         self.output_values: str = LOGITS
@@ -165,16 +167,18 @@ class Predictor:
             `class`, int64 `(batch,)`.
 
         Raises:
-            ModelError: If the images are not uint8 of the model's shape: scaled
-                images would get confident nonsense.
+            ModelError: If the model fails, or the images are not uint8 of its shape:
+                scaled images would get confident nonsense.
         """
         if images.dtype != np.uint8 or images.shape[1:] != self.image_shape:
             raise ModelError(
                 f"Images are {images.dtype} of shape {images.shape[1:]}, expected uint8 "
                 f"0-255 of shape {self.image_shape}. Do not scale them: the model does."
             )
-        outputs = self._predict(images=tf.constant(images))
-        return {name: value.numpy() for name, value in outputs.items()}
+        given = tf.constant(images)
+        with model_faults.raised_by(f"The model in {self._model_dir} fails"):
+            outputs = self._predict(images=given)
+            return {name: value.numpy() for name, value in outputs.items()}
 
     def logits(self, images: np.ndarray | StreamedImages) -> np.ndarray:
         """Logits of any number of images, batch by batch.
@@ -211,14 +215,9 @@ def load_saved_model(model_dir: str) -> Any:
     Raises:
         ModelError: If it does not load.
     """
-    try:
+    advice = "Give the folder of a SavedModel, or train the teacher again."
+    with model_faults.raised_by(f"No loadable model in {model_dir}", advice):
         return tf.saved_model.load(model_dir)
-    except (OSError, ValueError, tf.errors.OpError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise ModelError(
-            f"No loadable model in {model_dir} ({reason}). "
-            "Give the folder of a SavedModel, or train the teacher again."
-        ) from error
 
 
 def _is_own(loaded: Any) -> bool:

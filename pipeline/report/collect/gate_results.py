@@ -6,14 +6,17 @@ import collections
 import itertools
 from collections.abc import Sequence
 
+import numpy as np
+
 from tfx_distill.components import property_names
 from tfx_distill.components.checks import OVERALL
-from tfx_distill.components.evaluator.verdict import Verdict
+from tfx_distill.components.evaluator.verdict import Served, Verdict
 from tfx_distill.pipeline.inspection.gates import Gate
 from tfx_distill.pipeline.mlmd.records import CACHED, COMPLETE, ArtifactRecord, Graph
 from tfx_distill.pipeline.report import report_data
 from tfx_distill.pipeline.report.collect import intervals
 from tfx_distill.pipeline.report.collect.intervals import Interval
+from tfx_distill.trainer.evaluation import comparison
 
 
 def outcome(graph: Graph, run: str, gates: Sequence[Gate]) -> report_data.Outcome:
@@ -94,6 +97,22 @@ def classes(
     )
 
 
+def _two_sided(found: Served, num_examples: int) -> Interval:
+    """The 95 % interval: the gate's own bounds are one-sided.
+
+    Raises:
+        ValueError: If the verdict does not have the counts.
+    """
+    counts = found.only_student, found.only_served
+    if found.difference is None or None in counts or sum(counts) > num_examples:
+        raise ValueError("the verdict has no counts of images")
+    # Which images they are does not matter.
+    first = np.arange(num_examples) < counts[0]
+    second = np.arange(num_examples)[::-1] < counts[1]
+    result = comparison.paired(first, second)
+    return Interval(value=found.difference, low=result.low, high=result.high)
+
+
 def served(verdict: Verdict) -> report_data.Difference | None:
     """The student against the model that served before, as the gate measured it.
 
@@ -107,7 +126,7 @@ def served(verdict: Verdict) -> report_data.Difference | None:
         raise ValueError(found.problem)
     return report_data.Difference(
         name="student − served before",
-        interval=Interval(value=found.difference, low=found.low, high=found.high),
+        interval=_two_sided(found, verdict.num_examples),
         only_first=found.only_student,
         only_second=found.only_served,
         p_value=found.p_value,

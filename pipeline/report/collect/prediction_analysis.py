@@ -38,6 +38,7 @@ class Calibration:
     Attributes:
         role: The model's.
         error: Expected calibration error (Guo et al. 2017, arXiv:1706.04599).
+        error_if_calibrated: Its mean for a perfectly calibrated model on as many images.
         mean_confidence: Over all predictions.
         accuracy: With its interval.
         bins: Of equal width; empty ones are left out.
@@ -45,6 +46,7 @@ class Calibration:
 
     role: str
     error: float
+    error_if_calibrated: float
     mean_confidence: float
     accuracy: Interval
     bins: tuple[Bin, ...]
@@ -116,6 +118,7 @@ def calibration(
     return Calibration(
         role=role,
         error=calibration_bins.expected_error(sums, corrects, len(labels)),
+        error_if_calibrated=calibration_bins.error_if_calibrated(confidence),
         mean_confidence=float(confidence.mean()),
         accuracy=wilson(int(correct.sum()), len(labels)),
         bins=bins,

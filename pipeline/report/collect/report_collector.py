@@ -102,6 +102,8 @@ class _Collector:
             split=self._split,
             num_examples=self._verdict.num_examples,
             agreement=self._verdict.agreement,
+            against_teacher=self._verdict.against_teacher,
+            tested=gates.tested_text(gates.num_tested(self._graph, self._run.name)),
             models=tuple(models),
             differences=tuple(self._differences(predictions, gained)),
             headroom=distillation_effect.headroom_text(self._graph, self._run.name),

@@ -18,7 +18,7 @@ from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
-from tfx_distill.components import property_names
+from tfx_distill.components import beam_workers, property_names
 from tfx_distill.components.evaluator import margin_check
 from tfx_distill.pipeline import graph, interruption
 from tfx_distill.pipeline.config.schema import PipelineConfig
@@ -93,6 +93,7 @@ def run_nodes(
     Raises:
         DistillError: If a node fails. Nothing was pushed unless the message says so.
     """
+    beam_workers.watch()
     connection = store_connection.connection_config(config)
     with run_folders.only_run(config.pipeline_dir):
         ir = compiler.Compiler().compile(

@@ -23,7 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tfx_distill.components.evaluator.verdict import Served
-from tfx_distill.pipeline.inspection import render
+from tfx_distill.pipeline.inspection import gates, render
 from tfx_distill.pipeline.report.number_text import count, share, signed
 from tfx_distill.pipeline.runners.local.results import (
     ModelResult,
@@ -193,6 +193,9 @@ def _verdict_lines(result: RunResult) -> list[RenderableType]:
     else:
         lines.append(Text("Student NOT blessed. Nothing was pushed.", style="bold red"))
         lines += [render.indented(reason) for reason in result.reasons]
+    for text in (result.against_teacher, gates.tested_text(result.num_tested)):
+        if text:
+            lines.append(Text(text, overflow="fold"))
     if result.headroom:
         lines.append(Text(result.headroom.conclusion, overflow="fold"))
     if result.comparison:

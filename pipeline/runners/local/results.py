@@ -19,7 +19,7 @@ from tfx_distill.components.servability_validator.servability import (
     Measurement,
     Servability,
 )
-from tfx_distill.pipeline.inspection import distillation_effect
+from tfx_distill.pipeline.inspection import distillation_effect, gates
 from tfx_distill.pipeline.mlmd.records import ArtifactRecord
 from tfx_distill.pipeline.mlmd.store import Store
 from tfx_distill.trainer.errors import DistillError
@@ -75,6 +75,8 @@ class RunResult:
             this student comes from the cache and was pushed before it.
         num_test_examples: Number of images that the gate decided on.
         agreement: Share of test images with the same answer from both models.
+        num_tested: See `Graph.tested`; None when unknown.
+        against_teacher: See `Verdict.against_teacher`.
         paired: The student's accuracy minus the teacher's, in pairs: `difference`, its
             lower one-sided 95 % bound `low`, and the discordant images.
         served: The same against the model that served before; None without one.
@@ -112,6 +114,8 @@ class RunResult:
     nodes: dict[str, NodeResult]
     run_id: str
     run_dir: str
+    num_tested: int | None = None
+    against_teacher: str = ""
 
     def to_json(self) -> str:
         fields = dataclasses.asdict(self)
@@ -162,6 +166,7 @@ def collect(
         pushed=pushed,
         newest=versions.newest(os.path.dirname(pushed)) if pushed else None,
         **_judged(outputs),
+        num_tested=gates.num_tested(graph, run_id),
         headroom=distillation_effect.headroom(graph, run_id),
         comparison=_comparison(outputs),
         lite_dir=lite.uri if lite else "",
@@ -186,6 +191,7 @@ def _judged(outputs: Outputs) -> dict[str, Any]:
         "reasons": reasons,
         "num_test_examples": verdict.num_examples,
         "agreement": verdict.agreement,
+        "against_teacher": verdict.against_teacher,
         "paired": dict(verdict.paired.get(OVERALL, {})),
         "served": verdict.served,
         "bounds": tuple(bounds(verdict.checks) + bounds(servability.checks)),

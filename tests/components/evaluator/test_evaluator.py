@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from evaluations import GATE, PAIRED
+from scipy import special
 from tfx.types import standard_artifacts
 
 from tfx_distill.components import checks
 from tfx_distill.components.evaluator.verdict import Verdict
 from tfx_distill.trainer import json_files
+from tfx_distill.trainer.data.data_report import DataReport
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.evaluation import comparison, noninferiority
 
@@ -77,6 +79,7 @@ def test_the_paired_bound_is_that_of_the_answers_overall_and_per_class(good):
             "difference": pytest.approx(counts.difference),
             "only_student": counts.only_first,
             "only_teacher": counts.only_second,
+            "p_value": pytest.approx(counts.p_value),
         }
 
 
@@ -94,6 +97,31 @@ def test_calibration_and_cross_entropy_of_both_are_in_the_verdict(good):
         places = np.digitize(confidence, np.arange(1, 15) / 15, right=True)
         error = np.abs(np.bincount(places, gap)).sum() / 360
         assert metrics["calibration_error"] == pytest.approx(error, abs=1e-4)
+
+
+def test_cross_entropy_has_no_largest_value_and_implied_bounds_are_not_counted(
+    evaluate, student_model, examples
+):
+    sure = digit_models.with_last_layer(student_model, lambda weights: weights * 1000)
+    gate = PAIRED.replace(max_accuracy_drop=0.2, max_class_accuracy_drop=0.5)
+    verdict = evaluate(sure, gate=gate).verdict
+    logits = np.asarray(sure(_test_images(examples)), np.float64)
+    nats = -special.log_softmax(logits, axis=1)[np.arange(360), _test_labels(examples)]
+    wrong = 1 - verdict.student["overall"]["accuracy"]
+    assert nats.mean() > 16.2 * wrong  # TFMA's ends at 16.1 for each wrong image
+    measured = verdict.student["overall"]["cross_entropy"]
+    assert measured == pytest.approx(nats.mean(), rel=1e-3)
+    # Whoever keeps a margin of 0.2 is not worse by 0.2.
+    names = {check.name for check in verdict.checks}
+    assert "gate.max_accuracy_drop" not in names
+    assert "gate.max_class_accuracy_drop" in names
+
+
+def test_the_verdict_tells_images_of_other_splits(good, examples):
+    overlaps = DataReport.load(examples.uri).overlaps
+    assert good.verdict.overlaps == {
+        pair: equal.number for pair, equal in overlaps.items() if "test" in pair
+    }
 
 
 def test_a_student_beyond_the_margin_is_refused_by_the_paired_bound_alone(

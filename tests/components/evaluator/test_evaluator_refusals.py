@@ -17,10 +17,11 @@ from tfx.components.evaluator import executor as tfx_executor
 from tfx.types import standard_artifacts
 
 from tfx_distill.components.evaluator.verdict import Verdict
+from tfx_distill.components.pusher import blessings
 from tfx_distill.trainer.data import example_records
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.errors import ConfigError, Interrupted
-from tfx_distill.trainer.export import signatures
+from tfx_distill.trainer.export import saved_model_files, signatures
 from tfx_distill.trainer.models import architectures
 
 
@@ -139,25 +140,49 @@ def test_a_metric_that_is_missing(refusal, monkeypatch):
     monkeypatch.setattr(
         "tfx_distill.components.evaluator.gate_decision._METRICS", names
     )
-    reason = refusal(gate=PAIRED.replace(max_cross_entropy=9))
-    assert reason == "gate.max_cross_entropy: no value overall, must be at most 9.0000"
+    reason = refusal(gate=PAIRED.replace(max_calibration_error=1))
+    assert reason == (
+        "gate.max_calibration_error: no value overall, must be at most 1.0000"
+    )
 
 
-def test_an_evaluation_that_a_model_crashes(refusal, monkeypatch):
-    def crash(*_):
-        raise RuntimeError(
-            "Traceback (most recent call last):\nKeyError: 'probabilities'"
-        )
-
-    monkeypatch.setattr(tfx_executor.Executor, "Do", crash)
-    reason = refusal()
-    assert reason.startswith("the evaluation failed: RuntimeError: KeyError: 'probab")
+def _failing_as_examples(examples):
+    outputs = signatures.outputs(tf.zeros((tf.size(examples), 10)))
+    with tf.control_dependencies([tf.debugging.Assert(False, ["wrong"])]):
+        return {name: tf.identity(value) for name, value in outputs.items()}
 
 
+def test_a_model_that_fails_where_only_tfma_calls_it(
+    refusal, student_model, examples, tmp_path
+):
+    model = _as_model(student_model, examples, tmp_path / "failing")
+    holder = tf.Module()
+    holder.kept = [variable.value for variable in student_model.variables]
+    signatures.save(
+        holder,
+        digit_models.serving_path(model),
+        DataSpec.load(examples.uri),
+        predict=lambda images: signatures.outputs(student_model(images)),
+        serve=_failing_as_examples,
+    )
+    reason = refusal(student=model)
+    assert "serving_default of the student fails: InvalidArgumentError" in reason
+
+
+@pytest.mark.attack
 @pytest.mark.parametrize(
-    "error", [OSError(errno.ENOSPC, "full"), Interrupted("stop"), MemoryError()]
+    "error",
+    [
+        OSError(errno.ENOSPC, "full"),
+        Interrupted("stop"),
+        MemoryError(),
+        KeyError("a bug of ours"),
+        # As Beam tells of a worker that was killed.
+        RuntimeError("SDK worker disconnected"),
+    ],
+    ids=lambda error: type(error).__name__,
 )
-def test_the_machines_failures_fail_the_node(
+def test_what_no_model_raised_fails_the_node_and_the_next_run_judges(
     examples, student, teacher, tmp_path, monkeypatch, error
 ):
     def fail(*_):
@@ -165,8 +190,38 @@ def test_the_machines_failures_fail_the_node(
 
     monkeypatch.setattr(tfx_executor.Executor, "Do", fail)
     with pytest.raises(type(error)):
-        evaluations.evaluate(tmp_path, examples, student, [teacher])
-    assert os.listdir(tmp_path / "blessing") == []
+        evaluations.evaluate(tmp_path / "1", examples, student, [teacher])
+    assert os.listdir(tmp_path / "1" / "blessing") == []
+    monkeypatch.undo()
+    again = evaluations.evaluate(tmp_path / "2", examples, student, [teacher])
+    assert again.verdict.blessed
+
+
+@pytest.mark.attack
+def test_a_student_that_is_swapped_while_it_is_judged_is_not_the_one_that_is_blessed(
+    examples, student, student_model, teacher, tmp_path, monkeypatch
+):
+    worse = digit_models.with_last_layer(student_model, digit_models.never_five)
+    bad = _as_model(worse, examples, tmp_path / "worse")
+    judged = standard_artifacts.Model()
+    judged.uri = str(tmp_path / "judged")
+    shutil.copytree(student.uri, judged.uri)
+    genuine = saved_model_files.content_digest(digit_models.serving_path(judged))
+    run = tfx_executor.Executor.Do
+
+    def swap(*arguments):
+        shutil.rmtree(judged.uri)
+        shutil.copytree(bad.uri, judged.uri)
+        return run(*arguments)
+
+    monkeypatch.setattr(tfx_executor.Executor, "Do", swap)
+    evaluated = evaluations.evaluate(tmp_path, examples, judged, [teacher])
+    assert evaluated.verdict.blessed
+    assert evaluated.blessing.get_string_custom_property("model_digest") == genuine
+    lying = saved_model_files.content_digest(digit_models.serving_path(judged))
+    assert blessings.refusals(judged, lying, evaluated.blessing, None)[0] == (
+        f"the model in {judged.uri} was changed after the Evaluator blessed it"
+    )
 
 
 def test_a_margin_that_cannot_be_resolved_fails_before_anything_is_evaluated(

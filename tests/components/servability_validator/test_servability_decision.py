@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tfx_distill.components.servability_validator import budget_decision
+from tfx_distill.components.servability_validator.output_checks import Replies
 from tfx_distill.components.servability_validator.servability import Measurement
 from tfx_distill.trainer.config.servability_config import ServabilityConfig
 from tfx_distill.trainer.errors import ConfigError
@@ -30,11 +31,20 @@ def _answers(logits=LOGITS, changed=None):
     return {f"{s}/{o}": v for s, answer in given.items() for o, v in answer.items()}
 
 
-def _decide(answers=None, config=None, student=None, teacher=None):
+def _replies(answers, again=None):
+    """All images at once, then the second alone."""
+    last = {name: values[1:] for name, values in (again or answers).items()}
+    return [
+        Replies("2 images per request, in order", np.arange(2), answers),
+        Replies("1 image per request, in order", np.arange(1, 2), last),
+    ]
+
+
+def _decide(answers=None, config=None, student=None, teacher=None, again=None):
     measured = Measurement(parameters=100, bytes=1000, latency=LATENCY)
     return budget_decision.decide(
         config or ServabilityConfig(),
-        outputs=_answers() if answers is None else answers,
+        replies=_replies(_answers() if answers is None else answers, again),
         reference=LOGITS,
         student=student or measured,
         teacher=teacher or measured,
@@ -90,17 +100,66 @@ def test_an_output_that_is_wrong_is_refused(changed, reason):
     assert f"serving_default {reason}" in verdict.reasons[0]
 
 
+def test_rounding_otherwise_in_another_request_is_allowed():
+    verdict = _decide(again=_answers(LOGITS + np.float32(1e-4)))
+    assert verdict.blessed
+    values = {check.name: check.value for check in verdict.checks}
+    name = "servability.skew_tolerance.predict_images.requests"
+    assert values[name] == pytest.approx(1e-4 / 3, rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        (
+            _answers(LOGITS / 2),
+            "predict_images answers the same images differently with 1 image per "
+            "request, in order: logits by 0.5 of the largest, must be at most 0.001 "
+            "(servability.skew_tolerance)",
+        ),
+        (
+            {**_answers(), "predict_images/class": np.array([0, 0])},
+            "predict_images gives a class that is not its largest logit for 1 images "
+            "(1 image per request, in order)",
+        ),
+        (
+            {**_answers(), "predict_images/logits": LOGITS * np.nan},
+            "predict_images gives logits that are not finite for 1 of 1 images "
+            "(1 image per request, in order)",
+        ),
+    ],
+)
+def test_other_answers_in_another_request_are_refused(changed, reason):
+    verdict = _decide(again=changed)
+    assert not verdict.blessed
+    assert reason in verdict.reasons
+
+
+def test_signatures_are_compared_with_each_other():
+    # Each is within the tolerance of the trained model, on its own side of it.
+    near = _answers(LOGITS + np.float32(3e-3))
+    near.update(
+        {
+            k: v
+            for k, v in _answers(LOGITS - np.float32(3e-3)).items()
+            if k.startswith("serving")
+        }
+    )
+    (reason,) = _decide(near).reasons
+    assert reason.startswith("serving_default differs from predict_images: logits by ")
+
+
 def test_a_trained_model_that_is_not_finite_is_refused():
     verdict = budget_decision.decide(
         ServabilityConfig(),
-        outputs=_answers(),
+        replies=_replies(_answers()),
         reference=LOGITS * np.nan,
         student=Measurement(),
         teacher=Measurement(),
         split="test",
     )
     text = "the trained Keras model gives values that are not finite for 2 images"
-    assert verdict.reasons == (text,)
+    assert verdict.reasons[0] == text
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,30 @@ def test_a_blessing_without_a_verdict_is_not_proven(decided):
     assert "verdict.json" in gate.problem
 
 
+@pytest.mark.attack
+def test_a_verdict_that_was_edited_is_not_believed(decided):
+    gate = decided(
+        {"blessed": True}, blessed=1, verdict_digest="of what the gate wrote"
+    )
+    assert gate.problem.endswith("verdict.json was changed after the gate wrote it")
+    assert not gate.has_blessed
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (None, ""),
+        (1, ""),
+        (2, "The 2nd student tested on these images."),
+        (7, "The 7th student tested on these images."),
+        (12, "The 12th student tested on these images."),
+        (1023, "The 1,023rd student tested on these images."),
+    ],
+)
+def test_how_often_test_images_decided_is_told(number, text):
+    assert gates.tested_text(number) == text
+
+
 def test_a_verdict_decides_where_the_artifact_says_nothing(decided):
     assert decided({"blessed": True}).has_blessed
 

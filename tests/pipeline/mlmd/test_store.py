@@ -43,6 +43,22 @@ def _open(writer):
     return read_only_store.open_store(None, str(writer.path))
 
 
+@pytest.mark.attack
+def test_students_tested_on_the_same_images_are_counted(writer, tmp_path):
+    ids = []
+    for number, (images, student) in enumerate(
+        [("a", "x"), ("a", "y"), ("b", "x"), ("a", "x"), ("a", "z"), ("", "z")]
+    ):
+        writer.run(f"run-{number}")
+        properties = {"test_images": images, "model_digest": student}
+        blessing = writer.artifact("ModelBlessing", tmp_path, **properties)
+        writer.execute("Evaluator", [], [("blessing", blessing)])
+        ids.append(blessing)
+    store = _open(writer)
+    graph = store.graph_of_runs(store.runs(1))
+    assert [graph.tested.get(id_) for id_ in ids] == [1, 2, 1, 2, 3, None]
+
+
 def test_both_shapes_give_the_same_records(tmp_path):
     graphs = []
     for kubeflow in (False, True):

@@ -23,6 +23,18 @@ def test_two_bins_by_hand():
     assert _error([0.95] * 4 + [0.55], [1, 1, 0, 0, 1]) == pytest.approx(0.45)
 
 
+def test_a_perfect_model_shows_the_error_that_sampling_makes():
+    # 100 images at confidence 0.8: sd of the accuracy is 0.04, its mean distance from
+    # 0.8 is 0.04 * sqrt(2 / pi).
+    expected = 0.04 * math.sqrt(2 / math.pi)
+    confidence = np.full(100, 0.8)
+    assert calibration.error_if_calibrated(confidence) == pytest.approx(expected)
+    rng = np.random.default_rng(0)
+    drawn = [_error(confidence, rng.random(100) < 0.8) for _ in range(2000)]
+    assert np.mean(drawn) == pytest.approx(expected, rel=0.05)
+    assert math.isnan(calibration.error_if_calibrated(np.zeros(0)))
+
+
 def test_confidence_as_good_as_accuracy_has_none():
     assert _error([0.75] * 4, [1, 1, 1, 0]) == pytest.approx(0)
 

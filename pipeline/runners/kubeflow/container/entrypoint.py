@@ -87,6 +87,9 @@ def run(argv: Sequence[str]) -> int:
     light_imports.leave_out(name)
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 
+    from tfx_distill.components import beam_workers
+
+    beam_workers.watch()
     kubeflow_v2_run_executor.main((args, beam_args))
     _log_verdict(_rewrite_output(task, name))
     logger.info("%s succeeded after %.0f s", name, time.monotonic() - start)

@@ -1,0 +1,128 @@
+"""Copies of what a gate judges, which nobody changes while it does.
+
+Artifacts lie where other processes can write. A gate that read them there, once for each
+of its measurements, could judge other files than those whose digest it records. So it
+judges a copy. The digest of the copy is the blessing's, and the Pusher compares that with
+the files that it is about to push.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+
+from tfx.dsl.io import fileio
+from tfx.utils import path_utils
+
+from tfx_distill.components.component_specs import EXAMPLES
+from tfx_distill.components.execution_inputs import ExecutionInputs, at
+from tfx_distill.trainer import file_system
+from tfx_distill.trainer.errors import DistillError, ModelError
+
+_BLOCK_BYTES = 2**20
+
+
+class PrivateCopies:
+    """Copies in one folder; `private_copies` makes and removes it."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._originals: dict[str, str] = {}
+
+    def of(
+        self, inputs: ExecutionInputs, models: Iterable[str], split: str
+    ) -> ExecutionInputs:
+        """The inputs, with the models and the split replaced by copies.
+
+        The examples have no other split then.
+
+        Args:
+            inputs: Those of the execution.
+            models: Keys of Model artifacts; those that were not given are left out.
+            split: `train`, `eval` or `test`.
+
+        Raises:
+            ModelError: If a model has no files.
+            DistillError: If files change while they are copied.
+        """
+        moved = {}
+        for key in models:
+            if inputs.has(key):
+                folder = os.path.join(self._folder, key)
+                target = path_utils.serving_model_dir(folder)
+                self.folder(inputs.model_dir(key), target)
+                moved[key] = [at(inputs.artifact(key), folder)]
+        if inputs.spec.num_examples.get(split):
+            name = f"Split-{inputs.spec.split_name(split)}"
+            folder = os.path.join(self._folder, EXAMPLES)
+            source = os.path.join(inputs.uri(EXAMPLES), name)
+            self.folder(source, os.path.join(folder, name))
+            moved[EXAMPLES] = [at(inputs.artifact(EXAMPLES), folder)]
+        return inputs.moved(moved)
+
+    def folder(self, source: str, name: str) -> str:
+        """Copies a folder.
+
+        Args:
+            source: The folder.
+            name: Of the copy, or its whole path.
+
+        Returns:
+            The copy.
+
+        Raises:
+            ModelError: If there are no files.
+            DistillError: If they change meanwhile.
+        """
+        target = os.path.join(self._folder, name)
+        self._originals[target] = source
+        digests = {}
+        for below, path in file_system.files(source):
+            copy = os.path.join(target, below)
+            file_system.make_folder(os.path.dirname(copy))
+            digests[below] = _copy(path, copy)
+        if not digests:
+            raise ModelError(
+                f"No files in {source}, expected a model or examples. Check that the "
+                "folder exists and can be read, then run again."
+            )
+        found = {below: file_system.digest(p) for below, p in file_system.files(source)}
+        if found != digests:
+            raise DistillError(
+                f"The files in {source} changed while they were copied to be judged. "
+                "Find out what writes there, then run again."
+            )
+        return target
+
+    def told(self, text: str) -> str:
+        """A message with the original folders instead of the copies."""
+        for copy, original in self._originals.items():
+            text = text.replace(copy, original)
+        return text
+
+
+@contextlib.contextmanager
+def private_copies(folder: str = "") -> Iterator[PrivateCopies]:
+    """Copies in `folder`, or a temporary one of this machine; removed on leaving."""
+    folder = folder or tempfile.mkdtemp(prefix="judged-")
+    try:
+        yield PrivateCopies(folder)
+    finally:
+        if fileio.exists(folder):
+            fileio.rmtree(folder)
+
+
+def _copy(source: str, target: str) -> str:
+    """Copies a file; returns the SHA-256 of what was copied, hexadecimal."""
+    digest = hashlib.sha256()
+    with (
+        file_system.open_file(source, "rb") as reader,
+        file_system.open_file(target, "wb") as writer,
+    ):
+        while block := reader.read(_BLOCK_BYTES):
+            digest.update(block)
+            writer.write(block)
+    return digest.hexdigest()

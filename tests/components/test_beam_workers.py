@@ -1,0 +1,36 @@
+"""A worker process of Beam that is killed ends the pipeline, which does not wait."""
+
+import signal
+import time
+
+import apache_beam as beam
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from tfx_distill.components import beam_workers
+from tfx_distill.trainer.errors import DistillError
+
+TWO_WORKERS = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
+
+
+@pytest.mark.attack
+@pytest.mark.slow
+def test_a_killed_worker_fails_the_pipeline():
+    beam_workers.watch()
+    pipeline = beam.Pipeline(options=PipelineOptions(TWO_WORKERS))
+    signals = pipeline | beam.Create([signal.SIGKILL] * 10) | beam.Reshuffle()
+    signals | beam.Map(signal.raise_signal)
+    began = time.monotonic()
+    with pytest.raises(DistillError, match="A worker process of Beam ended before"):
+        pipeline.run().wait_until_finish()
+    assert time.monotonic() - began < 120
+
+
+@pytest.mark.slow
+def test_workers_that_end_by_themselves_are_not_lost(tmp_path):
+    beam_workers.watch()
+    with beam.Pipeline(options=PipelineOptions(TWO_WORKERS)) as pipeline:
+        numbers = pipeline | beam.Create(range(10)) | beam.Reshuffle()
+        numbers | beam.combiners.Count.Globally() | beam.io.WriteToText(tmp_path / "n")
+    (path,) = tmp_path.iterdir()
+    assert path.read_text() == "10\n"
