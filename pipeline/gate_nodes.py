@@ -64,9 +64,14 @@ def nodes(
     )
     yield pusher
     if config.registry.url is not None:
-        name = config.registry.model or config.pipeline_name
-        pushed_model = pusher.outputs["pushed_model"]
-        registry = config.registry.replace(model=name)
-        yield ModelRegistration(
-            pushed_model=pushed_model, **blessings, registry=registry
-        )
+        yield _registration(config, pusher.outputs["pushed_model"], blessings)
+
+
+def _registration(
+    config: PipelineConfig,
+    pushed_model: types.BaseChannel,
+    blessings: Mapping[str, types.BaseChannel],
+) -> base_node.BaseNode:
+    name = config.registry.model or config.pipeline_name
+    registry = config.registry.replace(model=name)
+    return ModelRegistration(pushed_model=pushed_model, **blessings, registry=registry)

@@ -40,14 +40,18 @@ class Executor(base_executor.BaseExecutor):
             logger.info("Nothing was pushed, so nothing is registered")
             return
         version = _version(config.model, given)
-        try:
-            number = model_registry.register(_service(config), version)
-        except DistillError as error:
-            raise DistillError(
-                f"Version {version.name} is pushed to {version.uri}, and not registered: "
-                f"{error} To register it, run the same again."
-            ) from error
+        number = _registered(config, version)
         logger.info("Registered as %s %s, id %s", config.model, version.name, number)
+
+
+def _registered(config: RegistryConfig, version: Version) -> str:
+    try:
+        return model_registry.register(_service(config), version)
+    except DistillError as error:
+        raise DistillError(
+            f"Version {version.name} is pushed to {version.uri}, and not registered: "
+            f"{error} To register it, run the same again."
+        ) from error
 
 
 def _service(config: RegistryConfig) -> JsonService:
