@@ -66,6 +66,8 @@ setuptools.setup(
     ),
     long_description=(_HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
+    license="Apache-2.0",  # as TFX
+    license_files=["LICENSE"],
     python_requires=">=3.10,<3.14",
     # `kubeflow/` is left out on purpose: it is not a Python package, and the
     # Kubeflow SDK owns that import name.

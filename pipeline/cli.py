@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import gc
-import os
 import sys
 import traceback
 
@@ -25,6 +24,7 @@ from tfx_distill.pipeline.commands import (
     serving,
     teacher,
 )
+from tfx_distill.pipeline.short_text import clean
 from tfx_distill.pipeline.version import VERSION
 from tfx_distill.trainer.errors import ConfigError, DistillError, Interrupted
 
@@ -51,13 +51,12 @@ def main() -> None:
     gc.set_threshold(50_000)
     output_streams.replace_standard()
     debug = "--debug" in sys.argv
-    # Users' own models may be in the current folder. Last, so that they hide nothing.
-    sys.path.append(os.getcwd())
     try:
         status = cli.main(standalone_mode=False)
     except click.exceptions.Abort:
         status = _failed("Stopped.", EXIT_FAILED)
     except click.ClickException as error:
+        error.message = clean(error.message)
         error.show()
         status = EXIT_USAGE
     except Interrupted as error:
@@ -94,7 +93,7 @@ def _after_output(status: int | None) -> int:
 
 
 def _failed(message: str, status: int) -> int:
-    click.echo(message, err=True)
+    click.echo(clean(message), err=True)
     return status
 
 

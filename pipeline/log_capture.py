@@ -11,10 +11,13 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 from rich.console import Console
+from rich.segment import Segment
 
 from tfx_distill.pipeline import output_streams
+from tfx_distill.pipeline.short_text import clean
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,9 +28,21 @@ class Terminal:
     err: Console
 
 
+class _PlainConsole(Console):
+    """A console for text from outside: no markup, nothing that steers a terminal."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(markup=False, emoji=False, **settings)
+
+    def render(self, *arguments: Any) -> Iterator[Segment]:
+        for segment in super().render(*arguments):
+            is_text = not segment.control
+            yield Segment(clean(segment.text), segment.style) if is_text else segment
+
+
 def direct() -> Terminal:
     """The process's own streams, for commands that load nothing noisy."""
-    return Terminal(out=Console(), err=Console(stderr=True))
+    return Terminal(out=_PlainConsole(), err=_PlainConsole(stderr=True))
 
 
 @contextlib.contextmanager
@@ -97,4 +112,4 @@ def _logging_to_stderr() -> Iterator[None]:
 def _console(descriptor: int, *, is_result: bool = False) -> Iterator[Console]:
     """A rich console on a copy of a descriptor."""
     with output_streams.open_text(os.dup(descriptor), is_result=is_result) as stream:
-        yield Console(file=stream)
+        yield _PlainConsole(file=stream)

@@ -5,8 +5,19 @@ Lengths are columns of a terminal: letters of East Asian scripts take two, accen
 
 from __future__ import annotations
 
+import re
 import textwrap
 import unicodedata
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    """Text without control characters: what comes from outside must not steer a terminal.
+
+    Nor with bytes of a file name that are no UTF-8, which no stream accepts.
+    """
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def columns(text: str) -> int:

@@ -39,18 +39,23 @@ def open_file(path: str, mode: str = "r") -> IO[Any]:
 
     Raises:
         FileNotFoundError: If it is not there.
-        OSError: If it is to be read and is a pipe or a device, which may never end.
+        OSError: If it is a pipe or a device, which may never end, or if it is to be
+            written and is a link.
     """
     if not is_remote(path):
         encoding = None if "b" in mode else "utf-8"
-        return open(path, mode, encoding=encoding, opener=_opened)
+        return open(path, mode, encoding=encoding, opener=opener)
     if "r" in mode and not _gfile().exists(path):
         raise FileNotFoundError(path)
     return _gfile().GFile(path, mode)
 
 
-def _opened(path: str, flags: int) -> int:
-    # Not blocking: a named pipe would wait for its other end.
+def opener(path: str, flags: int) -> int:
+    """Opens a regular file for `open`; errors as `open_file`."""
+    # Not blocking: a named pipe would wait for its other end. What is written never
+    # goes through a link that lies there, out of the folder.
+    if flags & (os.O_WRONLY | os.O_RDWR):
+        flags |= os.O_NOFOLLOW
     descriptor = os.open(path, flags | os.O_NONBLOCK, 0o666)
     kind = os.fstat(descriptor).st_mode
     if stat.S_ISREG(kind) or stat.S_ISDIR(kind):  # `open` refuses a folder itself

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from typing import IO
 
+from tfx_distill.trainer import file_system
 from tfx_distill.trainer.errors import DistillError
 
 logger = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ def held(
         DistillError: If another process still holds the lock then.
     """
     path = pathlib.Path(folder, FILE_NAME)
-    with open(path, "a+b", buffering=0) as file:
+    with open(path, "a+b", buffering=0, opener=file_system.opener) as file:
         _take(file, folder, advice, timeout_s)
         _note_holder(file)
         try:

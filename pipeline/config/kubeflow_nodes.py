@@ -13,7 +13,6 @@ from tfx_distill.pipeline.config.kubernetes_values import (
     VARIABLE,
     MountPath,
     Quantity,
-    looks_secret,
     pattern,
 )
 from tfx_distill.trainer.config.section import (
@@ -118,16 +117,9 @@ class NodeConfig(Section):
 
     @model_validator(mode="after")
     def _check_env(self) -> Self:
-        for name, value in self.env.items():
+        for name in self.env:
             is_name = bool(re.fullmatch(VARIABLE, name))
             require(is_name, f"env.{name}", name, "a variable's name")
-            require(
-                not looks_secret(name, str(value)),
-                f"env.{name}",
-                "a literal value",
-                "a reference in kubeflow.secrets: everyone who sees the run can read "
-                "compiled values",
-            )
         return self
 
     def over(self, base: NodeConfig) -> NodeConfig:

@@ -10,11 +10,6 @@ from tfx_distill.trainer.config.section import Rule
 # Paths that the launcher of Kubeflow Pipelines uses itself.
 RESERVED_PATHS = ("/minio", "/s3", "/gcs", "/oci", "/kfp", "/kfp-workspace", "/tmp")
 
-# Typical names of variables and options that contain secrets.
-_SECRETIVE = re.compile(
-    r"passw(or)?d|secret|token|credential|api_?key|access_?key|private_?key", re.I
-)
-_URL_WITH_PASSWORD = re.compile(r"://[^/\s:@]+:[^/\s@]+@")
 _QUANTITY = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|)")
 _FACTORS = {"": 1.0, "m": 1e-3} | {
     prefix + i: (1024.0 if i else 1000.0) ** power
@@ -36,12 +31,6 @@ def quantity(value: Any) -> float:
     if not number > 0:
         raise ValueError(f"{value!r} is not a Kubernetes quantity above 0")
     return number
-
-
-def looks_secret(name: str, value: str) -> bool:
-    """Whether a variable or option seems to contain a secret."""
-    is_named_so = bool(_SECRETIVE.search(name)) and bool(value)
-    return is_named_so or bool(_URL_WITH_PASSWORD.search(value))
 
 
 def is_mountable(path: str) -> bool:

@@ -12,6 +12,7 @@ import yaml
 from pydantic import Field, NonNegativeInt, model_validator
 from typing_extensions import Self
 
+from tfx_distill.pipeline.config import plain_secrets
 from tfx_distill.pipeline.config.kubeflow_config import PIPELINE_NAME, KubeflowConfig
 from tfx_distill.pipeline.config.pipeline_places import Places
 from tfx_distill.pipeline.config.webhook_config import WebhookConfig
@@ -138,6 +139,13 @@ class PipelineConfig(Section, Places):
     metadata: MetadataConfig = Field(default_factory=MetadataConfig)
     beam: BeamConfig = Field(default_factory=BeamConfig)
     kubeflow: KubeflowConfig = Field(default_factory=KubeflowConfig)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_secrets(cls, values: Any) -> Any:
+        """First, so that no other message shows one."""
+        plain_secrets.require_none(values)
+        return values
 
     @model_validator(mode="after")
     def _check(self) -> Self:

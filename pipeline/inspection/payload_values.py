@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfx_distill.components.checks import decimals
-from tfx_distill.pipeline.mlmd.records import clean
+from tfx_distill.pipeline.short_text import clean
 
 MAX_ROWS = 40  # of a table; the files have all
 

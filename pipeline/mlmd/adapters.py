@@ -25,8 +25,8 @@ from tfx_distill.pipeline.mlmd.records import (
     EventRecord,
     ExecutionRecord,
     RunRecord,
-    clean,
 )
+from tfx_distill.pipeline.short_text import clean
 from tfx_distill.trainer import structured_text
 
 PIPELINES = ("pipeline", "system.Pipeline")

@@ -49,6 +49,7 @@ def open_store(config: Places, place: str | None = None) -> Store:
     _read_only(connection)
     if isinstance(connection, pb.ConnectionConfig) and connection.HasField("sqlite"):
         return Store(SqliteSource(pathlib.Path(connection.sqlite.filename_uri)))
+    store_connection.require_usable(connection)
     # Failures are told in one line of ours, and nothing else.
     with explained(place), log_capture.native_errors_discarded():
         store = ml_metadata.MetadataStore(connection)

@@ -11,12 +11,12 @@ import dataclasses
 import datetime
 import functools
 import os
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from tfx_distill.components.pusher import pushed_models
 from tfx_distill.components.pusher.pushed_models import PushedModel
+from tfx_distill.pipeline.short_text import clean
 
 # A number in ML Metadata, on which code for local runs counts; a UUID, as text, in
 # Kubeflow's server without it.
@@ -26,16 +26,10 @@ CANCELED = "CANCELED"
 # Of a run, which has no state in ML Metadata.
 STOPPED = "STOPPED"
 LIVE, DELETED = "LIVE", "DELETED"
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # TFX keeps the SavedModel of a Model artifact in this folder.
 _SAVED_MODEL = "Format-Serving"
 _LOGS = "executor-logs"  # an output that Kubeflow adds to each node
 _SHORT = 8  # letters of a UUID that tell it from others
-
-
-def clean(text: str) -> str:
-    """Text without control characters: a store's strings must not steer a terminal."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def cleaned(content: Any) -> Any:

@@ -24,6 +24,7 @@ from tfx_distill.pipeline.mlmd.records import (
     ExecutionRecord,
     RunRecord,
 )
+from tfx_distill.pipeline.short_text import clean
 from tfx_distill.trainer.errors import DistillError
 
 SCHEMA_VERSION = 10  # of ml_metadata 1.0 and newer
@@ -178,7 +179,7 @@ class SqliteSource:
             what = f"{table.lower()} {id_}"
             common = {
                 "id": id_,  # a primary key: SQLite lets it be nothing but an integer
-                "name": adapters.clean(self._text(name or "", f"the name of {what}")),
+                "name": clean(self._text(name or "", f"the name of {what}")),
                 "created_ms": self._number(created, f"the time of {what}", _MAX_MS),
                 "updated_ms": self._number(updated, f"the time of {what}", _MAX_MS),
                 "properties": dict(sorted(properties.get(id_, {}).items())),
@@ -196,7 +197,7 @@ class SqliteSource:
         )
         found: dict[int, dict[str, Any]] = {}
         for id_, name, *values in rows:
-            found.setdefault(id_, {})[adapters.clean(str(name))] = _value(*values)
+            found.setdefault(id_, {})[clean(str(name))] = _value(*values)
         return found
 
     def _events(self, column: str, ids: Iterable[int]) -> list[EventRecord]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pathlib
 import random
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -17,8 +19,19 @@ from tfx_distill.pipeline.mlmd import store_lock
 from tfx_distill.trainer.errors import ConfigError, DistillError
 
 _SECRET_PREFIX = "env:"
-_SECRETS = ("password", "client_key")
 _MAX_TEXT = 300
+_TIMEOUT_S = 120.0
+_TRY = """
+import sys
+import ml_metadata
+from ml_metadata.proto import metadata_store_pb2
+connection = getattr(metadata_store_pb2, sys.argv[1])()
+connection.ParseFromString(sys.stdin.buffer.read())
+try:
+    ml_metadata.MetadataStore(connection).get_context_types()
+except Exception:
+    pass  # the process that asks explains it
+"""
 _SQLITE_NAME = "metadata.sqlite"
 _CREATION_S = 20
 _CREATION = "concurrent connection"  # in all of ml_metadata's texts about that
@@ -55,15 +68,9 @@ def connection_config(config: Places) -> Any:
 
 
 def _resolved(value: Any, key: str) -> Any:
-    """Replaces `env:NAME`: a configuration never contains a password."""
+    """Replaces `env:NAME`: `plain_secrets` has seen that no secret stands there."""
     if isinstance(value, dict):
         return {name: _resolved(item, f"{key}.{name}") for name, item in value.items()}
-    is_secret = key.rpartition(".")[2] in _SECRETS
-    if is_secret and value and not str(value).startswith(_SECRET_PREFIX):
-        raise ConfigError(
-            f"{key} holds a secret, which would be stored with every run. Put it in an "
-            f'environment variable and write "{_SECRET_PREFIX}NAME".'
-        )
     if isinstance(value, str) and value.startswith(_SECRET_PREFIX):
         name = value[len(_SECRET_PREFIX) :]
         if name not in os.environ:
@@ -72,6 +79,34 @@ def _resolved(value: Any, key: str) -> Any:
             )
         return os.environ[name]
     return value
+
+
+def require_usable(connection: Any) -> None:
+    """Tries a connection to a server in a process of its own.
+
+    ml_metadata's library ends the process on settings that it does not like.
+
+    Raises:
+        DistillError: If it does so, with the library's reason.
+    """
+    if isinstance(connection, metadata_store_pb2.ConnectionConfig) and (
+        connection.WhichOneof("config") in ("sqlite", "fake_database")
+    ):
+        return
+    tried = subprocess.run(
+        [sys.executable, "-I", "-c", _TRY, type(connection).__name__],
+        input=connection.SerializeToString(),
+        capture_output=True,
+        timeout=_TIMEOUT_S,
+    )
+    if tried.returncode < 0:
+        lines = tried.stderr.decode(errors="replace").splitlines()
+        fatal = next((line for line in lines if line.startswith("F")), lines[-1])
+        reason = fatal.partition("] ")[2] or fatal
+        raise DistillError(
+            "metadata.connection cannot be used: ml_metadata's library ends with signal "
+            f"{-tried.returncode}: {reason[:_MAX_TEXT]}. Correct the connection."
+        )
 
 
 def open_store(config: Places) -> ml_metadata.MetadataStore:
@@ -85,6 +120,7 @@ def open_store(config: Places) -> ml_metadata.MetadataStore:
         raise DistillError(
             f"No pipeline has run in {config.pipeline_dir}. Run `distill run` first."
         )
+    require_usable(connection)
     wait_until_free(config)
     return connect(connection)
 

@@ -26,10 +26,10 @@ from tfx_distill.pipeline.mlmd.records import (
     EventRecord,
     ExecutionRecord,
     RunRecord,
-    clean,
     cleaned,
 )
 from tfx_distill.pipeline.runners.kubeflow.schema_titles import type_name
+from tfx_distill.pipeline.short_text import clean
 
 Answer = Mapping[str, Any]
 

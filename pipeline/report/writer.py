@@ -13,6 +13,7 @@ from tfx_distill.pipeline.mlmd.store import Store
 from tfx_distill.pipeline.report import html
 from tfx_distill.pipeline.report.collect import report_collector
 from tfx_distill.pipeline.report.report_data import Report
+from tfx_distill.trainer import file_system
 from tfx_distill.trainer.errors import DistillError
 
 FILE_NAME = "report.html"
@@ -90,7 +91,8 @@ def _write(content: str, path: pathlib.Path) -> pathlib.Path:
     part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(content, encoding="utf-8", errors="replace")
+        with file_system.open_file(str(part), "wb") as file:
+            file.write(content.encode(errors="replace"))
         part.replace(path)
     except OSError as error:
         raise DistillError(

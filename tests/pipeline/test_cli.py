@@ -1,6 +1,7 @@
 """The command as a person types it: quick, one line for an error, exit statuses."""
 
 import json
+import pathlib
 import subprocess
 import sys
 import time
@@ -128,3 +129,23 @@ def test_an_unwritable_folder_is_named_before_anything_loads(tmp_path):
     assert result.returncode == 1
     assert result.stderr.startswith(f"Error: Folder {tmp_path}/file")
     assert "Make it writable, or set pipeline.root" in result.stderr
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("command", ["config", "runs", "explain"])
+def test_modules_in_the_current_folder_are_not_imported(tmp_path, command):
+    for name in ("grpc_health", "sitecustomize", "yaml", "click", "six", "attr"):
+        (tmp_path / f"{name}.py").write_text(f"open({name!r}, 'w')")
+    program = [pathlib.Path(sys.executable).with_name("distill"), command]
+    subprocess.run(program, cwd=tmp_path, capture_output=True, timeout=60)
+    assert not [path for path in tmp_path.iterdir() if path.suffix != ".py"]
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    "arguments", [("runs", "--config", "\x1b[31m"), ("\x1b[31m",), ("runs", "\x1b[31m")]
+)
+def test_arguments_in_errors_do_not_steer_the_terminal(arguments):
+    done = distill(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "\x1b" not in done.stderr

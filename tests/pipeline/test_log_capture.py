@@ -6,6 +6,11 @@ import re
 import subprocess
 import sys
 
+import pytest
+from rich.table import Table
+
+from tfx_distill.pipeline import log_capture
+
 CODE = """
 import logging, os, sys, warnings
 from tfx_distill.pipeline import log_capture
@@ -38,3 +43,16 @@ def test_the_log_gives_utc_as_the_names_of_runs_do(tmp_path):
     logged = datetime.datetime.fromisoformat(f"{moment}+00:00")
     now = datetime.datetime.now(datetime.timezone.utc)
     assert abs(now - logged) < datetime.timedelta(minutes=5)
+
+
+@pytest.mark.attack
+def test_text_from_outside_is_neither_markup_nor_steers_the_terminal(capsys):
+    table = Table("[bold]heading[/bold]")
+    table.add_row("[/nothing]", "\x1b[31m")
+    out = log_capture.direct().out
+    out.print(table)
+    out.print("\x1b[31mred \x9b2J :smile:")
+    printed = capsys.readouterr().out
+    assert "[bold]heading[/bold]" in printed and "[/nothing]" in printed
+    assert "\ufffd[31mred \ufffd2J :smile:" in printed
+    assert not set(printed) & {"\x1b", "\x9b"}

@@ -12,6 +12,7 @@ from tfx_distill.trainer.config.section import (
     Degrees,
     Folder,
     Items,
+    LocalPath,
     Rule,
     Section,
     Seed,
@@ -69,10 +70,10 @@ class DataConfig(Section):
         description="Your images: a folder of classes, or a CSV or JSON-lines file; "
         "null: data.dataset",
     )
-    data_dir: str | None = Field(
+    data_dir: LocalPath | None = Field(
         None, description="Prepared data sets; null: ~/tensorflow_datasets"
     )
-    manual_dir: str | None = Field(
+    manual_dir: LocalPath | None = Field(
         None, description="Downloaded original files; null: $DISTILL_MANUAL_DIR"
     )
     image_feature: str | None = Field(

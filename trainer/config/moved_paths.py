@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import importlib.util
 import logging
+import os
 import pathlib
+from importlib.machinery import PathFinder
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +32,9 @@ def current_path(path: str) -> str:
 
 def _is_users_own(package: str) -> bool:
     """Whether a package of that name can be imported that is not this project's."""
-    spec = importlib.util.find_spec(package)
+    spec = importlib.util.find_spec(package) or PathFinder.find_spec(
+        package, [os.getcwd()]
+    )
     places = spec.submodule_search_locations if spec else None
     return bool(spec) and _PACKAGE not in {
         pathlib.Path(place).resolve() for place in places or ()

@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import json
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, TypeVar
 
@@ -86,10 +87,18 @@ Degrees = Annotated[float, Field(ge=0, le=180), NUMBER]
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 # A URL would become a local folder of that name.
 Folder = Annotated[
-    str, Rule("a folder, not a URL", lambda path: path and "://" not in path)
+    str,
+    Rule("a folder, not a URL", lambda path: "://" not in path and _is_path(path)),
 ]
+LocalPath = Annotated[str, Rule("a path", lambda path: _is_path(path))]
 Items = Annotated[tuple[T, ...], Strict(False)]  # also accepts lists
 Table = Annotated[dict[str, T], BeforeValidator(_as_json)]
+
+
+def _is_path(text: str) -> bool:
+    """Whether a text can be a path; `~NAME` needs a user of that name."""
+    is_known = not os.path.expanduser(text).startswith("~")
+    return bool(text) and text.isprintable() and is_known
 
 
 def require(condition: bool, key: str, received: Any, expected: str) -> None:

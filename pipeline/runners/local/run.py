@@ -100,7 +100,7 @@ def perform(
     Raises:
         DistillError: If the work fails.
     """
-    store_connection.connection_config(config)
+    store_connection.require_usable(store_connection.connection_config(config))
     named_inputs.check(config)
     log = run_folders.new_log(config)
     with log_capture.captured(log) as terminal:

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.trainer import folder_lock
-from tfx_distill.trainer.errors import DistillError
+from tfx_distill.trainer.errors import ConfigError, DistillError
 
 _GIB = 2**30
 _RESERVE, _RESERVE_BYTES = ".reserve", 2**18
+_PATTERN = set("*?[]{}\\")
 
 
 def _timestamp() -> str:
@@ -28,14 +29,27 @@ def new_log(config: PipelineConfig) -> pathlib.Path:
     another data set, and so to another pipeline, is decided later.
 
     Raises:
-        DistillError: If it is not writable.
+        DistillError: If it is not writable, or TFX would take a folder for a pattern.
     """
     log = pathlib.Path(config.pipeline.root).expanduser().absolute() / "logs"
+    _require_no_pattern("pipeline.root", config.pipeline_dir)
+    _require_no_pattern("pusher.directory", config.serving_dir)
     with _explained(log):
         log.mkdir(parents=True, exist_ok=True)
         log = log / f"{_timestamp()}.log"
         log.touch()
     return log
+
+
+def _require_no_pattern(key: str, folder: pathlib.Path) -> None:
+    """Rejects letters that TFX and Beam read as patterns of file names."""
+    found = sorted(set(str(folder)) & _PATTERN)
+    if found or not str(folder).isprintable():
+        raise ConfigError(
+            f"{key}: the folder {str(folder)!r} contains {' '.join(found) or 'controls'}, "
+            "which TFX reads as a pattern of names. Choose a folder without "
+            f"{' '.join(sorted(_PATTERN))}."
+        )
 
 
 def make_run_dir(config: PipelineConfig) -> pathlib.Path:

@@ -5,7 +5,12 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from tfx_distill.pipeline.config.loader import load_config
-from tfx_distill.pipeline.mlmd import store_connection, tested_models, updates
+from tfx_distill.pipeline.mlmd import (
+    read_only_store,
+    store_connection,
+    tested_models,
+    updates,
+)
 from tfx_distill.trainer.errors import ConfigError, DistillError
 
 
@@ -114,7 +119,6 @@ def test_a_password_comes_from_the_environment(monkeypatch):
             "{mysql: {password: 'env:NOT_SET'}}",
             "connection.mysql.password refers to .*NOT_SET",
         ),
-        ("{mysql: {password: open}}", "connection.mysql.password holds a secret"),
         ("{postgre: {}}", "is not ml_metadata's ConnectionConfig"),
     ],
 )
@@ -122,3 +126,11 @@ def test_a_connection_that_cannot_be_is_refused(connection, message):
     config = load_config(None, [f"metadata.connection={connection}"])
     with pytest.raises(ConfigError, match=message):
         store_connection.connection_config(config)
+
+
+@pytest.mark.attack
+def test_settings_that_end_the_library_are_refused_in_one_line():
+    config = load_config(None, ["metadata.connection={postgresql: {}}"])
+    for opened in (store_connection.open_store, read_only_store.open_store):
+        with pytest.raises(DistillError, match="cannot be used: .* signal 6: Check"):
+            opened(config)

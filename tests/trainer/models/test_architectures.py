@@ -1,5 +1,7 @@
 """Architectures, and what a model of one's own must be."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -76,3 +78,19 @@ def test_an_architecture_too_deep_for_the_image_is_refused():
 def test_something_that_is_no_model_is_refused():
     with pytest.raises(ModelError, match="returned ndarray, expected a Keras model"):
         architectures.build("numpy.full", (2, 2), 3)
+
+
+@pytest.mark.attack
+def test_only_a_users_own_module_puts_the_current_folder_on_the_path(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sys, "path", [p for p in sys.path if p])
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own_models_here.py").write_text(
+        "import own_neighbour\ndef small(image_shape, num_classes):\n    return 3\n"
+    )
+    (tmp_path / "own_neighbour.py").write_text("")
+    assert architectures._import(architectures.__name__ + ".student")
+    assert str(tmp_path) not in sys.path
+    assert architectures._import("own_models_here.small")((8, 8, 1), 2) == 3
+    assert sys.path[-1] == str(tmp_path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from tfx_distill.pipeline.config.kubernetes_values import looks_secret
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.runners.kubeflow.compiler import (
     pod_paths,
@@ -52,22 +51,11 @@ def make(config: PipelineConfig, image: str | None, target: str = KFP) -> Plan:
     if image is None:
         raise CompileError("An image is required. Give --image, or set kubeflow.image.")
     server_checks.require_image(image)
-    _check_beam(config)
     _check_secrets(config)
     if target == VERTEX:
         _check_vertex(config)
     values = run_parameters.defaults(config)
     return Plan(config, image, target, pod_paths.find(config), values)
-
-
-def _check_beam(config: PipelineConfig) -> None:
-    for arg in config.beam.args:
-        name, _, value = arg.partition("=")
-        if looks_secret(name, value):
-            raise CompileError(
-                f"beam.args: {name} contains a secret, which everyone who can see the run "
-                "could read. Name a Kubernetes secret in kubeflow.secrets instead."
-            )
 
 
 def _check_secrets(config: PipelineConfig) -> None:

@@ -7,7 +7,7 @@ import yaml
 
 from tfx_distill.pipeline.config.loader import load_config
 from tfx_distill.pipeline.runners.local import run_folders
-from tfx_distill.trainer.errors import DistillError
+from tfx_distill.trainer.errors import ConfigError, DistillError
 
 
 @pytest.fixture
@@ -79,3 +79,27 @@ def test_a_killed_run_lets_go(tmp_path):
     other.join()
     with run_folders.only_run(tmp_path):
         pass
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("name", ["a*", "a?", "a[0]", "a{b}", "a\\b"])
+def test_a_folder_that_tfx_takes_for_a_pattern_is_refused_before_it_is_made(
+    tmp_path, name
+):
+    config = load_config("smoke", [f"pipeline.root='{tmp_path / name}'"])
+    with pytest.raises(ConfigError, match="reads as a pattern of names"):
+        run_folders.new_log(config)
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.attack
+def test_a_link_in_the_place_of_the_lock_is_not_followed(config, tmp_path):
+    config.pipeline_dir.mkdir()
+    (tmp_path / "precious").write_text("content")
+    (config.pipeline_dir / ".lock").symlink_to(tmp_path / "precious")
+    with (
+        pytest.raises(DistillError, match="symbolic links"),
+        run_folders.only_run(config.pipeline_dir),
+    ):
+        pass
+    assert (tmp_path / "precious").read_text() == "content"

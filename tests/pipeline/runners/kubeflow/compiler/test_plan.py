@@ -95,7 +95,7 @@ def test_a_path_that_begins_as_another_is_apart_from_it():
         ),
         (["hyperparameters=12"], "give its URI"),
         (["hyperparameters=best.yaml"], "give its URI"),
-        (["beam.args=[--password=x]"], "beam.args: --password contains a secret"),
+        (["beam.args=[--password=x]"], "beam.args: --password holds a secret"),
         (["kubeflow.parameters=[gate.min_accuracy]"], "compile with --set instead"),
         (["kubeflow.parameters=[student.model]"], "not an architecture"),
         (["kubeflow.parameters=[student.seed]", "seeds=2"], "of which there are 2"),
