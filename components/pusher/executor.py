@@ -62,8 +62,6 @@ class Executor(tfx_executor.Executor):
             self._refuse(pushed, reasons)
         else:
             pushed.set_string_custom_property(property_names.MODEL_DIGEST, digest)
-            if input_dict.get(LITE_MODELS_KEY):
-                _require_made_from(input_dict, digest)
             self._push(input_dict, output_dict, exec_properties, pushed, digest)
 
     def _refuse(self, pushed: types.Artifact, reasons: list[str]) -> None:
@@ -81,6 +79,7 @@ class Executor(tfx_executor.Executor):
         pushed: types.Artifact,
         digest: str,
     ) -> None:
+        _require_made_from(input_dict, digest)
         key = PUSH_DESTINATION_KEY
         destination = pusher_pb2.PushDestination()
         proto_utils.json_to_proto(exec_properties[key], destination)
@@ -146,6 +145,8 @@ def _optional(input_dict: Artifacts, key: str) -> types.Artifact | None:
 
 def _require_made_from(input_dict: Artifacts, digest: str) -> None:
     """Refuses LiteRT files of another student."""
+    if not input_dict.get(LITE_MODELS_KEY):
+        return
     source = artifact_utils.get_single_instance(input_dict[LITE_MODELS_KEY])
     if source.get_string_custom_property(property_names.MODEL_DIGEST) != digest:
         raise ModelError(

@@ -228,9 +228,8 @@ def _rollback(pushes: Graph, model: PushedModel) -> dict[str, Any]:
 
 
 def _conclusion(summary: RunSummary, rollbacks: tuple[Mapping[str, Any], ...]) -> str:
-    if summary.state in (FAILED, STOPPED):
-        what = "failed" if summary.state == FAILED else "was stopped"
-        return f"The run {what} at {summary.failed_node or 'an unknown node'}."
+    if ended := {FAILED: "failed", STOPPED: "was stopped"}.get(summary.state):
+        return f"The run {ended} at {summary.failed_node or 'an unknown node'}."
     if summary.pushed_version:
         text = f"Version {summary.pushed_version} was pushed: it passed every gate."
         for rollback in rollbacks:
