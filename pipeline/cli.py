@@ -56,7 +56,7 @@ def main() -> None:
     except click.exceptions.Abort:
         status = _failed("Stopped.", EXIT_FAILED)
     except click.ClickException as error:
-        error.message = clean(error.message)
+        error.message = clean(error.message)  # type: ignore[misc]
         error.show()
         status = EXIT_USAGE
     except Interrupted as error:

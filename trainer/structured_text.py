@@ -101,7 +101,8 @@ def _require_small(text: str) -> None:
     open_nodes: list[list[Any]] = []  # anchor and number of nodes so far
     num_nodes = 0
     for event in yaml.parse(text, _BASE):
-        size, anchor = 1, getattr(event, "anchor", None)
+        size: int = 1
+        anchor: Any = getattr(event, "anchor", None)
         if isinstance(event, yaml.CollectionStartEvent):
             open_nodes.append([anchor, 1])
             _require(len(open_nodes) <= _MAX_DEPTH, "nested too deeply", event)

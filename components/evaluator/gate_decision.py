@@ -70,25 +70,11 @@ def decide(
         *_class_checks(gate, student, teacher, paired, spec),
         *_served_checks(gate, served),
     ]
-    reasons = [
-        *refusals(checks),
-        *_problems(served),
-        *_foreign_counts(measured, predictions),
-    ]
+    reasons = [*refusals(checks), *_problems(served)]
+    reasons += _foreign_counts(measured, predictions)
     if not tfma.load_validation_result(evaluation_dir).validation_ok and not reasons:
         reasons = ["TensorFlow Model Analysis refused the student; see its validation"]
-    metrics = {"student": student, "teacher": teacher, "paired": paired}
-    return _verdict(checks, reasons, split, metrics, served)
-
-
-def _verdict(
-    checks: list[Check],
-    reasons: list[str],
-    split: str,
-    metrics: Mapping[str, SliceMetrics],
-    served: Served | None,
-) -> Verdict:
-    overall = metrics["student"].get(OVERALL, {})
+    overall = student.get(OVERALL, {})
     return Verdict(
         blessed=not reasons,
         reasons=tuple(reasons),
@@ -96,8 +82,10 @@ def _verdict(
         split=split,
         num_examples=int(overall.get("num_examples", 0)),
         agreement=overall.get("agreement"),
+        student=student,
+        teacher=teacher,
+        paired=paired,
         served=served,
-        **metrics,
     )
 
 

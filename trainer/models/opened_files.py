@@ -39,7 +39,8 @@ def recorded() -> Iterator[list[str]]:
     if not _hooked.is_set():
         _hooked.set()
         sys.addaudithook(_hear)  # for as long as the process lives
-    thread, found = threading.get_ident(), []
+    thread = threading.get_ident()
+    found: list[str] = []
     _listeners[thread] = found
     try:
         yield found

@@ -103,8 +103,9 @@ def _two_sided(found: Served, num_examples: int) -> Interval:
     Raises:
         ValueError: If the verdict does not have the counts.
     """
-    counts = found.only_student, found.only_served
-    if found.difference is None or None in counts or sum(counts) > num_examples:
+    counts = found.only_student or 0, found.only_served or 0
+    known = None not in (found.difference, found.only_student, found.only_served)
+    if found.difference is None or not known or sum(counts) > num_examples:
         raise ValueError("the verdict has no counts of images")
     # Which images they are does not matter.
     first = np.arange(num_examples) < counts[0]
