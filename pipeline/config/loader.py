@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # loads pydantic, which help texts do not need
 
 CONFIGS_DIR = pathlib.Path(__file__).parent / "presets"
 
+_MAX_PARTS = 20  # of a dotted key
+
 # Sections that null turns off, also above a layer that turned them on.
 _OPTIONAL = ("assistant", "tuning")
 
@@ -128,7 +130,10 @@ def _override(text: str) -> dict[str, Any]:
         parsed = structured_text.from_yaml(value)
     except ValueError:
         parsed = value
-    for part in reversed(key.strip().split(".")):
+    parts = key.strip().split(".")
+    if len(parts) > _MAX_PARTS:
+        raise ConfigError(f"Unknown configuration key {key[:80]!r}: too many dots.")
+    for part in reversed(parts):
         parsed = {part: parsed}
     return parsed
 

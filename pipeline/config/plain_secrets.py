@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tfx_distill.trainer.config.config_errors import name as spelled
 from tfx_distill.trainer.config.secret_reference import FILE_PREFIX, VARIABLE_PREFIX
 from tfx_distill.trainer.errors import ConfigError
 
@@ -62,7 +63,8 @@ def _texts(value: Any, key: str = "", name: str = "") -> Iterator[tuple[str, str
         return
     if isinstance(value, Mapping):
         for inner, item in value.items():
-            yield from _texts(item, f"{key}.{inner}".lstrip("."), str(inner))
+            inner = str(inner)
+            yield from _texts(item, f"{key}.{spelled(inner)}".lstrip("."), inner)
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _texts(item, key, name)
@@ -70,6 +72,6 @@ def _texts(value: Any, key: str = "", name: str = "") -> Iterator[tuple[str, str
         value = str(value)
         option, equals, given = value.partition("=")
         if option.startswith("--") and equals:
-            yield f"{key}: {option}", option, given
+            yield f"{key}: {spelled(option)}", option, given
         else:
             yield key, name, value
