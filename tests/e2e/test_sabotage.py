@@ -211,7 +211,7 @@ SABOTAGES = {
             "servability": budget(timeout_s=45.0),
         },
         "was killed after 45 s (servability.timeout_s) while calling predict_images "
-        "with 3 images per request, in order",
+        "with 1 image per request, in order",
     ),
     # It costs too much.
     "too slow": (
