@@ -27,8 +27,8 @@ _SHOWN = re.compile(
     r"\beyJ[\w-]{8,}\.eyJ|(password|pwd|AccountKey|SharedAccessKey)=[^;&\s]",
     re.I,
 )
-# Sections whose keys have meanings of their own: they name where secrets are.
-_REFERENCES = ("kubeflow.secrets",)
+# Where Kubernetes secrets are named, by full key.
+_REFERENCES = re.compile(r"kubeflow\.(secrets|nodes\.[^.]+\.image_pull_secrets)")
 
 
 def looks_secret(name: str, value: str) -> bool:
@@ -59,7 +59,7 @@ def require_none(values: Mapping[str, Any]) -> None:
 
 def _texts(value: Any, key: str = "", name: str = "") -> Iterator[tuple[str, str, str]]:
     """Yields the key, the last name and the value of each text."""
-    if key in _REFERENCES:
+    if _REFERENCES.fullmatch(key):
         return
     if isinstance(value, Mapping):
         for inner, item in value.items():

@@ -36,14 +36,16 @@ def stub(server, monkeypatch):
 
 
 @pytest.fixture
-def distill(monkeypatch, capsys):
+def distill(monkeypatch, capfd):
     """Runs a command; returns its exit status, stdout and stderr."""
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["distill", "kubeflow", *map(str, arguments)])
+        for name in ("stdout", "stderr"):  # which the command replaces
+            monkeypatch.setattr(sys, name, getattr(sys, name))
         monkeypatch.setattr(sys, "path", list(sys.path))
         with pytest.raises(SystemExit) as end:
             cli.main()
-        return end.value.code, *capsys.readouterr()
+        return end.value.code, *capfd.readouterr()
 
     return run

@@ -143,7 +143,7 @@ def test_an_unknown_schedule_id(stub, distill):
     ("text", "words"),
     [
         ("just words", ["not a compiled pipeline", "distill kubeflow compile"]),
-        ("{a: [", ["not YAML"]),
+        ("{a: [", ["not valid YAML"]),
         ("{pipelineSpec: {}}", ["Vertex AI"]),
         (PIPELINE.read_text().replace("2.1.0", "2.0.0"), ["2.0.0", "2.1.0"]),
         (PIPELINE.read_text().replace("name: digits", "name: My_Digits"),
