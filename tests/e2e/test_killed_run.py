@@ -22,7 +22,7 @@ from tfx_distill.pipeline.inspection import gc, summaries
 from tfx_distill.pipeline.mlmd import read_only_store
 from tfx_distill.trainer.export import saved_model_files
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 logger = logging.getLogger(__name__)
 
 SEED = 20
