@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 
@@ -53,14 +54,15 @@ def _error(found: list[str]) -> DataError:
 def _read(artifact: types.Artifact, split: str) -> anomalies_pb2.Anomalies:
     folder = artifact_utils.get_split_uri([artifact], split)
     path = os.path.join(folder, _FILE_NAME)
-    try:
-        with fileio.open(path, "rb") as file:
-            return anomalies_pb2.Anomalies.FromString(file.read())
-    except (fileio.NotFoundError, message.DecodeError):
-        raise DataError(
-            f"Split {split} has no readable anomalies file at {path}. "
-            "Run ExampleValidator again."
-        ) from None
+    with contextlib.suppress(message.DecodeError):
+        # TensorFlow's file system raises an error of its own for a file that is not there.
+        if fileio.exists(path):
+            with fileio.open(path, "rb") as file:
+                return anomalies_pb2.Anomalies.FromString(file.read())
+    raise DataError(
+        f"Split {split} has no readable anomalies file at {path}. "
+        "Run ExampleValidator again."
+    )
 
 
 def _descriptions(anomalies: anomalies_pb2.Anomalies) -> Iterator[str]:

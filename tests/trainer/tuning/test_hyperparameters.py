@@ -25,7 +25,9 @@ def test_an_unknown_hyperparameter_is_refused(key):
 
 
 def test_a_value_out_of_range_is_refused():
-    with pytest.raises(ConfigError, match="temperature must be a finite number > 0"):
+    with pytest.raises(
+        ConfigError, match=r"temperature must be a number in \[0\.1, 100\]"
+    ):
         hyperparameters.apply(
             {"distillation.temperature": 0}, StudentConfig(), DistillationConfig()
         )

@@ -84,12 +84,13 @@ def run(argv: Sequence[str]) -> int:
     start = time.monotonic()
 
     # Loads TensorFlow, unless it is left out, after the arguments were checked.
-    light_imports.leave_out(name)
+    is_light = light_imports.leave_out(name)
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 
-    from tfx_distill.components import beam_workers
+    if not is_light:
+        from tfx_distill.components import beam_workers
 
-    beam_workers.watch()
+        beam_workers.watch()
     kubeflow_v2_run_executor.main((args, beam_args))
     _log_verdict(_rewrite_output(task, name))
     logger.info("%s succeeded after %.0f s", name, time.monotonic() - start)

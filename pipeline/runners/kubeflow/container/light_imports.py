@@ -30,14 +30,17 @@ _CLASSES = {
 _KEYS = "tfx.types.standard_component_specs"
 
 
-def leave_out(executor: str) -> None:
-    """Lets a process import TFX without TensorFlow, if an executor needs none.
+def leave_out(executor: str) -> bool:
+    """Lets a process import TFX without TensorFlow and Beam, if an executor needs none.
 
     Args:
         executor: Dotted path of its class. Must come before anything imports TFX.
+
+    Returns:
+        Whether it does.
     """
     if executor not in EXECUTORS or "tensorflow" in sys.modules:
-        return
+        return False
     sys.modules["tensorflow"] = None  # type: ignore[assignment]
     for name in _PACKAGES:
         _module(name, __path__=list(_spec(name).submodule_search_locations or ()))
@@ -52,6 +55,7 @@ def leave_out(executor: str) -> None:
         Parse=json_format.Parse,
         MessageToJson=lambda message: json_format.MessageToJson(message).encode(),
     )
+    return True
 
 
 def _module(name: str, **content: Any) -> None:
