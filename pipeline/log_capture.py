@@ -34,8 +34,9 @@ class _PlainConsole(Console):
     def __init__(self, **settings: Any) -> None:
         super().__init__(markup=False, emoji=False, **settings)
 
-    def render(self, *arguments: Any) -> Iterator[Segment]:
-        for segment in super().render(*arguments):
+    def render(self, *arguments: Any, **options: Any) -> Iterator[Segment]:
+        # Some of rich's own parts, such as Padding, give options by name.
+        for segment in super().render(*arguments, **options):
             is_text = not segment.control
             yield Segment(clean(segment.text), segment.style) if is_text else segment
 

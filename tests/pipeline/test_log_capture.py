@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from rich.padding import Padding
 from rich.table import Table
 
 from tfx_distill.pipeline import log_capture
@@ -56,3 +57,8 @@ def test_text_from_outside_is_neither_markup_nor_steers_the_terminal(capsys):
     assert "[bold]heading[/bold]" in printed and "[/nothing]" in printed
     assert "\ufffd[31mred \ufffd2J :smile:" in printed
     assert not set(printed) & {"\x1b", "\x9b"}
+
+
+def test_indented_text_is_printed(capsys):
+    log_capture.direct().out.print(Padding("because", (0, 0, 0, 2)))
+    assert capsys.readouterr().out.rstrip() == "  because"
