@@ -10,23 +10,31 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
+from tfx import types
 from tfx.dsl.io import fileio
 from tfx.utils import path_utils
 
+from tfx_distill.components.checks import Decision
 from tfx_distill.components.component_specs import EXAMPLES
-from tfx_distill.components.execution_inputs import ExecutionInputs, at
+from tfx_distill.components.execution_inputs import ExecutionInputs, at, note_digest
 from tfx_distill.trainer import file_system
 from tfx_distill.trainer.errors import DistillError, ModelError
+
+logger = logging.getLogger(__name__)
+
+D = TypeVar("D", bound=Decision)
 
 _BLOCK_BYTES = 2**20
 
 
 class PrivateCopies:
-    """Copies in one folder; `private_copies` makes and removes it."""
+    """Copies in one folder; `judge` makes and removes it."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
@@ -104,9 +112,41 @@ class PrivateCopies:
         return text
 
 
+def judge(
+    inputs: ExecutionInputs,
+    blessing: types.Artifact,
+    models: Iterable[str],
+    split: str,
+    *,
+    work: Callable[[ExecutionInputs, PrivateCopies], D],
+    refused: Callable[[str], D],
+    folder: str = "",
+) -> D:
+    """Judges copies of the inputs, and notes in the blessing which model they are of.
+
+    Args:
+        inputs: Those of the gate; `model` is judged.
+        blessing: The gate's.
+        models: See `PrivateCopies.of`.
+        split: As `models`.
+        work: Decides on the copies.
+        refused: The decision if a model is at fault, by the reason.
+        folder: Gets the copies; empty: a temporary one of this machine.
+    """
+    with _private_copies(folder) as copies:
+        judged = inputs
+        try:
+            judged = copies.of(inputs, models, split)
+            decision = work(judged, copies)
+        except ModelError as error:
+            logger.exception("A model failed")
+            decision = refused(copies.told(str(error)))
+        note_digest(blessing, judged.model_dir("model"), required=decision.blessed)
+    return decision
+
+
 @contextlib.contextmanager
-def private_copies(folder: str = "") -> Iterator[PrivateCopies]:
-    """Copies in `folder`, or a temporary one of this machine; removed on leaving."""
+def _private_copies(folder: str) -> Iterator[PrivateCopies]:
     folder = folder or tempfile.mkdtemp(prefix="judged-")
     try:
         yield PrivateCopies(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import logging
@@ -17,7 +18,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, proto_utils
 
-from tfx_distill.components import property_names
+from tfx_distill.components import private_copies, property_names
 from tfx_distill.components.checks import OVERALL
 from tfx_distill.components.evaluator import (
     eval_config,
@@ -31,15 +32,14 @@ from tfx_distill.components.evaluator.predictions import Predictions
 from tfx_distill.components.execution_inputs import (
     Artifacts,
     ExecutionInputs,
-    note_digest,
     note_verdict,
     servable,
 )
-from tfx_distill.components.private_copies import PrivateCopies, private_copies
+from tfx_distill.components.private_copies import PrivateCopies
 from tfx_distill.trainer.config.gate_config import GateConfig
 from tfx_distill.trainer.data.data_report import DataReport
 from tfx_distill.trainer.data.example_reader import Split
-from tfx_distill.trainer.errors import DistillError, ModelError
+from tfx_distill.trainer.errors import DistillError
 from tfx_distill.trainer.export.saved_model import Predictor
 
 logger = logging.getLogger(__name__)
@@ -67,28 +67,24 @@ class Executor(tfx_executor.Executor):
     def Do(self, input_dict, output_dict, exec_properties) -> None:
         inputs = ExecutionInputs(input_dict, exec_properties)
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
-        folder = os.path.join(self._get_tmp_dir(), "judged")
-        with private_copies(folder) as copies:
-            judged = inputs
-            try:
-                judged = copies.of(inputs, _ROLES, SPLIT)
-                outcome = self._judge(judged, copies, output_dict, exec_properties)
-            except ModelError as error:
-                logger.exception("The evaluation failed")
-                reason = f"the evaluation failed: {copies.told(str(error))}"
-                outcome = verdict.refused(reason)
-            note_digest(blessing, judged.model_dir("model"), required=outcome.blessed)
-        for key, name in _URI_PROPERTIES.items():
-            if inputs.has(key):
-                blessing.set_string_custom_property(name, inputs.uri(key))
+        outcome = private_copies.judge(
+            inputs,
+            blessing,
+            _ROLES,
+            SPLIT,
+            work=functools.partial(self._judge, output_dict, exec_properties),
+            refused=lambda reason: verdict.refused(f"the evaluation failed: {reason}"),
+            folder=os.path.join(self._get_tmp_dir(), "judged"),
+        )
+        _name_models(blessing, inputs)
         _bless(blessing, dataclasses.replace(outcome, overlaps=_overlaps(inputs)))
 
     def _judge(
         self,
-        inputs: ExecutionInputs,
-        copies: PrivateCopies,
         output_dict: Artifacts,
         exec_properties: dict[str, Any],
+        inputs: ExecutionInputs,
+        copies: PrivateCopies,
     ) -> verdict.Verdict:
         gate = GateConfig.from_json(exec_properties["gate"])
         spec = inputs.spec
@@ -150,17 +146,21 @@ class Executor(tfx_executor.Executor):
             "eval_config": proto_utils.proto_to_json(config),
             "example_splits": json.dumps([inputs.spec.split_name(SPLIT)]),
         }
-        failure = None
         try:
             super().Do(given, output_dict, properties)
-        except Exception as error:
-            failure = error
-        # Beam tells what a worker raised, and what became of a worker, alike.
-        if failure is not None:
+        except Exception:
+            # Beam tells what a worker raised, and what became of a worker, alike.
             inference.require_serving(
                 {_ROLES[key]: given[key][0] for key in models}, inputs, SPLIT
             )
-            raise failure
+            raise
+
+
+def _name_models(blessing: types.Artifact, inputs: ExecutionInputs) -> None:
+    """Notes the models themselves: the copies that were judged are gone."""
+    for key, name in _URI_PROPERTIES.items():
+        if inputs.has(key):
+            blessing.set_string_custom_property(name, inputs.uri(key))
 
 
 def _overlaps(inputs: ExecutionInputs) -> dict[str, int] | None:

@@ -17,18 +17,16 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from tfx_distill.components import property_names
+from tfx_distill.components import private_copies, property_names
 from tfx_distill.components.component_specs import (
     STUDENT_SIGNATURE,
     TEACHER_SIGNATURE,
 )
 from tfx_distill.components.execution_inputs import (
     ExecutionInputs,
-    note_digest,
     note_verdict,
     servable,
 )
-from tfx_distill.components.private_copies import private_copies
 from tfx_distill.components.servability_validator import budget_decision, probe_process
 from tfx_distill.components.servability_validator.servability import (
     Measurement,
@@ -38,7 +36,6 @@ from tfx_distill.trainer import model_faults
 from tfx_distill.trainer.config.examples_config import SignatureConfig
 from tfx_distill.trainer.config.servability_config import ServabilityConfig
 from tfx_distill.trainer.data import example_reader, example_records
-from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.export import keras_files, saved_model, saved_model_files
 
 logger = logging.getLogger(__name__)
@@ -62,15 +59,14 @@ class Executor(base_executor.BaseExecutor):
         config = ServabilityConfig.from_json(exec_properties["servability"])
         inputs = ExecutionInputs(input_dict, exec_properties)
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
-        with private_copies() as copies:
-            judged = inputs
-            try:
-                judged = copies.of(inputs, ["model", "teacher_model"], SPLIT)
-                outcome = _validate(judged, config)
-            except ModelError as error:
-                logger.exception("The validation failed")
-                outcome = budget_decision.refused(copies.told(str(error)))
-            note_digest(blessing, judged.model_dir("model"), required=outcome.blessed)
+        outcome = private_copies.judge(
+            inputs,
+            blessing,
+            ["model", "teacher_model"],
+            SPLIT,
+            work=lambda copied, _: _validate(copied, config),
+            refused=budget_decision.refused,
+        )
         _bless(blessing, outcome, inputs.artifact("model"))
 
 
