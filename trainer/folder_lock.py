@@ -8,21 +8,16 @@ from __future__ import annotations
 import contextlib
 import datetime
 import fcntl
-import logging
 import os
 import pathlib
 import socket
-import time
 from collections.abc import Iterator
 from typing import IO
 
-from tfx_distill.trainer import file_system
+from tfx_distill.trainer import file_system, waiting
 from tfx_distill.trainer.errors import DistillError
 
-logger = logging.getLogger(__name__)
-
 FILE_NAME = ".lock"
-_POLL_S = 0.1
 
 
 @contextlib.contextmanager
@@ -64,24 +59,26 @@ def _note_holder(file: IO[bytes]) -> None:
 def _take(
     file: IO[bytes], folder: str | os.PathLike[str], advice: str, timeout_s: float
 ) -> None:
-    deadline = time.monotonic() + timeout_s
-    waiting = False
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            pass
-        file.seek(0)
-        holder = file.read().decode(errors="replace").strip() or "another process"
-        if time.monotonic() >= deadline:
-            waited = f" after {timeout_s:g} s" if timeout_s else ""
-            raise DistillError(
-                f"Another run ({holder}) is using {folder}{waited}. {advice}"
-            )
-        if not waiting:
-            logger.warning(
-                "Waiting up to %g s for %s, in use by %s", timeout_s, folder, holder
-            )
-        waiting = True
-        time.sleep(_POLL_S)
+    if not waiting.until(
+        lambda: _is_taken(file),
+        timeout_s,
+        lambda: f"{folder}, in use by {_holder(file)}",
+    ):
+        waited = f" after {timeout_s:g} s" if timeout_s else ""
+        raise DistillError(
+            f"Another run ({_holder(file)}) is using {folder}{waited}. {advice}"
+        )
+
+
+def _is_taken(file: IO[bytes]) -> bool:
+    """Takes the lock, if nobody holds it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _holder(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace").strip() or "another process"

@@ -5,18 +5,14 @@ ml_metadata's own attempts take up to 40 seconds, in silence, and name nobody.
 
 from __future__ import annotations
 
-import logging
 import os
 import pathlib
 import sqlite3
-import time
 
+from tfx_distill.trainer import waiting
 from tfx_distill.trainer.errors import DistillError
 
-logger = logging.getLogger(__name__)
-
 _TIMEOUT_S = 10.0
-_POLL_S = 0.1
 
 
 def wait_until_free(path: str | os.PathLike[str]) -> None:
@@ -27,23 +23,15 @@ def wait_until_free(path: str | os.PathLike[str]) -> None:
     Raises:
         DistillError: If another process still holds its lock after ten seconds.
     """
-    deadline = time.monotonic() + _TIMEOUT_S
-    waiting = False
-    while not _is_free(path):
-        if time.monotonic() >= deadline:
-            raise DistillError(
-                f"{path} is locked: {_holders(path)} has been writing to it for at least "
-                f"{_TIMEOUT_S:g} s. Wait until it has finished, or end it; then try again."
-            )
-        if not waiting:
-            logger.warning(
-                "Waiting up to %g s for %s, locked by %s",
-                _TIMEOUT_S,
-                path,
-                _holders(path),
-            )
-        waiting = True
-        time.sleep(_POLL_S)
+    if not waiting.until(
+        lambda: _is_free(path),
+        _TIMEOUT_S,
+        lambda: f"{path}, locked by {_holders(path)}",
+    ):
+        raise DistillError(
+            f"{path} is locked: {_holders(path)} has been writing to it for at least "
+            f"{_TIMEOUT_S:g} s. Wait until it has finished, or end it; then try again."
+        )
 
 
 def _is_free(path: str | os.PathLike[str]) -> bool:

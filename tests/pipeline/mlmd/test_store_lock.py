@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tfx_distill.pipeline.mlmd import store_lock
+from tfx_distill.trainer import waiting
 from tfx_distill.trainer.errors import DistillError
 
 HOLD = """
@@ -51,7 +52,7 @@ def test_who_holds_it_is_said_at_once_and_when_time_is_up(
 
 def test_it_goes_on_when_the_other_has_finished(store, holder, monkeypatch):
     monkeypatch.setattr(
-        store_lock.time,
+        waiting.time,
         "sleep",
         lambda _: (holder.stdin.write("\n"), holder.communicate()),
     )
