@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import logging
-import os
 import pathlib
-from importlib.machinery import PathFinder
+
+from tfx_distill.trainer import user_modules
 
 logger = logging.getLogger(__name__)
 
@@ -32,9 +31,7 @@ def current_path(path: str) -> str:
 
 def _is_users_own(package: str) -> bool:
     """Whether a package of that name can be imported that is not this project's."""
-    spec = importlib.util.find_spec(package) or PathFinder.find_spec(
-        package, [os.getcwd()]
-    )
+    spec = user_modules.find(package)
     places = spec.submodule_search_locations if spec else None
     return bool(spec) and _PACKAGE not in {
         pathlib.Path(place).resolve() for place in places or ()

@@ -10,19 +10,14 @@ differently, or forget to.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import inspect
-import os
 import pathlib
-import sys
-import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib.machinery import PathFinder
 from typing import Any
 
 import keras
 
-from tfx_distill.trainer import file_system, model_faults
+from tfx_distill.trainer import file_system, model_faults, user_modules
 from tfx_distill.trainer.errors import ModelError, first_line
 from tfx_distill.trainer.export import saved_model_files
 from tfx_distill.trainer.export.saved_model_files import Source
@@ -275,24 +270,10 @@ def all_layers(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
         yield from all_layers(inner)
 
 
-def _module(name: str) -> types.ModuleType:
-    """Imports a module that may be in the current folder.
-
-    The folder is on the path only once a module of the user's was found there, for its
-    neighbours; last, so that it hides nothing.
-    """
-    package = name.partition(".")[0]
-    here = os.getcwd()
-    is_elsewhere = package in sys.modules or importlib.util.find_spec(package)
-    if not is_elsewhere and PathFinder.find_spec(package, [here]):
-        sys.path.append(here)
-    return importlib.import_module(name)
-
-
 def _import(path: str) -> Architecture:
     module_name, _, name = path.rpartition(".")
     try:
-        function = getattr(_module(module_name), name)
+        function = getattr(user_modules.load(module_name), name)
     except (ImportError, AttributeError) as error:
         raise ModelError(
             f"No model function {path} ({error}). Give the dotted path of a function "
