@@ -21,24 +21,28 @@ def local_path(uri: str) -> pathlib.Path | None:
     return None if "://" in path else pathlib.Path(path)
 
 
-def load_json(artifact: ArtifactRecord, name: str) -> dict[str, Any]:
-    """A JSON object among an artifact's files, wherever they are.
+def load_text(artifact: ArtifactRecord, name: str) -> str:
+    """The content of one of an artifact's files, wherever they are.
 
     Raises:
         OSError: If the file is missing, or cannot be read from here.
-        ValueError: If it does not hold a JSON object.
+        ValueError: If it is not text.
     """
     folder = local_path(artifact.uri)
     if folder is not None:
-        return _load(folder, name)
-    content = object_stores.current().read(artifact, name)
-    return _object(structured_text.from_json(content), f"{artifact.uri}/{name}")
+        return structured_text.read_file(folder / name)
+    return object_stores.current().read(artifact, name).decode()
+
+
+def load_json(artifact: ArtifactRecord, name: str) -> dict[str, Any]:
+    """A JSON object among an artifact's files; errors as `load_text`, also for others."""
+    return json_object(load_text(artifact, name), f"{artifact.uri}/{name}")
 
 
 def read_json(folder: pathlib.Path, name: str) -> dict[str, Any] | None:
     """A JSON object in a folder of this machine; None if there is none."""
     try:
-        return _load(folder, name)
+        return json_object(structured_text.read_file(folder / name), str(folder / name))
     except (OSError, ValueError):
         return None
 
@@ -71,12 +75,13 @@ def opened(artifact: ArtifactRecord) -> Iterator[pathlib.Path]:
         yield mirror
 
 
-def _load(folder: pathlib.Path, name: str) -> dict[str, Any]:
-    text = structured_text.read_file(folder / name)
-    return _object(structured_text.from_json(text), str(folder / name))
+def json_object(text: str, place: str) -> dict[str, Any]:
+    """The JSON object that a text is.
 
-
-def _object(content: Any, place: str) -> dict[str, Any]:
+    Raises:
+        ValueError: If it is none; names its place.
+    """
+    content = structured_text.from_json(text)
     if isinstance(content, dict):
         return dict(cleaned(content))
     raise ValueError(f"{place} is not a JSON object")

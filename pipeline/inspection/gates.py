@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,7 +23,7 @@ from tfx_distill.components.servability_validator.servability import Servability
 from tfx_distill.pipeline.inspection import artifact_files
 from tfx_distill.pipeline.inspection.payload_values import short
 from tfx_distill.pipeline.mlmd.records import ArtifactRecord, Graph, Id
-from tfx_distill.trainer import file_system, json_files, structured_text
+from tfx_distill.trainer import json_files, structured_text
 
 QUALITY, SERVABILITY = "ModelBlessing", "InfraBlessing"
 _VERDICTS = {QUALITY: Verdict, SERVABILITY: Servability}
@@ -166,11 +166,12 @@ def verdict(blessing: ArtifactRecord) -> Decision:
         OSError: If there is none.
         ValueError: If it is damaged, or not what the gate wrote; names what is wrong.
     """
-    fields = artifact_files.load_json(blessing, VERDICT_FILE)
+    place = f"{blessing.uri}/{VERDICT_FILE}"
+    text = artifact_files.load_text(blessing, VERDICT_FILE)
     digest = blessing.properties.get(property_names.VERDICT_DIGEST)
-    path = os.path.join(blessing.uri, VERDICT_FILE)
-    if digest and os.path.isfile(path) and file_system.digest(path) != digest:
-        raise ValueError(f"{path} was changed after the gate wrote it")
+    if digest and hashlib.sha256(text.encode()).hexdigest() != digest:
+        raise ValueError(f"{place} was changed after the gate wrote it")
+    fields = artifact_files.json_object(text, place)
     return json_files.parse(_VERDICTS[blessing.type_name], json.dumps(fields))
 
 
