@@ -203,14 +203,7 @@ def diff(store: Store, before: str, after: str, as_json: bool) -> None:
 
 @click.command()
 @options.configured
-@click.option("--delete", "really", is_flag=True, help="Delete the files.")
-@click.option(
-    "--keep",
-    default=5,
-    show_default=True,
-    type=click.IntRange(min=0),
-    help="Number of newest runs that are kept whole.",
-)
+@options.deleting("files", "kept whole")
 @options.json_option("Print what may be, or was, deleted as one JSON object.")
 def gc(
     file: str | None, overrides: tuple[str, ...], really: bool, keep: int, as_json: bool

@@ -13,14 +13,7 @@ from tfx_distill.pipeline.commands import options, server_options
 @click.command()
 @click.argument("pipeline")
 @server_options.on_server
-@click.option("--delete", "really", is_flag=True, help="Delete the runs.")
-@click.option(
-    "--keep",
-    default=5,
-    show_default=True,
-    type=click.IntRange(min=0),
-    help="Number of newest runs that are kept.",
-)
+@options.deleting("runs", "kept")
 @options.json_option("Print what may be, or was, deleted as one JSON object.")
 def gc(pipeline: str, access: Any, really: bool, keep: int, as_json: bool) -> None:
     """Find old runs of PIPELINE that nothing needs; --delete deletes them.

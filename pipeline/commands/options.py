@@ -44,6 +44,21 @@ def configured(command: Command) -> Command:
     return command
 
 
+def deleting(what: str, kept: str) -> Callable[[Command], Command]:
+    """Adds the options of a command that finds old runs, and deletes them if told to."""
+    delete = click.option(
+        "--delete", "really", is_flag=True, help=f"Delete the {what}."
+    )
+    keep = click.option(
+        "--keep",
+        default=5,
+        show_default=True,
+        type=click.IntRange(min=0),
+        help=f"Number of newest runs that are {kept}.",
+    )
+    return lambda command: delete(keep(command))
+
+
 def json_option(help_text: str) -> Callable[[Command], Command]:
     """Adds `--json`, which prints the result for other programs."""
     return click.option("--json", "as_json", is_flag=True, help=help_text)

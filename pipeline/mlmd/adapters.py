@@ -47,6 +47,7 @@ _OUTPUTS = (pb.Event.OUTPUT, pb.Event.DECLARED_OUTPUT, pb.Event.PENDING_OUTPUT)
 _INPUTS = (pb.Event.INPUT, pb.Event.DECLARED_INPUT)
 # Name under which protobuf's Struct holds a value that is not an object.
 _WRAPPED = "__value__"
+MAX_ID = 2**63 - 1
 
 
 def artifact(message: Any) -> ArtifactRecord:
@@ -106,6 +107,11 @@ def placed(
         node = clean(place.get("node", "").removeprefix(prefix))
         place["node"] = node or records[id_].node
     return {i: dataclasses.replace(r, **places[i]) for i, r in records.items()}
+
+
+def number(text: str) -> int | None:
+    """The id in ML Metadata that a text is; None if it is none."""
+    return int(text) if text.isdecimal() and int(text) <= MAX_ID else None
 
 
 def run(message: Any) -> RunRecord:

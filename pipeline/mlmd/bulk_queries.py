@@ -25,8 +25,6 @@ from tfx_distill.pipeline.mlmd.store_errors import explained
 
 _CHUNK = 500  # ids in one request; servers refuse larger messages
 
-_MAX_ID = 2**63 - 1
-
 Message = Any
 T = TypeVar("T")
 
@@ -42,11 +40,7 @@ class BulkQueries:
     def __init__(self, store: ml_metadata.MetadataStore, place: str) -> None:
         self._store, self.place = store, place
 
-    def artifact_id(self, text: str) -> int | None:
-        """The number that a text is; None if it is none."""
-        return int(text) if text.isdecimal() and int(text) <= _MAX_ID else None
-
-    execution_id = artifact_id
+    artifact_id = execution_id = staticmethod(adapters.number)
 
     def all_artifacts(self) -> dict[int, ArtifactRecord]:
         return _artifacts(self._ask(self._store.get_artifacts))

@@ -29,7 +29,6 @@ from tfx_distill.trainer.errors import DistillError
 
 SCHEMA_VERSION = 10  # of ml_metadata 1.0 and newer
 _STRUCT = "mlmd-struct::"  # before a value that is a protobuf Struct, in base 64
-_MAX_ID = 2**63 - 1
 _MAX_MS = 253_402_300_799_999  # the last of the year 9999
 _VALUES = "int_value, double_value, string_value, bool_value"
 _TIMES = "R.create_time_since_epoch, R.last_update_time_since_epoch"
@@ -61,11 +60,7 @@ class SqliteSource:
                 "version that wrote it; nothing was changed."
             )
 
-    def artifact_id(self, text: str) -> int | None:
-        """The number that a text is; None if it is none."""
-        return int(text) if text.isdecimal() and int(text) <= _MAX_ID else None
-
-    execution_id = artifact_id
+    artifact_id = execution_id = staticmethod(adapters.number)
 
     def runs(self, limit: int | None) -> list[RunRecord]:
         rows = self._records("Context", "''", "T.name", adapters.RUNS, limit)
@@ -222,7 +217,7 @@ class SqliteSource:
     def _state(self, value: Any, what: str) -> int:
         return self._number(value or 0, what)
 
-    def _number(self, value: Any, what: str, most: int = _MAX_ID) -> int:
+    def _number(self, value: Any, what: str, most: int = adapters.MAX_ID) -> int:
         if not isinstance(value, int) or not 0 <= value <= most:
             raise self._damaged(what, value)
         return value

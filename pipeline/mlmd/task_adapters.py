@@ -17,7 +17,7 @@ import datetime
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tfx_distill.pipeline.mlmd.adapters import artifact_type
+from tfx_distill.pipeline.mlmd.adapters import artifact_type, plain
 from tfx_distill.pipeline.mlmd.records import (
     CANCELED,
     COMPLETE,
@@ -159,10 +159,9 @@ def _properties(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Whole numbers as such: to the server, every number is a double."""
+    """As `plain`, wherever it is in a value."""
     if isinstance(value, Mapping):
         return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, list):
         return [_plain(item) for item in value]
-    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
-    return int(value) if is_whole else value
+    return plain(value)
