@@ -10,8 +10,8 @@ from tfx_distill.trainer.data.data_report import DataReport, EqualImages
 from tfx_distill.trainer.data.raw_images import UNLABELLED
 from tfx_distill.trainer.errors import DataError
 
-# The student may learn from an image both with and without its label.
 _MAX_SEARCHED = 0.01  # of the test images
+# The student may learn from an image both with and without its label.
 _HARMLESS_OVERLAP = f"train, {UNLABELLED}"
 
 

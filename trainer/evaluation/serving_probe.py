@@ -139,18 +139,17 @@ class Probe:
         self, student: Any, inputs: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
         predictions = {}
-        for (name, argument), (number, requests) in itertools.product(
-            SIGNATURES.items(), enumerate(REQUESTS)
-        ):
-            self._stage(f"calling {name} with {requests}")
-            predict = self._signature(student, name, "student")
-            given = inputs[argument]
-            rows = requests.rows(len(given))
-            replies = [predict(given[sent]) for sent in requests.split(rows)]
-            predictions[f"{number}/rows"] = np.sort(rows)
-            for output in OUTPUTS:
-                joined = np.concatenate([reply[output] for reply in replies])
-                predictions[f"{number}/{name}/{output}"] = joined[np.argsort(rows)]
+        for name, argument in SIGNATURES.items():
+            self._stage(f"calling {name}")
+            predict, given = self._signature(student, name, "student"), inputs[argument]
+            for number, requests in enumerate(REQUESTS):
+                self._stage(f"calling {name} with {requests}")
+                rows = requests.rows(len(given))
+                replies = [predict(given[sent]) for sent in requests.split(rows)]
+                predictions[f"{number}/rows"] = np.sort(rows)
+                for output in OUTPUTS:
+                    joined = np.concatenate([reply[output] for reply in replies])
+                    predictions[f"{number}/{name}/{output}"] = joined[np.argsort(rows)]
         return predictions
 
     def _signature(

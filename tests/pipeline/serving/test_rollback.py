@@ -154,11 +154,15 @@ class Killed(BaseException):
     """Stands for the end of the process."""
 
 
-def _kill(monkeypatch, module, name):
+def _killed(config, monkeypatch, module, name):
+    """Rolls back in a process that ends when it calls a function."""
+
     def die(*_):
         raise Killed
 
-    monkeypatch.setattr(module, name, die)
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(module, name, die)
+        _back(config)
 
 
 @pytest.mark.parametrize("again", [None, 1])
@@ -166,10 +170,7 @@ def test_a_rollback_killed_before_its_record_is_completed(
     config, store, push, monkeypatch, again
 ):
     push(1, "old"), push(2, "new")
-    _kill(monkeypatch, rollback_record, "complete")
-    with pytest.raises(Killed):
-        _back(config)
-    monkeypatch.undo()
+    _killed(config, monkeypatch, rollback_record, "complete")
     assert _states(store) == [pb.Execution.RUNNING]
     version = max(_served(config))
     assert _back(config, again).version == version == max(_served(config))
@@ -184,10 +185,7 @@ def test_a_rollback_killed_before_it_published_is_done_anew(
     config, store, push, monkeypatch
 ):
     push(1, "old"), push(2, "new")
-    _kill(monkeypatch, versions, "place")
-    with pytest.raises(Killed):
-        _back(config)
-    monkeypatch.undo()
+    _killed(config, monkeypatch, versions, "place")
     assert sorted(_served(config)) == [1, 2]
     version = _back(config).version
     assert _served(config)[version] == "old"
@@ -198,10 +196,7 @@ def test_the_next_run_completes_the_record_of_a_killed_rollback(
     config, store, push, monkeypatch
 ):
     push(1, "old"), push(2, "new")
-    _kill(monkeypatch, rollback_record, "complete")
-    with pytest.raises(Killed):
-        _back(config)
-    monkeypatch.undo()
+    _killed(config, monkeypatch, rollback_record, "complete")
     from tfx_distill.pipeline.runners.local import dag_runner  # takes half a minute
 
     dag_runner._settle_earlier(config)
