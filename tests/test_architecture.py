@@ -1,6 +1,7 @@
 """The rules that hold the layers apart, read from the source."""
 
 import ast
+import collections
 import functools
 import pathlib
 
@@ -111,3 +112,9 @@ def test_kubeflow_is_no_package(monkeypatch):
     assert {name.split(".")[0] for name in declared["packages"]} == {PACKAGE}
     assert {f"{PACKAGE}.{layer}" for layer in LAYERS} < set(declared["packages"])
     assert not (ROOT / "kubeflow" / "__init__.py").exists()
+
+
+def test_a_file_is_found_by_its_name_alone():
+    repeated = {"__init__.py", "component.py", "driver.py", "executor.py"}
+    names = collections.Counter(path.name for path in _sources(*LAYERS))
+    assert {name for name, times in names.items() if times > 1} <= repeated

@@ -36,14 +36,14 @@ def relocate(
       distill relocate /old/runs /new/runs --set pipeline.root=/new/runs
     """
     config = load_config(file, overrides)
-    from tfx_distill.pipeline.mlmd import relocation, store_connection
+    from tfx_distill.pipeline.mlmd import moved_files, store_connection
     from tfx_distill.pipeline.mlmd.store_errors import explained
     from tfx_distill.pipeline.runners.local import run_folders
 
     with explained("ML Metadata"):
         store = store_connection.open_store(config)
         with run_folders.only_run(config.pipeline_dir):
-            done = relocation.relocate(
+            done = moved_files.relocate(
                 store, os.path.abspath(old), os.path.abspath(new), really=not dry_run
             )
     store_options.print_result(done, as_json, lambda _: done.describe())

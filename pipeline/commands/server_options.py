@@ -131,7 +131,7 @@ def requesting(command: Callable[..., Any]) -> Callable[..., Any]:
         *args: Any, file: str, params: dict[str, str], **kwargs: Any
     ) -> Any:
         from tfx_distill.pipeline.runners.kubeflow import run_request, server_names
-        from tfx_distill.pipeline.runners.kubeflow.compiler import object_stores
+        from tfx_distill.pipeline.runners.kubeflow.compiler import import_credentials
 
         package = uploadable(file)
         if kwargs["experiment"] is not None:
@@ -139,7 +139,7 @@ def requesting(command: Callable[..., Any]) -> Callable[..., Any]:
         root = kwargs.pop("pipeline_root") or package.pipeline_root
         if root is not None:
             run_request.require_root(root)
-        object_stores.require_readable_imports(package, root)
+        import_credentials.require_readable_imports(package, root)
         request = run_request.RunRequest(
             package,
             run_request.arguments(package, params),

@@ -17,7 +17,7 @@ from tfx_distill.pipeline.inspection import (
 )
 from tfx_distill.pipeline.inspection.gates import Gate
 from tfx_distill.pipeline.inspection.summaries import RunSummary
-from tfx_distill.pipeline.mlmd import relocation
+from tfx_distill.pipeline.mlmd import moved_files
 from tfx_distill.pipeline.mlmd.records import (
     FAILED,
     RUNNING,
@@ -120,7 +120,7 @@ def explain(store: Store, asked: str | None = None) -> Explanation:
         effect=distillation_effect.sentences(graph, run.name),
         rollbacks=rollbacks,
         versions=_versions(run, student),
-        missing=relocation.missing_files(graph.artifacts.values()),
+        missing=moved_files.missing_files(graph.artifacts.values()),
     )
 
 

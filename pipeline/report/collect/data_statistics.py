@@ -10,7 +10,7 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from tfx_distill.pipeline.report.collect import example_records
+from tfx_distill.pipeline.report.collect import raw_records
 from tfx_distill.pipeline.report.report_data import Balance, Data
 from tfx_distill.trainer.data.data_spec import LABEL_FEATURE, DataSpec
 from tfx_distill.trainer.data.raw_images import ALL_SPLITS, UNLABELLED
@@ -112,7 +112,7 @@ def _exact(
     files = pathlib.Path(examples_dir, f"Split-{split}").glob("*.gz")
     if sum(path.stat().st_size for path in files) > _MAX_COUNTED_BYTES:
         return None
-    labels = collections.Counter(example_records.labels(examples_dir, split))
+    labels = collections.Counter(raw_records.labels(examples_dir, split))
     return tuple((name, labels[label]) for label, name in enumerate(data.class_names))
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from tfx_distill.components.evaluator.predictions import Predictions
 from tfx_distill.pipeline.report.collect import (
-    example_records,
     prediction_analysis,
+    raw_records,
     thumbnails,
 )
 from tfx_distill.pipeline.report.report_data import ImageGroup, Prediction, ShownImage
@@ -39,7 +39,7 @@ def groups(
         "Both are wrong, with different classes": differ.neither,
     }
     wanted = [place for places in kinds.values() for place in places[:MAX_IMAGES]]
-    found = example_records.read(examples_dir, split, wanted)
+    found = raw_records.read(examples_dir, split, wanted)
     for place in wanted:
         if place not in found or found[place][1] != predictions.labels[place]:
             raise ValueError(

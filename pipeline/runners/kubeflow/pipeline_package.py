@@ -7,16 +7,16 @@ with the volumes and secrets that Kubernetes adds.
 from __future__ import annotations
 
 import dataclasses
-import graphlib
 import hashlib
 import json
 import os
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from tfx_distill.pipeline.runners.kubeflow import package_yaml
 from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import CompileError
+from tfx_distill.pipeline.runners.kubeflow.task_order import task_order
 from tfx_distill.trainer import structured_text
 
 _HEADER = """\
@@ -268,40 +268,3 @@ def _problem(documents: list[Any]) -> str | None:
     except (KeyError, TypeError) as error:
         return f"its specification is incomplete ({error})"
     return None
-
-
-def task_order(tasks: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Sorts tasks so that each follows the tasks it needs.
-
-    Raises:
-        CompileError: If a task needs an unknown task or itself.
-    """
-    needs = {name: set(_needed_tasks(task)) for name, task in tasks.items()}
-    for name, needed in needs.items():
-        for missing in sorted(needed - set(tasks)):
-            raise CompileError(f"{name} depends on {missing}, which is not a task.")
-    sorter = graphlib.TopologicalSorter(needs)
-    try:
-        sorter.prepare()
-    except graphlib.CycleError as error:
-        raise CompileError(
-            f"These tasks wait for each other: {', '.join(error.args[1])}."
-        ) from None
-    order: list[str] = []
-    while sorter.is_active():
-        ready = sorted(sorter.get_ready())
-        order += ready
-        sorter.done(*ready)
-    return order
-
-
-def _needed_tasks(task: Mapping[str, Any]) -> Iterator[str]:
-    yield from task.get("dependentTasks", ())
-    inputs = task.get("inputs", {})
-    for kind, source in (
-        ("artifacts", "taskOutputArtifact"),
-        ("parameters", "taskOutputParameter"),
-    ):
-        for value in inputs.get(kind, {}).values():
-            if source in value:
-                yield value[source]["producerTask"]

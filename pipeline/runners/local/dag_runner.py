@@ -22,7 +22,7 @@ from tfx_distill.components import beam_workers, property_names
 from tfx_distill.components.evaluator import margin_check
 from tfx_distill.pipeline import graph, interruption
 from tfx_distill.pipeline.config.schema import PipelineConfig
-from tfx_distill.pipeline.mlmd import relocation, store_connection, updates
+from tfx_distill.pipeline.mlmd import moved_files, store_connection, updates
 from tfx_distill.pipeline.mlmd.records import CACHED
 from tfx_distill.pipeline.mlmd.store import Store
 from tfx_distill.pipeline.runners.local import (
@@ -127,12 +127,13 @@ def _settle_earlier(config: PipelineConfig) -> None:
         DistillError: If ML Metadata is locked, or the files that it names have gone.
     """
     store_connection.wait_until_free(config)
+    # TFX opens it without waiting for another process that makes its tables.
     store_connection.connect(store_connection.connection_config(config))
     with _metadata(config) as handle:
         earlier = Store(handle.store)
         artifacts = earlier.artifacts(limit=_NEWEST).artifacts.values()
         # A server's store may name files that only other machines reach.
-        missing = relocation.missing_files(artifacts)
+        missing = moved_files.missing_files(artifacts)
         if missing and config.pipeline.cache and not config.metadata.connection:
             raise DistillError(
                 f"{missing}. If they are lost: --set pipeline.cache=false trains anew."

@@ -15,10 +15,11 @@ from typing import Any
 
 from tfx_distill.pipeline.config.kubernetes_values import RESERVED_PATHS
 from tfx_distill.pipeline.runners.kubeflow import server_names
-from tfx_distill.pipeline.runners.kubeflow.compiler import object_stores
+from tfx_distill.pipeline.runners.kubeflow.compiler import import_credentials
 from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import CompileError
-from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package, task_order
+from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package
 from tfx_distill.pipeline.runners.kubeflow.run_request import VALUE_TYPES, is_of_type
+from tfx_distill.pipeline.runners.kubeflow.task_order import task_order
 
 SCHEMA_VERSION = "2.1.0"
 _PIPELINE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
@@ -85,7 +86,7 @@ def check(package: Package) -> None:
     task_order(package.tasks)
     _check_containers(package)
     _check_platform(package)
-    object_stores.require_readable_imports(package, package.pipeline_root)
+    import_credentials.require_readable_imports(package, package.pipeline_root)
     for where, part in (
         ("The pipeline", package.spec),
         ("Its platform", package.platform),

@@ -18,7 +18,7 @@ from typing import Any
 from tfx_distill.components import property_names
 from tfx_distill.components.pusher import versions
 from tfx_distill.pipeline.runners.kubeflow.compiler import run_parameters
-from tfx_distill.pipeline.runners.kubeflow.container import output_checks
+from tfx_distill.pipeline.runners.kubeflow.container import upload_checks
 from tfx_distill.pipeline.runners.kubeflow.container.mounts import Mounts, mapped
 from tfx_distill.pipeline.runners.kubeflow.schema_titles import type_name
 
@@ -63,11 +63,6 @@ class ExecutorInput:
     def given(self) -> Mapping[str, Any]:
         """As the launcher passes it."""
         return self._given
-
-    @property
-    def inputs_spec(self) -> Mapping[str, Any]:
-        """The component's inputs as compiled."""
-        return self._spec
 
     @property
     def output_keys(self) -> set[str]:
@@ -150,8 +145,8 @@ class ExecutorInput:
             artifact["uri"] = uris.get(key, artifact.get("uri", ""))
             own = artifact["uri"]
             metadata = artifact.get("metadata", {})
-            output_checks.require_finite(key, metadata)
-            output_checks.require_no_links(key, self._path(artifact))
+            upload_checks.require_finite(key, metadata)
+            upload_checks.require_no_links(key, self._path(artifact))
             artifact["metadata"] = {
                 name: ids[value]
                 if isinstance(value, int | float) and value in ids

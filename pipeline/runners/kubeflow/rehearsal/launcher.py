@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from tfx_distill.pipeline.runners.kubeflow.container import output_checks
+from tfx_distill.pipeline.runners.kubeflow.container import upload_checks
 from tfx_distill.pipeline.runners.kubeflow.container.executor_input import (
     LOGS_KEY,
     artifacts,
@@ -143,14 +143,14 @@ class Launcher:
             # The launcher ignores everything else that the executor reports.
             uri = own.get("uri") or planned["uri"]
             metadata = {**planned["metadata"], **own.get("metadata", {})}
-            output_checks.require_finite(key, metadata)
+            upload_checks.require_finite(key, metadata)
             path = pathlib.Path(local.path(uri))
             if str(path) == uri:
                 raise RehearsalError(
                     f"{task} gave {key} the URI {uri}, which is not in an object store: "
                     "it would not be uploaded, and later tasks would get nothing."
                 )
-            output_checks.require_no_links(key, str(path))
+            upload_checks.require_no_links(key, str(path))
             if not path.exists():
                 warned.append(f"{key} was not written")
             else:

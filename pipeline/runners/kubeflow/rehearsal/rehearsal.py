@@ -15,7 +15,7 @@ from tfx_distill.pipeline.runners.kubeflow.container.executor_input import type_
 from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import (
     RehearsalError,
 )
-from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package, task_order
+from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package
 from tfx_distill.pipeline.runners.kubeflow.rehearsal import conditions, task_driver
 from tfx_distill.pipeline.runners.kubeflow.rehearsal.bucket import Bucket
 from tfx_distill.pipeline.runners.kubeflow.rehearsal.launcher import (
@@ -35,6 +35,7 @@ from tfx_distill.pipeline.runners.kubeflow.rehearsal.runtimes import (
     Runtime,
     containers,
 )
+from tfx_distill.pipeline.runners.kubeflow.task_order import task_order
 
 _ERROR = re.compile(r"^\S+ ERROR \S+: (.*)$", re.M)
 # What buildah prints after a container's own output.

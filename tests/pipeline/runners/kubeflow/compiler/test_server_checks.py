@@ -7,7 +7,8 @@ import pytest
 from tfx_distill.pipeline.runners.kubeflow import pipeline_package
 from tfx_distill.pipeline.runners.kubeflow.compiler import server_checks
 from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import CompileError
-from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package, task_order
+from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package
+from tfx_distill.pipeline.runners.kubeflow.task_order import task_order
 
 IMAGE = "registry.example.org/image:1"
 SPEC = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tfx_distill.pipeline.runners.kubeflow.compiler import object_stores
+from tfx_distill.pipeline.runners.kubeflow.compiler import import_credentials
 from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import CompileError
 from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package
 
@@ -45,7 +45,7 @@ def test_another_bucket_than_the_roots_is_refused_with_what_to_do(uri, root):
     with pytest.raises(
         CompileError, match="Teacher reads .* AWS_ACCESS_KEY_ID"
     ) as told:
-        object_stores.require_readable_imports(package(uri), root)
+        import_credentials.require_readable_imports(package(uri), root)
     assert f"a folder in {'/'.join(uri.split('/')[:3])}, copy" in str(told.value)
 
 
@@ -59,4 +59,6 @@ def test_another_bucket_than_the_roots_is_refused_with_what_to_do(uri, root):
     ],
 )
 def test_what_pods_can_read_is_accepted(uri, more):
-    object_stores.require_readable_imports(package(uri, **more), "s3://bucket/root")
+    import_credentials.require_readable_imports(
+        package(uri, **more), "s3://bucket/root"
+    )

@@ -5,7 +5,7 @@ import gzip
 import pytest
 from small_runs import example
 
-from tfx_distill.pipeline.report.collect import example_records
+from tfx_distill.pipeline.report.collect import raw_records
 
 
 def _write(tmp_path, content):
@@ -28,17 +28,17 @@ def test_records_that_tensorflow_wrote_are_read(tmp_path):
                 feature["label"].int64_list.value.append(200 + 3 * shard + place)
                 feature["image"].bytes_list.value.append(bytes([place]) * 300)
                 writer.write(made.SerializeToString())
-    assert example_records.read(str(tmp_path), "test", [4, 0]) == {
+    assert raw_records.read(str(tmp_path), "test", [4, 0]) == {
         0: (bytes([0]) * 300, 200),
         4: (bytes([1]) * 300, 204),
     }
-    assert list(example_records.labels(str(tmp_path), "test")) == list(range(200, 206))
+    assert list(raw_records.labels(str(tmp_path), "test")) == list(range(200, 206))
 
 
 def test_a_record_that_ends_too_early_is_refused(tmp_path):
     folder = _write(tmp_path, (100).to_bytes(8, "little") + b"0000" + b"x")
     with pytest.raises(ValueError, match="ends in the middle of a record"):
-        example_records.read(folder, "test", [0])
+        raw_records.read(folder, "test", [0])
 
 
 @pytest.mark.parametrize(
@@ -46,4 +46,4 @@ def test_a_record_that_ends_too_early_is_refused(tmp_path):
 )
 def test_what_is_no_example_is_refused(record):
     with pytest.raises(ValueError):
-        example_records.image_and_label(record)
+        raw_records.image_and_label(record)

@@ -11,7 +11,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 
 from tfx_distill.pipeline.cli import cli
 from tfx_distill.pipeline.config.loader import load_config
-from tfx_distill.pipeline.mlmd import relocation, store_connection
+from tfx_distill.pipeline.mlmd import moved_files, store_connection
 from tfx_distill.pipeline.mlmd.records import ArtifactRecord
 
 pytestmark = pytest.mark.attack
@@ -104,15 +104,17 @@ def _artifact(uri, state="LIVE"):
 
 def test_files_that_are_gone_are_told_with_their_place(tmp_path):
     gone = [_artifact(tmp_path / f"old/mnist/artifacts/Teacher/{n}") for n in "ab"]
-    assert relocation.missing_files(gone) == (
+    assert moved_files.missing_files(gone) == (
         f"Missing are the files of 2 artifacts, which were in {tmp_path}/old/mnist. If "
         f"that folder was moved: distill relocate {tmp_path}/old/mnist NEW"
     )
 
 
 def test_files_of_which_some_are_there_were_not_moved(tmp_path):
-    assert not relocation.missing_files(
+    assert not moved_files.missing_files(
         [_artifact(tmp_path / "gone"), _artifact(tmp_path)]
     )
-    assert not relocation.missing_files([_artifact("gs://bucket/model"), _artifact("")])
-    assert not relocation.missing_files([_artifact(tmp_path / "gone", "DELETED")])
+    assert not moved_files.missing_files(
+        [_artifact("gs://bucket/model"), _artifact("")]
+    )
+    assert not moved_files.missing_files([_artifact(tmp_path / "gone", "DELETED")])
