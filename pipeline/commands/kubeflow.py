@@ -82,11 +82,6 @@ def compile_command(
         )
 
 
-def _version(_: click.Context, __: click.Parameter, value: str) -> tuple[int, int]:
-    major, minor = value.split(".")
-    return int(major), int(minor)
-
-
 @kubeflow.command()
 @click.argument("file", type=click.Path(dir_okay=False))
 @click.option(
@@ -103,14 +98,6 @@ def _version(_: click.Context, __: click.Parameter, value: str) -> tuple[int, in
     help="Where artifacts are stored, as minio://BUCKET/FOLDER, s3://… or gs://….",
 )
 @click.option(
-    "--kfp-version",
-    type=click.Choice(["2.14", "2.15"]),
-    default="2.15",
-    show_default=True,
-    callback=_version,
-    help="2.14: version 2.14 or older. 2.15: version 2.15 or newer.",
-)
-@click.option(
     "--image",
     "in_image",
     is_flag=True,
@@ -123,7 +110,6 @@ def rehearse(
     workdir: str,
     params: dict[str, str],
     pipeline_root: str | None,
-    kfp_version: tuple[int, int],
     in_image: bool,
     as_json: bool,
 ) -> None:
@@ -149,14 +135,13 @@ def rehearse(
         pathlib.Path(workdir),
         run_request.arguments(package, params),
         rehearsal_display.Lines(terminal.err),
-        version=kfp_version,
         pipeline_root=pipeline_root,
         in_image=in_image,
     )
     if as_json:
         terminal.out.print_json(result.to_json(), indent=2)
     else:
-        rehearsal_display.show(result, package, terminal.out, in_image=in_image)
+        rehearsal_display.show(result, terminal.out)
 
 
 for command in (

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import logging
 import os
 import pathlib
 import warnings
@@ -25,7 +24,7 @@ from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package
 from tfx_distill.pipeline.runners.kubeflow.rehearsal.bucket import Bucket
 from tfx_distill.pipeline.runners.kubeflow.rehearsal.runtimes import Pod, Runtime
 
-logger = logging.getLogger(__name__)
+_INPUT = "{{$}}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,14 +35,12 @@ class ContainerResult:
         status: Exit status.
         log: File with everything it printed.
         artifacts: URI and metadata by output; empty if it failed.
-        values: Output parameters.
         warnings: Problems for which the launcher only warns.
     """
 
     status: int
     log: pathlib.Path
     artifacts: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
-    values: dict[str, Any] = dataclasses.field(default_factory=dict)
     warnings: list[str] = dataclasses.field(default_factory=list)
 
 
@@ -75,30 +72,39 @@ class Launcher:
             task_dir: New folder; `root` in it stands for the container's `/`.
 
         Raises:
-            RehearsalError: For an output file that the launcher cannot read.
+            RehearsalError: For what the launcher cannot fill in, read or upload.
         """
         pod = self._pod(task, task_dir / "root")
         pod.prepare()
         local = Mounts(str(pod.root))
-        files = _Files(pod.root, self._runtime.root_inside(pod.root))
-        self._download(given, local)
+        for _, artifact in artifacts(given["inputs"]):
+            uri = artifact["uri"]
+            self._bucket.download(uri, pathlib.Path(local.path(uri)))
         for _, artifact in artifacts(given["outputs"]):
             os.makedirs(os.path.dirname(local.path(artifact["uri"])), exist_ok=True)
-        for value in given["outputs"]["parameters"].values():
-            os.makedirs(files.path(value["outputFile"]).parent, exist_ok=True)
-        container = self._package.executor(task)["container"]
-        words = _resolved([*container["command"], *container.get("args", [])], given)
         log = task_dir / "log.txt"
         with open(log, "wb") as file:
-            status = self._runtime.run(pod, words, file)
+            status = self._runtime.run(pod, self._words(task, given), file)
         (logs,) = given["outputs"]["artifacts"][LOGS_KEY]["artifacts"]
         self._bucket.upload(log, logs["uri"])
         if status != 0:
             return ContainerResult(status, log)
-        written = _read_output(task, files.path(given["outputs"]["outputFile"]))
-        uploaded, warned = self._upload(task, given, written, local)
-        values = _output_values(given, written, files)
-        return ContainerResult(status, log, uploaded, values, warned)
+        inside = given["outputs"]["outputFile"]
+        output = os.path.relpath(inside, self._runtime.root_inside(pod.root))
+        written = _read_output(task, pod.root / output)
+        return ContainerResult(status, log, *self._upload(task, given, written, local))
+
+    def _words(self, task: str, given: Mapping[str, Any]) -> list[str]:
+        """A container's command, with its input filled in."""
+        container = self._package.executor(task)["container"]
+        words = [*container["command"], *container.get("args", [])]
+        words = [word.replace(_INPUT, _as_json(given)) for word in words]
+        if any("{{$." in word for word in words):
+            raise RehearsalError(
+                f"The command of {task} has placeholders other than {_INPUT}, which "
+                "only Kubeflow fills in."
+            )
+        return words
 
     def _pod(self, task: str, root: pathlib.Path) -> Pod:
         """Environment variables and volumes of a task's container."""
@@ -111,20 +117,11 @@ class Launcher:
         }
         for secret in platform.get("secretAsVolume", []):
             # The folder stays empty: only the cluster has the secret.
-            volumes[secret["mountPath"]] = (
-                root.parent / "secrets" / secret["secretName"]
-            )
+            volumes[secret["mountPath"]] = root.parent / secret["secretName"]
         for secret in platform.get("secretAsEnv", []):
-            for key in secret["keyToEnv"]:
-                if key["envVar"] in os.environ:
-                    environment[key["envVar"]] = os.environ[key["envVar"]]
+            names = {key["envVar"] for key in secret["keyToEnv"]} & set(os.environ)
+            environment.update({name: os.environ[name] for name in names})
         return Pod(root, container["image"], environment, volumes)
-
-    def _download(self, given: Mapping[str, Any], local: Mounts) -> None:
-        for key, artifact in artifacts(given["inputs"]):
-            uri = artifact["uri"]
-            if not self._bucket.download(uri, pathlib.Path(local.path(uri))):
-                logger.warning("Input %s: no files at %s", key, uri)
 
     def _upload(
         self,
@@ -153,54 +150,28 @@ class Launcher:
             upload_checks.require_no_links(key, str(path))
             if not path.exists():
                 warned.append(f"{key} was not written")
-            else:
-                self._bucket.upload(path, uri)
+            self._bucket.upload(path, uri)
             made[key] = {"uri": uri, "metadata": metadata}
         return made, warned
 
 
-def _resolved(words: list[str], given: Mapping[str, Any]) -> list[str]:
-    """Fills in the placeholders of a command."""
-    # Go's encoder omits empty values.
-    values = {"{{$}}": json.dumps(_without_empty(given), sort_keys=True)}
-    for name, value in given["inputs"].get("parameterValues", {}).items():
-        text = value if isinstance(value, str) else json.dumps(value)
-        values[f"{{{{$.inputs.parameters['{name}']}}}}"] = text
-    for part in ("inputs", "outputs"):
-        for name, artifact in artifacts(given[part]):
-            prefix = f"{{{{$.{part}.artifacts['{name}']."
-            values[f"{prefix}uri}}}}"] = artifact["uri"]
-            values[f"{prefix}path}}}}"] = Mounts().path(artifact["uri"])
-    result = []
-    for word in words:
-        for placeholder, value in values.items():
-            word = word.replace(placeholder, value)
-        result.append(word)
-    return result
+def _as_json(given: Mapping[str, Any]) -> str:
+    """An ExecutorInput as KFP's message writes itself: without what is empty."""
+    from google.protobuf import json_format
 
-
-def _without_empty(value: Any) -> Any:
-    if not isinstance(value, Mapping):
-        return value
-    return {
-        key: _without_empty(item)
-        for key, item in value.items()
-        # Go does write an empty schema, since it is the chosen field of a union.
-        if item != {} or key == "instanceSchema"
-    }
+    message = json_format.ParseDict(dict(given), _messages().ExecutorInput())
+    return json_format.MessageToJson(message, indent=None, sort_keys=True)
 
 
 def _read_output(task: str, path: pathlib.Path) -> dict[str, Any]:
     """Parses the executor's output as strictly as the launcher; a missing file is empty."""
+    from google.protobuf import json_format
+
     if not path.exists():
         return {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # from KFP's SDK
-        from google.protobuf import json_format
-        from kfp.pipeline_spec import pipeline_spec_pb2
     text = path.read_text(encoding="utf-8")
     try:
-        json_format.Parse(text, pipeline_spec_pb2.ExecutorOutput())
+        json_format.Parse(text, _messages().ExecutorOutput())
     except json_format.ParseError as error:
         raise RehearsalError(
             f"{task} wrote an output that the launcher cannot parse: {error}"
@@ -208,23 +179,8 @@ def _read_output(task: str, path: pathlib.Path) -> dict[str, Any]:
     return dict(json.loads(text))
 
 
-def _output_values(
-    given: Mapping[str, Any], written: Mapping[str, Any], files: _Files
-) -> dict[str, Any]:
-    values = dict(written.get("parameterValues", {}))
-    for name, output in given["outputs"]["parameters"].items():
-        path = files.path(output["outputFile"])
-        if name not in values and path.exists():
-            values[name] = path.read_text(encoding="utf-8")
-    return values
-
-
-@dataclasses.dataclass(frozen=True)
-class _Files:
-    """Converts paths of the container to paths on this machine."""
-
-    root: pathlib.Path
-    inside: str
-
-    def path(self, path: str) -> pathlib.Path:
-        return self.root / os.path.relpath(path, self.inside)
+def _messages() -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # from KFP's SDK
+        from kfp.pipeline_spec import pipeline_spec_pb2
+    return pipeline_spec_pb2

@@ -11,22 +11,21 @@ from typing import Any, Protocol
 from tfx_distill.pipeline.runners.kubeflow import run_request
 from tfx_distill.pipeline.runners.kubeflow.compiler import server_checks
 from tfx_distill.pipeline.runners.kubeflow.container import mounts
-from tfx_distill.pipeline.runners.kubeflow.container.executor_input import type_name
-from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import (
-    RehearsalError,
+from tfx_distill.pipeline.runners.kubeflow.container.executor_input import (
+    artifacts,
+    type_name,
 )
+from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import RehearsalError
 from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package
-from tfx_distill.pipeline.runners.kubeflow.rehearsal import conditions, task_driver
-from tfx_distill.pipeline.runners.kubeflow.rehearsal.bucket import Bucket
+from tfx_distill.pipeline.runners.kubeflow.rehearsal import task_driver
+from tfx_distill.pipeline.runners.kubeflow.rehearsal.bucket import Bucket, Ledger
 from tfx_distill.pipeline.runners.kubeflow.rehearsal.launcher import (
     ContainerResult,
     Launcher,
 )
-from tfx_distill.pipeline.runners.kubeflow.rehearsal.ledger import Ledger
 from tfx_distill.pipeline.runners.kubeflow.rehearsal.rehearsal_result import (
     CACHED,
     RAN,
-    SKIPPED,
     Result,
     TaskResult,
 )
@@ -61,7 +60,6 @@ def rehearse(
     values: Mapping[str, Any],
     watcher: Watcher,
     *,
-    version: tuple[int, int] = task_driver.LATEST_VERSION,
     pipeline_root: str | None = None,
     in_image: bool = False,
 ) -> Result:
@@ -72,7 +70,6 @@ def rehearse(
         work_dir: Keeps bucket, volumes and records for later rehearsals.
         values: Run parameters; missing ones have their defaults.
         watcher: Told of every task.
-        version: Of Kubeflow Pipelines; 2.15 moved the executor's output file.
         pipeline_root: URI of artifacts; None: the package's, or the server's.
         in_image: Run the containers' images, with any tool that has them.
 
@@ -80,32 +77,23 @@ def rehearse(
         RehearsalError: For whatever would also fail on the cluster.
     """
     server_checks.check(package)
-    if not in_image:
-        _require_current_code(package)
-    root = _pipeline_root(package, pipeline_root)
-    runtime: Runtime = containers(package.images) if in_image else Processes()
-    work_dir = work_dir.absolute()
-    work_dir.mkdir(parents=True, exist_ok=True)
-    ledger = Ledger(work_dir / "ledger.json")
-    driver = task_driver.Driver(package, ledger, values, root, version)
-    try:
-        return _Run(driver, runtime, work_dir).tasks(watcher)
-    finally:
-        runtime.close()
-
-
-def _require_current_code(package: Package) -> None:
-    if any(_OLD_ENTRY_POINT in item["command"] for _, item in package.containers()):
+    commands = [item["command"] for _, item in package.containers()]
+    if not in_image and any(_OLD_ENTRY_POINT in words for words in commands):
         raise RehearsalError(
             f"{package.path} was compiled by an earlier version, whose code is not "
             "installed here. Compile it again, or rehearse it in its image with --image."
         )
-
-
-def _pipeline_root(package: Package, given: str | None) -> str:
-    root = given or package.pipeline_root or task_driver.DEFAULT_ROOT
+    root = pipeline_root or package.pipeline_root or task_driver.DEFAULT_ROOT
     run_request.require_root(root)
-    return root
+    runtime: Runtime = containers(package.images) if in_image else Processes()
+    work_dir = work_dir.absolute()
+    work_dir.mkdir(parents=True, exist_ok=True)
+    ledger = Ledger(work_dir / "ledger.json")
+    driver = task_driver.Driver(package, ledger, values, root)
+    try:
+        return _Run(driver, runtime, work_dir).tasks(watcher)
+    finally:
+        runtime.close()
 
 
 class _Run:
@@ -131,66 +119,50 @@ class _Run:
             except BaseException:
                 watcher.task_failed(task)
                 raise
+            self._driver.outputs[task] = results[task].writes
             self._ledger.save()
             watcher.task_finished(task, results[task])
         ids = {i for result in results.values() for i in result.writes.values()}
-        artifacts = {number: self._ledger.artifact(number) for number in sorted(ids)}
-        return Result(self._package.name, str(self._run_dir), results, artifacts)
+        made = {number: self._ledger.artifact(number) for number in sorted(ids)}
+        return Result(self._package.name, str(self._run_dir), results, made)
 
     def _task(self, task: str) -> TaskResult:
         start = time.monotonic()
-        try:
-            inputs = self._driver.inputs(task)
-        except task_driver.Skipped as upstream:
-            return TaskResult(SKIPPED, notes=[f"{upstream} was skipped"])
-        spec = self._package.tasks[task]
-        condition = spec.get("triggerPolicy", {}).get("condition")
-        if condition and not conditions.holds(condition, inputs):
-            return TaskResult(SKIPPED, notes=[f"not {condition}"])
-        reads = {
-            key: int(value["artifacts"][0]["name"])
-            for key, value in inputs["artifacts"].items()
-        }
+        inputs = self._driver.inputs(task)
         if "importer" in self._package.executor(task):
-            return TaskResult(RAN, reads=reads, writes=self._import(task))
+            return TaskResult(RAN, writes=self._import(task))
+        reads = {key: int(artifact["name"]) for key, artifact in artifacts(inputs)}
         task_dir = self._run_dir / task
         outputs = self._driver.planned_outputs(task, self._launcher.mounts(task_dir))
-        cache_key = self._driver.fingerprint(task, inputs, outputs)
-        writes = self._ledger.cache.get(cache_key)
-        if spec.get("cachingOptions", {}).get("enableCache") and writes is not None:
-            self._driver.outputs[task] = writes
-            return TaskResult(CACHED, time.monotonic() - start, reads, writes)
         given = {"inputs": inputs, "outputs": outputs}
+        cache_key = self._driver.fingerprint(task, given)
+        writes = self._ledger.cache.get(cache_key)
+        cached = self._package.tasks[task].get("cachingOptions", {})
+        if cached.get("enableCache") and writes is not None:
+            return TaskResult(CACHED, time.monotonic() - start, reads, writes)
         result = self._launcher.run(task, given, task_dir)
         if result.status != 0:
             raise _failure(task, result)
-        writes = self._record(task, result, outputs)
+        writes = self._record(task, result, dict(artifacts(outputs)))
         self._ledger.cache[cache_key] = writes
         seconds = time.monotonic() - start
         return TaskResult(RAN, seconds, reads, writes, result.warnings)
 
     def _record(
-        self, task: str, result: ContainerResult, outputs: Mapping[str, Any]
+        self, task: str, result: ContainerResult, planned: Mapping[str, Any]
     ) -> dict[str, int]:
         writes = {}
-        for key, artifact in result.artifacts.items():
-            (planned,) = outputs["artifacts"][key]["artifacts"]
-            self._require_public(task, key, artifact)
-            kind = type_name(planned["type"])
-            writes[key] = self._ledger.record(
-                task, key, artifact["uri"], kind, artifact["metadata"]
-            )
-        self._driver.outputs[task] = writes
-        self._driver.output_values[task] = result.values
+        for key, made in result.artifacts.items():
+            uri, metadata = made["uri"], made["metadata"]
+            for text in mounts.strings([uri, metadata]):
+                # A path that exists only in this pod.
+                if text.startswith("/") or str(self._work_dir) in text:
+                    raise RehearsalError(
+                        f"{task} recorded a path of its own container in {key}: {text}"
+                    )
+            kind = type_name(planned[key]["type"])
+            writes[key] = self._ledger.record(task, key, uri, kind, metadata)
         return writes
-
-    def _require_public(self, task: str, key: str, artifact: Mapping[str, Any]) -> None:
-        """Rejects a recorded path that exists only in this pod."""
-        for text in mounts.strings([artifact["uri"], artifact["metadata"]]):
-            if text.startswith("/") or str(self._work_dir) in text:
-                raise RehearsalError(
-                    f"{task} recorded a path of its own container in {key}: {text}"
-                )
 
     def _import(self, task: str) -> dict[str, int]:
         importer = self._package.executor(task)["importer"]
@@ -202,12 +174,9 @@ class _Run:
                 f"to {path}."
             )
         kind = type_name(importer.get("typeSchema", {}))
-        definitions = self._package.component(task)["outputDefinitions"]["artifacts"]
-        (key,) = definitions
+        (key,) = self._package.component(task)["outputDefinitions"]["artifacts"]
         metadata = importer.get("metadata", {})
-        writes = {key: self._ledger.record(task, key, uri, kind, metadata)}
-        self._driver.outputs[task] = writes
-        return writes
+        return {key: self._ledger.record(task, key, uri, kind, metadata)}
 
 
 def _failure(task: str, result: ContainerResult) -> RehearsalError:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tfx_distill.components import property_names
 
-RAN, CACHED, SKIPPED = "ran", "cached", "skipped"
+RAN, CACHED = "ran", "cached"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,11 +16,11 @@ class TaskResult:
     """The outcome of a task.
 
     Attributes:
-        state: `ran`, `cached` or `skipped`.
+        state: `ran` or `cached`.
         seconds: Wall clock.
         reads: IDs of the artifacts it read, by key.
         writes: IDs of the artifacts it created, by key.
-        notes: Why it was skipped, or problems for which the launcher only warns.
+        notes: Problems for which the launcher only warns.
     """
 
     state: str

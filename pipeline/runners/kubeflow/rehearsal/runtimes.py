@@ -41,10 +41,13 @@ class Pod:
     volumes: Mapping[str, pathlib.Path]
 
     def prepare(self) -> None:
-        for name in _POD_FOLDERS:
-            (self.root / name).mkdir(parents=True, exist_ok=True)
-        for folder in self.volumes.values():
+        for folder in (*self.own_folders.values(), *self.volumes.values()):
             folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def own_folders(self) -> dict[str, pathlib.Path]:
+        """Folders that are lost with the pod, by path inside."""
+        return {f"/{name}": self.root / name for name in _POD_FOLDERS}
 
 
 class Runtime:
@@ -77,9 +80,7 @@ class Processes(Runtime):
         # The folder of the user's own models, which an image has installed.
         search = [str(_IMPORT_DIR), os.getcwd(), os.environ.get("PYTHONPATH", "")]
         environment = {
-            **{
-                name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ
-            },
+            **{key: os.environ[key] for key in _KEPT_VARIABLES if key in os.environ},
             **pod.environment,
             "PYTHONPATH": os.pathsep.join(filter(None, search)),
             "HOME": temporary,
@@ -103,34 +104,26 @@ class Containers(Runtime):
         return "/"
 
     def run(self, pod: Pod, words: list[str], log: BinaryIO) -> int:
-        binds = {f"/{name}": pod.root / name for name in _POD_FOLDERS}
-        binds.update(pod.volumes)
+        binds = {**pod.own_folders, **pod.volumes}
         for folder in binds.values():
-            _open_to_all(folder)
-        options = [
-            word
-            for path, folder in binds.items()
-            for word in ("--volume", f"{folder}:{path}")
-        ]
-        for name, value in pod.environment.items():
-            options += ["--env", f"{name}={value}"]
-        options += ["--workingdir" if self._tool == "buildah" else "--workdir", "/tmp"]
+            # The image has another user; on a cluster, new volumes are writable for it.
+            for path in [folder, *folder.rglob("*")]:
+                if path.is_dir() and not path.is_symlink():
+                    path.chmod(0o777)
+        options = [f"--volume={folder}:{path}" for path, folder in binds.items()]
+        options += [f"--env={name}={value}" for name, value in pod.environment.items()]
+        return _run([*self._command(pod.image, options, words[0]), *words[1:]], log)
+
+    def _command(self, image: str, options: list[str], program: str) -> list[str]:
         if self._tool == "buildah":
-            command = ["buildah", "run", "--isolation", "chroot", *options]
-            command += [self._container(pod.image), "--", *words]
-        else:
-            command = [self._tool, "run", "--rm", "--read-only", "--pull=never"]
-            # Output files must belong to the current user.
-            user = f"{os.getuid()}:{os.getgid()}"
-            own = ["--userns=keep-id"] if self._tool == "podman" else [f"--user={user}"]
-            command += [
-                *(own if os.getuid() else []),
-                *options,
-                "--entrypoint",
-                words[0],
-            ]
-            command += [pod.image, *words[1:]]
-        return _run(command, log)
+            options = ["--isolation=chroot", "--workingdir=/tmp", *options]
+            return ["buildah", "run", *options, self._container(image), "--", program]
+        # Output files must belong to the current user.
+        user = f"--user={os.getuid()}:{os.getgid()}"
+        own = "--userns=keep-id" if self._tool == "podman" else user
+        options = ["--workdir=/tmp", *([own] if os.getuid() else []), *options]
+        fixed = ["run", "--rm", "--read-only", "--pull=never"]
+        return [self._tool, *fixed, *options, f"--entrypoint={program}", image]
 
     def _container(self, image: str) -> str:
         if image not in self._working:
@@ -169,24 +162,19 @@ def _has(tool: str, image: str) -> bool:
     return subprocess.run([tool, *kind, image], capture_output=True).returncode == 0
 
 
-def _open_to_all(folder: pathlib.Path) -> None:
-    # The image has another user; on a cluster, new volumes are writable for it.
-    for path in [folder, *folder.rglob("*")]:
-        if path.is_dir() and not path.is_symlink():
-            path.chmod(0o777)
-
-
 def _run(
     words: list[str],
     log: BinaryIO,
     environment: Mapping[str, str] | None = None,
     folder: str | None = None,
 ) -> int:
-    return subprocess.run(
+    """Runs a process to its end, all its output in `log`; returns its status."""
+    done = subprocess.run(
         words,
-        env=None if environment is None else dict(environment),
+        env=environment,
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,
-    ).returncode
+    )
+    return done.returncode
