@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import errno
 import gc
+import os
 import sys
 import traceback
 
 import click
+from click import shell_completion
 
 from tfx_distill.pipeline import output_streams
 from tfx_distill.pipeline.commands import (
@@ -32,6 +34,7 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_NOT_BLESSED = 3
 
+_COMPLETION = "_DISTILL_COMPLETE"  # the variable by which a shell asks click
 _STACK = (
     "tfx",
     "tensorflow",
@@ -50,6 +53,11 @@ def main() -> None:
     # start-up time in collections.
     gc.set_threshold(50_000)
     output_streams.replace_standard()
+    asked = os.environ.get(_COMPLETION)
+    if asked:
+        sys.exit(
+            shell_completion.shell_complete(cli, {}, "distill", _COMPLETION, asked)
+        )
     debug = "--debug" in sys.argv
     try:
         status = cli.main(standalone_mode=False)

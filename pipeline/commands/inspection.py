@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tfx_distill.pipeline.commands import options, store_options
+from tfx_distill.pipeline.commands import completion, options, store_options
 from tfx_distill.pipeline.config.loader import load_config
 
 if TYPE_CHECKING:
@@ -42,7 +42,10 @@ def runs(store: Store, limit: int, as_json: bool) -> None:
     "--type", "type_name", metavar="TYPE", help="Only this type, such as Model."
 )
 @click.option(
-    "--run", metavar="RUN", help="Only this run's; a unique prefix is enough."
+    "--run",
+    metavar="RUN",
+    shell_complete=completion.runs,
+    help="Only this run's; a unique prefix is enough.",
 )
 @click.option(
     "--logs", "with_logs", is_flag=True, help="Also the logs that Kubeflow stores."
@@ -163,7 +166,9 @@ def lineage(
 
 @click.command()
 @store_options.reads_store
-@click.argument("what", metavar="[ID|VERSION|RUN]", required=False)
+@click.argument(
+    "what", metavar="[ID|VERSION|RUN]", required=False, shell_complete=completion.runs
+)
 @options.json_option("Print the explanation as one JSON object.")
 def explain(store: Store, what: str | None, as_json: bool) -> None:
     """Explain why a student was pushed or not.
@@ -185,8 +190,8 @@ def explain(store: Store, what: str | None, as_json: bool) -> None:
 
 @click.command()
 @store_options.reads_store
-@click.argument("before", metavar="RUN")
-@click.argument("after", metavar="RUN")
+@click.argument("before", metavar="RUN", shell_complete=completion.runs)
+@click.argument("after", metavar="RUN", shell_complete=completion.runs)
 @options.json_option("Print the differences as one JSON object.")
 def diff(store: Store, before: str, after: str, as_json: bool) -> None:
     """Compare two runs: configuration, data, results and nodes.

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from tfx_distill.pipeline.commands import completion
 from tfx_distill.pipeline.config.loader import shipped_names
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -31,12 +32,14 @@ def configured(command: Command) -> Command:
             "overrides",
             multiple=True,
             metavar="KEY=VALUE",
+            shell_complete=completion.settings,
             help="Set one key, such as --set distillation.temperature=2. Repeatable.",
         ),
         click.option(
             "--config",
             "file",
             metavar="FILE",
+            shell_complete=completion.configurations,
             help=f"YAML file, or the name of a shipped one: {names}.",
         ),
     ):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from tfx_distill.pipeline.commands import options
+from tfx_distill.pipeline.commands import completion, options
 from tfx_distill.pipeline.config.loader import load_config
 
 
 @click.command()
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=completion.runs)
 @options.configured
 @click.option(
     "--output",
@@ -40,7 +40,7 @@ def report(
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True)
+@click.argument("runs", nargs=-1, required=True, shell_complete=completion.runs)
 @options.configured
 @click.option(
     "--output",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tfx_distill.pipeline.commands import options
+from tfx_distill.pipeline.commands import completion, options
 from tfx_distill.pipeline.config.loader import load_config
 
 
@@ -69,23 +69,38 @@ def tune(file: str | None, overrides: tuple[str, ...], as_json: bool) -> int:
 @click.command(name="config")
 @options.configured
 @click.option(
+    "--explain",
+    "key",
+    metavar="KEY",
+    shell_complete=completion.keys,
+    help="Say what a key, or each key of a section, means and where its value comes from.",
+)
+@click.option(
     "--schema", is_flag=True, help="Print the JSON schema instead, for editors."
 )
-def show_config(file: str | None, overrides: tuple[str, ...], schema: bool) -> None:
+def show_config(
+    file: str | None, overrides: tuple[str, ...], key: str | None, schema: bool
+) -> None:
     """Print the resolved configuration as YAML.
 
     \b
     Examples:
       distill config --config smoke --set student.epochs=3
+      distill config --config smoke --explain student.epochs
       distill config --schema > distill.schema.json
     """
-    if not schema:
-        click.echo(load_config(file, overrides).to_yaml(), nl=False)
-        return
-    if file or overrides:
+    if schema and (file or overrides or key):
         raise click.UsageError("--schema is the same for every configuration.")
-    import json
+    if schema:
+        import json
 
-    from tfx_distill.pipeline.config import reference
+        from tfx_distill.pipeline.config import reference
 
-    click.echo(json.dumps(reference.json_schema(), indent=2))
+        click.echo(json.dumps(reference.json_schema(), indent=2))
+    elif key is not None:
+        from tfx_distill.pipeline.config import key_explanations
+
+        found = key_explanations.explain(file, overrides, key)
+        click.echo(key_explanations.text(found))
+    else:
+        click.echo(load_config(file, overrides).with_names().to_yaml(), nl=False)

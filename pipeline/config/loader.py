@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,14 @@ _MAX_PARTS = 20  # of a dotted key
 _OPTIONAL = ("assistant", "tuning")
 
 
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """A part of a configuration, and where it comes from."""
+
+    source: str
+    values: Mapping[str, Any]
+
+
 def load_config(
     file: str | os.PathLike[str] | None = None,
     overrides: Sequence[str] = (),
@@ -39,23 +48,40 @@ def load_config(
     Raises:
         ConfigError: With one line for each thing that does not fit.
     """
+    return load_layers(file, overrides, dataset=dataset)[0]
+
+
+def load_layers(
+    file: str | os.PathLike[str] | None,
+    overrides: Sequence[str],
+    *,
+    dataset: str | None = None,
+) -> tuple[PipelineConfig, list[Layer]]:
+    """As `load_config`, and the layers over the fields' defaults, the lowest first."""
     from tfx_distill.pipeline.config.schema import MANUAL_DIR_VARIABLE, PipelineConfig
 
-    layers = [read_file(file) if file is not None else {}]
-    layers += [_override(text) for text in overrides]
+    layers = [Layer(f"--config {file}", read_file(file))] if file is not None else []
+    layers += [Layer(f"--set {text}", _override(text)) for text in overrides]
     if dataset is not None:
         # `manual_dir` names the files of the data set that is not available.
-        layers.append({"data": {"dataset": dataset, "manual_dir": None}})
-    values = _merged(layers)
+        values = {"data": {"dataset": dataset, "manual_dir": None}}
+        layers.append(Layer("the fallback to another data set", values))
+
+    def built() -> PipelineConfig:
+        return PipelineConfig.build(_merged([layer.values for layer in layers]))
+
     # Checked twice: the first time to know the data set, whose layer lies below.
-    config = PipelineConfig.build(values)
-    layer = {} if config.data.images else _dataset_layer(config.data.dataset)
-    if layer:
-        config = PipelineConfig.build(_merged([layer, values]))
+    config = built()
+    path = _dataset_file(config.data.dataset)
+    if path.is_file() and not config.data.images:
+        layers.insert(0, Layer(f"the data set's file {path.name}", read_file(path)))
+        config = built()
     manual_dir = os.environ.get(MANUAL_DIR_VARIABLE)
     if config.data.manual_dir is None and manual_dir:
-        config = config.replace(data=config.data.replace(manual_dir=manual_dir))
-    return config
+        values = {"data": {"manual_dir": manual_dir}}
+        layers.append(Layer(f"the variable {MANUAL_DIR_VARIABLE}", values))
+        config = built()
+    return config, layers
 
 
 def load_places(
@@ -113,9 +139,8 @@ def read_yaml(path: pathlib.Path, name: str, advice: str) -> Any:
         raise ConfigError(f"{name} is not valid YAML: {error}.") from None
 
 
-def _dataset_layer(name: str) -> dict[str, Any]:
-    path = CONFIGS_DIR / "datasets" / f"{name.split('/')[0].split(':')[0]}.yaml"
-    return read_file(path) if path.is_file() else {}
+def _dataset_file(name: str) -> pathlib.Path:
+    return CONFIGS_DIR / "datasets" / f"{name.split('/')[0].split(':')[0]}.yaml"
 
 
 def _override(text: str) -> dict[str, Any]:

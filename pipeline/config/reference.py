@@ -51,7 +51,7 @@ def _rows(key: str, root: dict[str, Any]) -> Iterator[str]:
             yield from _rows(f"{key.removesuffix('.*')}.{name}", root)
         return
     accepted = config_errors.expected(here)
-    yield f"| `{key}` | {accepted} | `{_flow(here['default'])}` | {_text(here)}. |\n"
+    yield f"| `{key}` | {accepted} | `{flow(here['default'])}` | {_text(here)}. |\n"
 
 
 def default_file() -> str:
@@ -66,7 +66,7 @@ def _lines(section: Any, root: dict[str, Any], indent: str) -> Iterator[str]:
         inner = config_errors.section(field, root)
         start, comment = f"{indent}{name}:", _text(inner if is_section else field)
         if not is_section:
-            start += f" {_flow(field['default'])}"
+            start += f" {flow(field['default'])}"
         if "enum" in field:
             comment += f" ({config_errors.expected(field)})"
         if not indent:
@@ -80,7 +80,7 @@ def _text(schema: Any) -> str:
     return schema["description"].partition("\n")[0].rstrip(".")
 
 
-def _flow(value: Any) -> str:
+def flow(value: Any) -> str:
     """A value as YAML in one line."""
     text = yaml.safe_dump(value, default_flow_style=True, width=10**6, sort_keys=False)
     return text.removesuffix("\n").removesuffix("\n...")

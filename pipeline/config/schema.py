@@ -217,5 +217,9 @@ class PipelineConfig(Section, Places):
             if value is not None and secret_reference.is_reference(value)
         }
 
+    def with_names(self) -> Self:
+        """The same, with the pipeline's name written out."""
+        return self.replace(pipeline=self.pipeline.replace(name=self.pipeline_name))
+
     def to_yaml(self) -> str:
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)

@@ -46,7 +46,7 @@ def _line(details: Mapping[str, Any], schema: Schema, where: str) -> str:
         return key + ("" if not key or text.startswith(" ") else ".") + text
     if unknown:
         known = section(here, schema)["properties"]
-        return _unknown_key(name(str(last)), known, f"{key}." if key else "")
+        return unknown_key(name(str(last)), known, f"{key}." if key else "")
     received = "nothing" if details["type"] == "missing" else shown(details["input"])
     return (
         f"{key or 'The configuration'} must be {expected(here)}, received {received}."
@@ -64,12 +64,13 @@ def name(key: str) -> str:
     return key if re.fullmatch(r"[\w.:/-]{1,60}", key) else shown(key)
 
 
-def _unknown_key(name: str, known: Iterable[str], prefix: str) -> str:
+def unknown_key(name: str, known: Iterable[str], prefix: str) -> str:
+    """Says that there is no such key, and which one is near."""
     near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
     text = f"Unknown configuration key {prefix}{name}."
     if near:
         return f"{text} Did you mean {prefix}{near[0]}?"
-    return f"{text} Keys here: {', '.join(sorted(known))}."
+    return f"{text} Keys here: {', '.join(sorted(known)) or 'none'}."
 
 
 def _find(schema: Schema, path: Iterable[Any], where: str) -> tuple[Schema, str]:
