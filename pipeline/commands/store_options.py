@@ -13,8 +13,10 @@ import click
 
 from tfx_distill.pipeline.commands import options, server_options
 from tfx_distill.pipeline.config.loader import load_places
+from tfx_distill.trainer.errors import DistillError
 
 if TYPE_CHECKING:
+    from tfx_distill.pipeline.mlmd.records import Graph
     from tfx_distill.pipeline.mlmd.store import Store
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -37,33 +39,64 @@ def reads_store(command: Callable[..., Any]) -> Callable[..., Any]:
         **arguments: Any,
     ) -> Any:
         places = load_places(file, overrides)
-        if endpoint is not None:
-            from tfx_distill.pipeline.inspection import object_stores
-
-            object_stores.use(endpoint)
+        use_artifacts(endpoint)
         if place is not None and place.startswith(_URLS):
             return command(_on_server(place, namespace), **arguments)
         from tfx_distill.pipeline.mlmd import read_only_store
 
         return command(read_only_store.open_store(places, place), **arguments)
 
-    metadata = click.option(
-        "--metadata",
-        "place",
-        metavar="FILE|URL",
-        help="SQLite file, grpc://HOST:PORT, or the URL of a Kubeflow server without ML "
+    metadata = metadata_option(
+        "FILE|URL",
+        "SQLite file, grpc://HOST:PORT, or the URL of a Kubeflow server without ML "
         "Metadata; default: as configured.",
     )
     namespace = click.option(
         "--namespace", metavar="NAME", help="Yours on a multi-user Kubeflow server."
     )
-    artifacts = click.option(
-        "--artifacts",
-        "endpoint",
-        metavar="URL",
-        help="Object store of the artifacts, such as a forwarded port.",
-    )
-    return options.configured(metadata(namespace(artifacts(opened))))
+    return options.configured(metadata(namespace(artifacts_option(opened))))
+
+
+def metadata_option(metavar: str, help_text: str) -> Callable[[Command], Command]:
+    """Adds the option for where the records are."""
+    return click.option("--metadata", "place", metavar=metavar, help=help_text)
+
+
+artifacts_option = click.option(
+    "--artifacts",
+    "endpoint",
+    metavar="URL",
+    help="Object store of the artifacts, such as a forwarded port.",
+)
+
+
+def use_artifacts(endpoint: str | None) -> None:
+    """Sets the object store that `artifacts_option` gave."""
+    if endpoint is not None:
+        from tfx_distill.pipeline.inspection import object_stores
+
+        object_stores.use(endpoint)
+
+
+def everything(server: Any, place: str | None) -> Graph | str:
+    """All that is recorded of a server's runs, or why that is not known.
+
+    Args:
+        server: A `server_connection.Server`.
+        place: Its ML Metadata; None: it may keep the records itself.
+    """
+    from tfx_distill.pipeline.mlmd.store import Store
+
+    if place is not None:
+        from tfx_distill.pipeline.mlmd import read_only_store
+
+        return read_only_store.open_store(load_places(None, ()), place).everything()
+    from tfx_distill.pipeline.runners.kubeflow.client import task_source
+
+    try:
+        return Store(task_source.open_source(server)).everything()
+    except DistillError as error:
+        return str(error)
 
 
 def _on_server(url: str, namespace: str | None) -> Store:

@@ -13,10 +13,9 @@ import pathlib
 import shutil
 from collections.abc import Iterable
 
-from tfx_distill.components import property_names
 from tfx_distill.components.pusher import pushed_models
 from tfx_distill.pipeline.config.schema import PipelineConfig
-from tfx_distill.pipeline.inspection import gates
+from tfx_distill.pipeline.inspection import needed_artifacts
 from tfx_distill.pipeline.mlmd import read_only_store, store_connection, updates
 from tfx_distill.pipeline.mlmd.records import DELETED, RUNNING, ArtifactRecord, Graph
 from tfx_distill.pipeline.mlmd.store_errors import explained
@@ -57,7 +56,7 @@ def find(config: PipelineConfig, keep: int) -> Garbage:
     runs = sorted(graph.runs.values(), key=lambda r: r.age, reverse=True)
     ours = [r for r in runs if _is_ours(graph, r.name, config.pipeline_name)]
     newest = {run.name for run in ours[:keep]}
-    needed = _needed(graph, _seeds(graph, newest, config))
+    needed = needed_artifacts.closure(graph, _seeds(graph, newest, config))
     root = config.artifacts_dir.resolve()
     places = _Places([graph.artifacts[id_].uri for id_ in needed])
     artifacts = tuple(
@@ -120,19 +119,14 @@ def _seeds(graph: Graph, newest: set[str], config: PipelineConfig) -> set[int]:
     # Whole: a report of what is served shows the statistics, which no model is made of.
     pushers = {
         graph.artifacts[id_].run
-        for id_ in _needed(graph, seeds)
+        for id_ in needed_artifacts.closure(graph, seeds)
         if graph.artifacts[id_].type_name == pushed_models.TYPE_NAME
     } - {""}
     for execution in graph.executions.values():
         if execution.run in newest | pushers or execution.state == RUNNING:
             linked = graph.inputs(execution.id) + graph.outputs(execution.id)
             seeds |= {artifact.id for _, artifact in linked}
-    for artifact in graph.artifacts.values():
-        # The servability gate alone blesses no model: an inaccurate one may be fast.
-        blessed = artifact.properties.get(property_names.BLESSED)
-        if artifact.type_name == gates.QUALITY and blessed:
-            seeds.add(artifact.id)
-    return seeds
+    return seeds | needed_artifacts.blessed(graph)
 
 
 def _served(graph: Graph, config: PipelineConfig) -> set[int]:
@@ -144,24 +138,6 @@ def _served(graph: Graph, config: PipelineConfig) -> set[int]:
         for model in graph.pushed_models()
         if model.version in names or (model.folder and os.path.isdir(model.folder))
     }
-
-
-def _needed(graph: Graph, seeds: Iterable[int]) -> set[int]:
-    """The seeds, all that they were made from, and what was made together with it.
-
-    TFX's cache reuses the outputs of an execution as a whole or not at all.
-    """
-    needed: set[int] = set()
-    waiting = list(seeds)
-    while waiting:
-        artifact_id = waiting.pop()
-        if artifact_id in needed:
-            continue
-        needed.add(artifact_id)
-        for execution in graph.producers(artifact_id):
-            waiting += [a.id for _, a in graph.inputs(execution.id)]
-            waiting += [a.id for _, a in graph.outputs(execution.id)]
-    return needed
 
 
 def _is_ours(graph: Graph, run: str, pipeline: str) -> bool:

@@ -1,6 +1,7 @@
-"""Reads artifacts' files in object stores: s3, gs, and minio, KFP's name of its own.
+"""Artifacts' files in object stores: s3, gs, and minio, KFP's name of its own.
 
-The file systems are Arrow's, which TFX brings along. Nothing is ever written.
+The file systems are Arrow's, which TFX brings along. Files are read, and deleted for
+`distill kubeflow gc`; nothing is ever written.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 import pathlib
 import tempfile
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tfx_distill.pipeline.mlmd.records import ArtifactRecord
@@ -90,10 +91,43 @@ class ObjectStores:
                     os.truncate(path, info.size)
             yield pathlib.Path(top)
 
+    def sizes(self, artifact: ArtifactRecord, uri: str) -> dict[str, int]:
+        """Bytes of every file below a URI, by URI.
+
+        Args:
+            artifact: Any in the same store: it says where that is.
+            uri: A folder.
+
+        Raises:
+            NotReadable: With the reason.
+        """
+        from pyarrow import fs
+
+        with self._reading(artifact, uri) as (files, folder):
+            selector = fs.FileSelector(folder, recursive=True, allow_not_found=True)
+            scheme = uri.partition("://")[0]
+            return {
+                f"{scheme}://{info.path}": info.size
+                for info in files.get_file_info(selector)
+                if info.is_file
+            }
+
+    def delete(self, artifact: ArtifactRecord, uris: Iterable[str]) -> None:
+        """Deletes files in the store of `artifact`.
+
+        Raises:
+            NotReadable: With the reason; files before that one are gone.
+        """
+        for uri in uris:
+            with self._reading(artifact, uri) as (files, path):
+                files.delete_file(path)
+
     @contextlib.contextmanager
-    def _reading(self, artifact: ArtifactRecord) -> Iterator[tuple[Any, str]]:
-        """The file system of an artifact, and its folder there."""
-        scheme, _, folder = artifact.uri.partition("://")
+    def _reading(
+        self, artifact: ArtifactRecord, uri: str | None = None
+    ) -> Iterator[tuple[Any, str]]:
+        """The file system of an artifact, and the path of a URI there, by default its."""
+        scheme, _, folder = (uri or artifact.uri).partition("://")
         if scheme not in SCHEMES:
             raise NotReadable(f"{scheme}:// is none of {', '.join(SCHEMES)}")
         session = _session(artifact)

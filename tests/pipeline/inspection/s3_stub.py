@@ -1,4 +1,4 @@
-"""An S3 server on a socket: GET and HEAD of objects, and lists of them."""
+"""An S3 server on a socket: objects, lists of them, and their deletion if allowed."""
 
 import contextlib
 import http.server
@@ -29,10 +29,20 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     do_HEAD = do_GET
 
-    def do_PUT(self):
-        raise AssertionError("it is only read")
+    def do_DELETE(self):
+        assert self.server.may_delete, "it is only read"
+        bucket, _, key = urllib.parse.unquote(self.path).lstrip("/").partition("/")
+        self.server.requests.append((self.command, self.path))
+        self.server.objects.pop((bucket, key), None)
+        self._answer(204, b"")
 
-    do_POST = do_DELETE = do_PUT
+    def do_PUT(self):
+        # Arrow puts an empty object in place of a folder that lost its last file.
+        assert self.server.may_delete and self.headers["Content-Length"] == "0"
+        self._answer(200, b"")
+
+    def do_POST(self):
+        raise AssertionError("it is only read")
 
     def _object(self, content):
         part = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
@@ -85,11 +95,12 @@ def _error(code):
 
 
 @contextlib.contextmanager
-def serving(objects, access_key="user"):
+def serving(objects, access_key="user", *, may_delete=False):
     """A server of objects by bucket and key; yields it, with its `url`."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
     server.objects, server.access_key, server.requests = objects, access_key, []
+    server.may_delete = may_delete
     server.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(
         target=server.serve_forever, kwargs={"poll_interval": 0.01}

@@ -29,10 +29,11 @@ class TaskApi:
     # None: the server has ML Metadata.
     tasks, artifacts, artifact_tasks = None, {}, []
 
-    def get_runs_tasks(self, query, **_):
+    def get_runs_tasks(self, query, run_id, **_):
         if self.tasks is None:
             raise grpc_error(404, 5, "Not Found")
-        return self._page("tasks", self.tasks, query)
+        of_run = [task for task in self.tasks if task["run_id"] == run_id]
+        return self._page("tasks", of_run, query)
 
     def get_artifacts(self, query, **_):
         assert query.get("sort_by") == "created_at desc"

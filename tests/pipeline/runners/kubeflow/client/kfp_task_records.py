@@ -93,8 +93,12 @@ class Records:
 
     def serve(self, stub):
         """Makes a stub of a server have them."""
-        stub.tasks = self.tasks
-        stub.artifacts, stub.artifact_tasks = self.artifacts, self.artifact_tasks
+        run = self.run["run_id"]
+        others = [task for task in stub.tasks or () if task["run_id"] != run]
+        stub.tasks = [*others, *self.tasks]
+        stub.artifacts = {**stub.artifacts, **self.artifacts}
+        others = [link for link in stub.artifact_tasks if link["run_id"] != run]
+        stub.artifact_tasks = [*others, *self.artifact_tasks]
         stub.runs[self.run["run_id"]] = self.run
         id_ = self.run["pipeline_version_reference"]["pipeline_id"]
         stub.pipelines[id_] = {"pipeline_id": id_, "display_name": PIPELINE}
@@ -136,10 +140,14 @@ class Records:
         return item["artifacts"][0]["artifact_id"]
 
 
-def small(failed=None, cached=()):
+def small(failed=None, cached=(), run="run", cached_from="run"):
     """The run of a small pipeline, whole or up to a node that failed."""
-    run_id = id_of("run")
-    run = {
+
+    def artifact(node, key):
+        return _artifact(node, key, cached_from if node in cached else run)
+
+    run_id = id_of(run)
+    record = {
         "run_id": run_id,
         "display_name": "digits 2026-03-01 12:00:00",
         "created_at": _text(START),
@@ -148,18 +156,18 @@ def small(failed=None, cached=()):
         },
         "state": "FAILED" if failed else "SUCCEEDED",
     }  # fmt: skip
-    tasks = [_task(run_id, "ROOT", 0, run["state"], {}, {}, type="ROOT")]
+    tasks = [_task(run_id, "ROOT", 0, record["state"], {}, {}, type="ROOT")]
     for index, (node, (reads, makes)) in enumerate(_NODES.items(), 1):
         state = "FAILED" if node == failed else "SUCCEEDED"
         state = "CACHED" if node in cached else state
-        inputs = {key: _artifact(*source.split(".")) for key, source in reads.items()}
-        outputs = {key: _artifact(node, key) for key in makes}
-        logs = {"executor-logs": _artifact(node, "executor-logs")}
+        inputs = {key: artifact(*source.split(".")) for key, source in reads.items()}
+        outputs = {key: artifact(node, key) for key in makes}
+        logs = {"executor-logs": artifact(node, "executor-logs")}
         outputs = logs if node == failed else {**logs, **outputs}
         tasks.append(_task(run_id, node, index, state, inputs, outputs))
         if node == failed:
             break
-    return Records(run, tasks)
+    return Records(record, tasks)
 
 
 def recorded(name="succeeded"):
@@ -174,7 +182,7 @@ def recorded(name="succeeded"):
 def _task(run_id, name, index, state, inputs, outputs, type="RUNTIME"):
     begin = START + datetime.timedelta(seconds=30 * index)
     return {
-        "task_id": id_of(f"task {name}"), "run_id": run_id, "name": name,
+        "task_id": id_of(f"task {run_id} {name}"), "run_id": run_id, "name": name,
         "display_name": name, "type": type, "state": state,
         "create_time": _text(begin),
         "end_time": _text(begin + datetime.timedelta(seconds=20)),
@@ -188,14 +196,14 @@ def _listed(artifacts):
     return [{"artifact_key": k, "artifacts": [a]} for k, a in artifacts.items()]
 
 
-def _artifact(node, key):
+def _artifact(node, key, run):
     kind, metadata = _NODES[node][1].get(key, (None, {}))
     index = list(_NODES).index(node) + 1
     made = START + datetime.timedelta(seconds=30 * index + 20)
     schema = {_SCHEMA: f"title: {kind}\ntype: object\n"} if kind else {}
     return {
-        "artifact_id": id_of(f"{node} {key}"), "name": key, "type": "Artifact",
-        "uri": f"minio://mlpipeline/v2/artifacts/{PIPELINE}/{id_of('run')}/{node}/{key}",
+        "artifact_id": id_of(f"{run} {node} {key}"), "name": key, "type": "Artifact",
+        "uri": f"minio://mlpipeline/v2/artifacts/{PIPELINE}/{id_of(run)}/{node}/{key}",
         "created_at": _text(made), "metadata": {**metadata, **schema},
     }  # fmt: skip
 
