@@ -2,9 +2,12 @@
 # current. ARGS are handed on, as in: make run ARGS="--config article"
 PYTHON ?= python3
 ARGS ?=
+# Processes that share the tests; each holds TensorFlow and TFX, some 1.5 GB.
+JOBS ?= 2
 IMAGE ?= tfx-distill
 IMAGE_BUILD ?= docker build
 BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 LOCK := pip compile setup.py - --extra dev --extra kubeflow --no-emit-index-url \
 	--no-annotate --quiet --custom-compile-command "make lock" $(ARGS)
 
@@ -21,10 +24,10 @@ run: setup  ## Run the pipeline on MNIST.
 	@$(BIN)/distill run $(ARGS)
 
 test: setup  ## Run the tests.
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 attack: setup  ## Attack the pipeline with wrong input, all of it: ten minutes.
-	@$(BIN)/python -m pytest -m attack $(ARGS)
+	@$(PYTEST) -m attack $(ARGS)
 
 check: setup  ## Check format, style and types.
 	@$(BIN)/ruff format --check .

@@ -50,6 +50,7 @@ _EXTRAS_REQUIRE = {
     "dev": [
         "mypy>=1.8",
         "pytest>=8.0",
+        "pytest-xdist>=3.6",
         "ruff>=0.8",
         "selenium>=4.20",
         "types-PyYAML",
