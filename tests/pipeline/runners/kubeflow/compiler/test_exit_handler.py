@@ -1,6 +1,7 @@
 """The exit task is compiled as KFP's SDK compiles one."""
 
 import copy
+import os
 import pathlib
 
 import pytest
@@ -18,6 +19,7 @@ from tfx_distill.pipeline.runners.kubeflow.compiler import (
 from tfx_distill.trainer.errors import ConfigError
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[4] / "golden" / "kubeflow.yaml"
+EXIT_TASK = GOLDEN.with_name("kubeflow_exit_task.yaml")
 WEBHOOK = WebhookConfig(url="env:HOOK", token="file:/secrets/token")
 
 
@@ -50,6 +52,23 @@ def sdk(tmp_path):
 
     compiler.Compiler().compile(pipeline, str(tmp_path / "p.yaml"))
     return pipeline_package.read(tmp_path / "p.yaml")
+
+
+def test_what_the_webhook_adds_is_as_before(package):
+    # After a change that is meant: UPDATE_GOLDEN=1 python -m pytest THIS_FILE
+    added = copy.deepcopy(package.spec)
+    before = pipeline_package.read(GOLDEN)
+    group = added["components"]["exit-handler-1"]
+    assert group.pop("dag") == before.spec["root"]["dag"]
+    for part in (added["components"], added["deploymentSpec"]["executors"]):
+        for name in {**before.spec["components"], **before.executors}:
+            part.pop(name, None)
+    names = "components", "deploymentSpec", "root"
+    text = yaml.safe_dump({name: added[name] for name in names})
+    if os.environ.get("UPDATE_GOLDEN"):
+        EXIT_TASK.write_text(text)
+        pytest.fail("The golden file was written. Read what changed, then test it.")
+    assert text == EXIT_TASK.read_text()
 
 
 def test_it_waits_for_all_nodes_and_runs_however_they_end(package, sdk):
