@@ -1,9 +1,9 @@
-"""Copies of what a gate judges, which nobody changes while it does.
+"""Copies of what is judged or converted, which nobody changes meanwhile.
 
 Artifacts lie where other processes can write. A gate that read them there, once for each
 of its measurements, could judge other files than those whose digest it records. So it
 judges a copy. The digest of the copy is the blessing's, and the Pusher compares that with
-the files that it is about to push.
+the files that it is about to push. LiteConverter does the same with what it converts.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _BLOCK_BYTES = 2**20
 
 
 class PrivateCopies:
-    """Copies in one folder; `judge` makes and removes it."""
+    """Copies in one folder; `made` makes and removes it."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
@@ -133,7 +133,7 @@ def judge(
         refused: The decision if a model is at fault, by the reason.
         folder: Gets the copies; empty: a temporary one of this machine.
     """
-    with _private_copies(folder) as copies:
+    with made(folder) as copies:
         judged = inputs
         try:
             judged = copies.of(inputs, models, split)
@@ -146,7 +146,8 @@ def judge(
 
 
 @contextlib.contextmanager
-def _private_copies(folder: str) -> Iterator[PrivateCopies]:
+def made(folder: str = "") -> Iterator[PrivateCopies]:
+    """A folder for copies, removed at the end; see `judge`."""
     folder = folder or tempfile.mkdtemp(prefix="judged-")
     try:
         yield PrivateCopies(folder)

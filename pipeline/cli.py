@@ -14,7 +14,7 @@ import traceback
 import click
 from click import shell_completion
 
-from tfx_distill.pipeline import output_streams
+from tfx_distill.pipeline import foreign_exits, output_streams
 from tfx_distill.pipeline.commands import (
     data,
     images,
@@ -60,7 +60,8 @@ def main() -> None:
         )
     debug = "--debug" in sys.argv
     try:
-        status = cli.main(standalone_mode=False)
+        with foreign_exits.refused():
+            status = cli.main(standalone_mode=False)
     except click.exceptions.Abort:
         status = _failed("Stopped.", EXIT_FAILED)
     except click.ClickException as error:

@@ -11,11 +11,10 @@ from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 
-from tfx_distill.components import property_names
+from tfx_distill.components import private_copies, property_names
 from tfx_distill.components.execution_inputs import ExecutionInputs
 from tfx_distill.trainer import file_system
 from tfx_distill.trainer.config.lite_config import INT8, LiteConfig
-from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.evaluation import lite_evaluation, lite_scores
 from tfx_distill.trainer.evaluation.lite_scores import LiteScore
 from tfx_distill.trainer.export import lite, saved_model, saved_model_files
@@ -27,13 +26,19 @@ class Executor(base_executor.BaseExecutor):
     def Do(self, input_dict, output_dict, exec_properties) -> None:
         config = LiteConfig.from_json(exec_properties["lite"])
         inputs = ExecutionInputs(input_dict, exec_properties)
-        digest = saved_model_files.content_digest(inputs.model_dir("model"))
-        # All before the scoring, which takes longer: what fails shall fail soon.
-        contents = {name: _convert(name, inputs, config) for name in config.flavours}
         artifact = artifact_utils.get_single_instance(output_dict["lite_models"])
-        scores = _write(artifact, contents, inputs, config.max_drop)
-        _require_unchanged(inputs.model_dir("model"), digest)
-        _sign(artifact, contents, scores, digest)
+        with private_copies.made() as copies:
+            copied = copies.of(inputs, ["model"], "test")
+            model_dir = copied.model_dir("model")
+            # All before the scoring, which takes longer: what fails shall fail soon.
+            contents = {
+                name: _convert(name, model_dir, inputs, config)
+                for name in config.flavours
+            }
+            scores = _write(artifact, contents, copied, config.max_drop)
+            _sign(
+                artifact, contents, scores, saved_model_files.content_digest(model_dir)
+            )
 
 
 def _write(
@@ -55,14 +60,6 @@ def _write(
         artifact.set_float_custom_property(f"{name}_accuracy", accuracy)
     lite_scores.save(scores, artifact.uri)
     return scores
-
-
-def _require_unchanged(model_dir: str, digest: str) -> None:
-    if saved_model_files.content_digest(model_dir) != digest:
-        raise ModelError(
-            f"The student in {model_dir} changed while it was converted. Let no other "
-            "process write there, and run again."
-        )
 
 
 def _sign(
@@ -96,9 +93,11 @@ def _sign(
         artifact.set_string_custom_property(name, text)
 
 
-def _convert(name: str, inputs: ExecutionInputs, config: LiteConfig) -> bytes:
+def _convert(
+    name: str, model_dir: str, inputs: ExecutionInputs, config: LiteConfig
+) -> bytes:
     images = None
     if name == INT8:
         images = inputs.sample("train", config.calibration_examples)
     names = inputs.spec.class_names
-    return lite.convert(inputs.model_dir("model"), name, images, names)
+    return lite.convert(model_dir, name, images, names)

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 
 import numpy as np
@@ -55,11 +56,13 @@ def run(
         teacher_dir: SavedModel; None if there is no model of the teacher.
         records: Serialized examples, at least one.
         images: The same decoded, uint8 `(len(records), height, width, channels)`.
-        timeout_s: The process is killed after this time, which is a fault.
+        timeout_s: The process is killed after this time. It is a fault if the student
+            had half of that for one request, and did not answer.
 
     Raises:
-        DistillError: If the process cannot start TensorFlow, is ended from outside, or
-            fails by anything that a model did not raise, as for lack of memory or disk.
+        DistillError: If the process cannot start TensorFlow, is ended from outside, is
+            too slow, or fails by anything that a model did not raise, as for lack of
+            memory or disk.
     """
     request = {
         "student_dir": student_dir,
@@ -72,6 +75,15 @@ def run(
             ended = _run(folder, timeout_s)
         except _Stopped as stopped:
             raise _environment(str(stopped), _stage(folder)) from None
+        except subprocess.TimeoutExpired:
+            stage, waited = _stage(folder), _waited_s(folder)
+            is_called = stage.startswith(serving_probe.CALLING)
+            if not is_called or waited < timeout_s / 2:  # a slow machine, perhaps
+                ended = f"was killed after {timeout_s:g} s (servability.timeout_s)"
+                raise _environment(ended, stage) from None
+            return Probed(
+                fault=f"it gave no answer within {waited:.0f} s while {stage}"
+            )
         if ended is not None:
             stage = _stage(folder)
             if stage == serving_probe.STARTING:
@@ -96,23 +108,27 @@ def _environment(ended: str, stage: str) -> DistillError:
 
 
 def _stage(folder: str) -> str:
-    return _read(folder, serving_probe.STAGE) or serving_probe.STARTING
+    text = _read(folder, serving_probe.STAGE)
+    return text.partition("\n")[0] or serving_probe.STARTING
+
+
+def _waited_s(folder: str) -> float:
+    """How long the process has been at its stage; 0 if unknown."""
+    since = _read(folder, serving_probe.STAGE).partition("\n")[2]
+    return time.monotonic() - float(since) if since else 0.0
 
 
 def _run(folder: str, timeout_s: float) -> str | None:
     """How the process failed; None if it did not."""
     path = os.pathsep.join([str(_IMPORT_DIR), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, "-m", serving_probe.__name__, folder]
-    try:
-        process = subprocess.run(
-            command,
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": path.rstrip(os.pathsep)},
-            timeout=timeout_s,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"was killed after {timeout_s:g} s (servability.timeout_s)"
+    process = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": path.rstrip(os.pathsep)},
+        timeout=timeout_s,
+        check=False,
+    )
     if process.returncode == 0:
         return None
     if process.returncode == serving_probe.MACHINE_FAULT:

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 CODE = """
+import os, threading
 import click
 from tfx_distill.pipeline import cli, log_capture
 
@@ -29,6 +30,19 @@ def show(marker): return work(None, marker)
 @cli.cli.command()
 @click.argument("marker")
 def leave(marker): raise SystemExit(0)
+@cli.cli.command()
+@click.argument("marker")
+def vanish(marker): os._exit(0)
+@cli.cli.command()
+@click.argument("marker")
+def fork(marker):
+    if not os.fork(): os._exit(0)
+    return os.wait()[1]
+@cli.cli.command()
+@click.argument("marker")
+def elsewhere(marker):
+    thread = threading.Thread(target=os._exit, args=(0,))
+    thread.start(), thread.join()
 cli.main()
 """
 DISTILL = f"{sys.executable} -c '{CODE}'"
@@ -90,3 +104,11 @@ def test_foreign_code_that_exits_with_0_is_a_failure(tmp_path):
     said = _run("leave", tmp_path / "done", "")
     assert said.returncode == 1
     assert said.stderr.startswith("Error: SystemExit: 0")
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    ("command", "status"), [("vanish", 1), ("elsewhere", 1), ("fork", 0)]
+)
+def test_foreign_code_that_ends_the_process_is_a_failure(command, status, tmp_path):
+    assert _run(command, tmp_path / "done", "").returncode == status

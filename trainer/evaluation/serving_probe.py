@@ -7,7 +7,8 @@ one folder, its only argument:
     request.json     `student_dir`, `teacher_dir`, `batch_sizes`
     inputs.npz       `examples`: uint8 bytes of all records; `ends`: where each ends;
                      `images`: uint8 `(n, height, width, channels)`
-    stage.txt        the current step, to be read if the process dies
+    stage.txt        the current step, and in the next line since when, by the monotonic
+                     clock in seconds; to be read if the process dies
     predictions.npz  `NUMBER/SIGNATURE/OUTPUT`: the student's output for the inputs of
                      `REQUESTS[NUMBER]`, in the order of the inputs; `NUMBER/rows`: which
     result.json      `fault`: what is wrong with a model, or null; `latency`: by model,
@@ -34,6 +35,8 @@ REQUEST, INPUTS, STAGE = "request.json", "inputs.npz", "stage.txt"
 PREDICTIONS, RESULT = "predictions.npz", "result.json"
 # A failure at this stage says nothing about the models.
 STARTING = "starting TensorFlow"
+# At these, one is waiting for the student.
+CALLING = "calling "
 # Exit status after an error that is not a model's, such as a full disk.
 MACHINE_FAULT = 75
 SIGNATURES = {"serving_default": "examples", "predict_images": "images"}
@@ -138,14 +141,14 @@ class Probe:
     def _predictions(
         self, student: Any, inputs: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
-        predictions = {}
+        predictions: dict[str, np.ndarray] = {}
         for name, argument in SIGNATURES.items():
-            self._stage(f"calling {name}")
             predict, given = self._signature(student, name, "student"), inputs[argument]
             for number, requests in enumerate(REQUESTS):
-                self._stage(f"calling {name} with {requests}")
-                rows = requests.rows(len(given))
-                replies = [predict(given[sent]) for sent in requests.split(rows)]
+                rows, replies = requests.rows(len(given)), []
+                for sent in requests.split(rows):
+                    self._stage(f"{CALLING}{name} with {requests}")
+                    replies.append(predict(given[sent]))
                 predictions[f"{number}/rows"] = np.sort(rows)
                 for output in OUTPUTS:
                     joined = np.concatenate([reply[output] for reply in replies])
@@ -214,7 +217,7 @@ class Probe:
         return latency
 
     def _stage(self, text: str) -> None:
-        self._write(STAGE, text)
+        self._write(STAGE, f"{text}\n{time.monotonic()}")
 
     def _write(self, name: str, text: str) -> None:
         with open(self._path(name), "w", encoding="utf-8") as file:

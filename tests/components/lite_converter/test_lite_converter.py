@@ -14,7 +14,6 @@ from tfx_distill.components.lite_converter.executor import Executor
 from tfx_distill.trainer.config.lite_config import LiteConfig
 from tfx_distill.trainer.data import example_reader
 from tfx_distill.trainer.data.data_spec import DataSpec
-from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.evaluation import lite_scores
 from tfx_distill.trainer.export import (
     lite,
@@ -115,10 +114,3 @@ def test_a_file_that_loses_too_much_may_not_be_pushed(convert, blind):
     assert scores["int8"].drop > 0.5
     (notice,) = json.loads(artifact.get_string_custom_property("notices"))
     assert notice.startswith("int8.tflite is not pushed: its accuracy on test is 0.")
-
-
-def test_what_changes_while_it_is_converted_is_refused(convert, teacher, monkeypatch):
-    digests = iter("ab")
-    monkeypatch.setattr(saved_model_files, "content_digest", lambda _: next(digests))
-    with pytest.raises(ModelError, match="changed while it was converted"):
-        convert(LiteConfig(flavours=("float32",)))

@@ -4,6 +4,7 @@ import errno
 import os
 import pathlib
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -145,6 +146,33 @@ def test_a_process_that_fails_by_itself_is_not_the_models_fault(tmp_path, monkey
     images = np.zeros((1, 28, 28, 1), np.uint8)
     with pytest.raises(DistillError, match="failed, and not by a model, while"):
         probe_process.run("/student", "/teacher", [b"x"], images, 60.0)
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    ("stage", "waited", "is_refused"),
+    [
+        ("calling serving_default", 40, True),
+        ("calling serving_default", 20, False),
+        ("loading the student", 40, False),
+    ],
+)
+def test_only_a_student_that_never_answers_is_refused_for_its_time(
+    tmp_path, monkeypatch, stage, waited, is_refused
+):
+    def time_out(command, **_):
+        path = pathlib.Path(command[-1], serving_probe.STAGE)
+        path.write_text(f"{stage}\n{time.monotonic() - waited}")
+        raise subprocess.TimeoutExpired(command, 60.0)
+
+    monkeypatch.setattr(subprocess, "run", time_out)
+    given = "/student", "/teacher", [b"x"], np.zeros((1, 28, 28, 1), np.uint8), 60.0
+    if is_refused:
+        fault = "it gave no answer within 40 s while calling serving_default"
+        assert probe_process.run(*given).fault == fault
+    else:
+        with pytest.raises(DistillError, match="killed after 60 s .* while"):
+            probe_process.run(*given)
 
 
 def _child():

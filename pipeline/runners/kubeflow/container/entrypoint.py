@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tfx_distill.components import property_names, verdict_lines
+from tfx_distill.pipeline import foreign_exits
 from tfx_distill.pipeline.runners.kubeflow.container import (
     drawn_outputs,
     executor_input,
@@ -38,13 +39,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Runs the executor and ends the process."""
     status = EXIT_FAILED
     try:
-        status = run(sys.argv[1:] if argv is None else argv)
-    except SystemExit as end:
-        status = end.code if isinstance(end.code, int) else EXIT_FAILED
-        if end.code is None:
-            status = 0
-        elif not isinstance(end.code, int):
-            logger.error("%s", end.code)
+        with foreign_exits.refused():
+            status = run(sys.argv[1:] if argv is None else argv)
+    except SystemExit as end:  # foreign code's, which is no success of the task's
+        status = end.code if isinstance(end.code, int) and end.code else EXIT_FAILED
+        logger.error("The executor was ended by SystemExit: %s", end.code)
     except BaseException as error:  # also KeyboardInterrupt, when the pod must stop
         expected = [e for e in causes(error) if isinstance(e, DistillError)]
         if expected:

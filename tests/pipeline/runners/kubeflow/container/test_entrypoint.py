@@ -1,6 +1,7 @@
 """How a container ends: with the component's own status, and a line that says why."""
 
 import logging
+import os
 
 import pytest
 
@@ -50,9 +51,15 @@ def test_an_unexpected_failure_says_where(end, capsys):
     assert "ZeroDivisionError: by zero" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("code", "status"), [(0, 0), (None, 0), (7, 7), ("bad", 1)])
-def test_a_component_that_exits_keeps_its_status(end, code, status):
+@pytest.mark.parametrize(("code", "status"), [(0, 1), (None, 1), (7, 7), ("bad", 1)])
+def test_foreign_code_that_exits_fails_the_task(end, caplog, code, status):
     assert end(_raise(SystemExit(code))) == status
+    assert caplog.messages == [f"The executor was ended by SystemExit: {code}"]
+
+
+def test_foreign_code_that_ends_the_process_fails_the_task(end, caplog):
+    assert end(lambda: os._exit(0)) == 1
+    assert "os._exit(0) was called" in caplog.text
 
 
 def test_an_interrupt_is_a_failure(end):
