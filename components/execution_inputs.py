@@ -48,6 +48,11 @@ class ExecutionInputs:
         moved.spec = self.spec
         return moved
 
+    def identity(self) -> list[Any]:
+        """All that decides the outputs, as JSON: an artifact's files never change."""
+        uris = {key: [a.uri for a in found] for key, found in self._input_dict.items()}
+        return [uris, self._properties]
+
     def has(self, key: str) -> bool:
         """Whether an optional input was given."""
         return bool(self._input_dict.get(key))

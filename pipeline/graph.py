@@ -136,7 +136,11 @@ class _Dag:
         """Adds the trial of all models; returns the node that may fail."""
         config = self._config
         teachers = config.ensemble.recipes(config.teacher)
-        trained = {one.model: one for one in teachers if one.source is None}
+        trained = {
+            (one.model, one.optimizer.to_json()): one
+            for one in teachers
+            if one.source is None
+        }
         if config.teacher.answers:
             trained = {}
         return self._add(

@@ -75,7 +75,7 @@ def _trained(examples: types.BaseChannel, settings: TeacherConfig) -> Trainer:
         custom_config={
             teacher_run_fn.CONFIG_KEY: json.dumps(plain, sort_keys=True),
             # Only TFX's cache reads it: changed code is another teacher.
-            "code": architectures.code_digest(settings.model, settings.files),
+            "code": architectures.recipe_digest(settings),
         },
     )
 

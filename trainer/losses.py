@@ -47,18 +47,20 @@ def soft_target_loss(
     return divergence * temperature**2 if temperature_squared else divergence
 
 
-def hard_label_loss(labels: Any, logits: Any) -> Any:
+def hard_label_loss(labels: Any, logits: Any, label_smoothing: float = 0.0) -> Any:
     """Cross-entropy of the labels under the student, at temperature 1.
 
     Args:
-        labels: Integer class indices `(batch,)`.
+        labels: float32 `(batch, num_classes)`, the share of each class.
         logits: float32 `(batch, num_classes)`.
+        label_smoothing: Share of each label that is spread over all classes
+            (Szegedy et al. 2016, sec. 7, arXiv:1512.00567).
 
     Returns:
         float32 `(batch,)` in nats, not reduced, >= 0.
     """
-    return keras.losses.sparse_categorical_crossentropy(
-        labels, logits, from_logits=True
+    return keras.losses.categorical_crossentropy(
+        labels, logits, from_logits=True, label_smoothing=label_smoothing
     )
 
 
@@ -111,16 +113,32 @@ def pack_targets(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
     """Joins labels and the teacher's predictions to the one target Keras accepts.
 
     Args:
-        labels: Integer class indices `(batch,)`, below 2**24; < 0 for none.
+        labels: Integer class indices `(batch,)`, below 2**24, < 0 for none; or of mixed
+            images the share of each class, `(batch, num_classes)`.
         predictions: float32 `(batch, num_classes + widths)`: the teacher's logits,
             then its features.
 
     Returns:
-        float32 `(batch, 1 + num_classes + widths)`: the label, then the predictions.
+        float32 `(batch, 1 + num_classes + widths)`: the label, then the predictions;
+        with shares, `num_classes` numbers in place of the label.
     """
-    return np.concatenate(
-        [labels[:, None].astype(np.float32), predictions.astype(np.float32)], axis=1
-    )
+    labels = labels.reshape(len(labels), -1).astype(np.float32)
+    return np.concatenate([labels, predictions.astype(np.float32)], axis=1)
+
+
+def _unpack(y_true: Any, y_pred: Any, num_classes: int) -> tuple[Any, Any, Any]:
+    """What `pack_targets` joined, for predictions that are as wide as the teacher's.
+
+    Returns:
+        Shares of the classes `(batch, num_classes)`, whose sum is 1; how much of each
+        image has a label, `(batch,)` in [0, 1]; and the teacher's predictions.
+    """
+    width = y_true.shape[-1] - y_pred.shape[-1]
+    labels, predictions = y_true[:, :width], y_true[:, width:]
+    if width == 1:  # no label, -1, becomes zeros
+        labels = ops.one_hot(ops.cast(labels[:, 0], "int32"), num_classes)
+    labelled = ops.sum(labels, axis=-1)
+    return labels / ops.maximum(labelled, 1e-7)[:, None], labelled, predictions
 
 
 @keras.saving.register_keras_serializable("tfx_distill")
@@ -130,7 +148,8 @@ class DistillationLoss(keras.losses.Loss):
     `y_true` comes from `pack_targets`. `y_pred` holds the student's logits
     `(batch, num_classes)`, then its projected features. w is `student_loss_weight`
     (Hinton et al. 2015, sec. 2, arXiv:1503.02531) of an example with a label, and 0 of
-    one without, whose label is < 0: there, all is left to the teacher.
+    one without, whose label is < 0: there, all is left to the teacher. Of a mixture, it
+    is that of its labelled part.
     """
 
     def __init__(
@@ -141,6 +160,7 @@ class DistillationLoss(keras.losses.Loss):
         student_loss_weight: Any,
         temperature_squared: bool = True,
         features: Sequence[tuple[int, float]] = (),
+        label_smoothing: float = 0.0,
         name: str = "distillation_loss",
         **kwargs: Any,
     ) -> None:
@@ -152,6 +172,7 @@ class DistillationLoss(keras.losses.Loss):
             student_loss_weight: As `temperature`.
             temperature_squared: See `soft_target_loss`.
             features: (width, weight) of each pair of features, in order.
+            label_smoothing: See `hard_label_loss`.
             name: Name of the loss.
             **kwargs: Further arguments of `keras.losses.Loss`.
 
@@ -166,17 +187,19 @@ class DistillationLoss(keras.losses.Loss):
         self.student_loss_weight = student_loss_weight
         self.temperature_squared = temperature_squared
         self.features = tuple((int(width), float(w)) for width, w in features)
+        self.label_smoothing = label_smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of each image, float32 `(batch,)`, which Keras averages."""
         width = self.num_classes + sum(width for width, _ in self.features)
-        if (y_true.shape[-1], y_pred.shape[-1]) != (1 + width, width):
+        label_widths = 1, self.num_classes
+        if y_pred.shape[-1] != width or y_true.shape[-1] - width not in label_widths:
             raise ValueError(
                 f"Targets of shape {tuple(y_true.shape)} and predictions of shape "
                 f"{tuple(y_pred.shape)}, expected (batch, {1 + width}) from pack_targets "
                 f"and (batch, {width})."
             )
-        labels, predictions = ops.cast(y_true[:, 0], "int32"), y_true[:, 1:]
+        labels, labelled, predictions = _unpack(y_true, y_pred, self.num_classes)
         logits = y_pred[:, : self.num_classes]
         soft = soft_target_loss(
             predictions[:, : self.num_classes],
@@ -184,8 +207,8 @@ class DistillationLoss(keras.losses.Loss):
             temperature=_current(self.temperature),
             temperature_squared=self.temperature_squared,
         )
-        weight = _current(self.student_loss_weight) * _is_labelled(y_true)
-        hard = hard_label_loss(ops.maximum(labels, 0), logits)  # -1 is no index
+        weight = _current(self.student_loss_weight) * labelled
+        hard = hard_label_loss(labels, logits, self.label_smoothing)
         loss = (1 - weight) * soft + weight * hard
         start = self.num_classes
         for width, feature_weight in self.features:
@@ -203,12 +226,8 @@ class DistillationLoss(keras.losses.Loss):
             "student_loss_weight": float(_current(self.student_loss_weight)),
             "temperature_squared": self.temperature_squared,
             "features": self.features,
+            "label_smoothing": self.label_smoothing,
         }
-
-
-def _is_labelled(y_true: Any) -> Any:
-    """1 for each example with a label, 0 for others; float32 `(batch,)`."""
-    return ops.cast(y_true[:, 0] >= 0, "float32")
 
 
 def _current(value: Any) -> Any:
@@ -225,13 +244,14 @@ class PackedAccuracy(keras.metrics.MeanMetricWrapper):
         self.num_classes = num_classes
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        return super().update_state(y_true, y_pred, self._weights(y_true))
+        return super().update_state(y_true, y_pred, self._weights(y_true, y_pred))
 
-    def _weights(self, y_true: Any) -> Any:
-        return _is_labelled(y_true)
+    def _weights(self, y_true: Any, y_pred: Any) -> Any:
+        return _unpack(y_true, y_pred, self.num_classes)[1]
 
     def _compare(self, y_true: Any, y_pred: Any) -> Any:
-        return _equal(y_true[:, 0], self._predicted(y_pred))
+        labels, _, _ = _unpack(y_true, y_pred, self.num_classes)
+        return _equal(self._predicted(labels), self._predicted(y_pred))
 
     def _predicted(self, values: Any) -> Any:
         return ops.argmax(values[:, : self.num_classes], axis=-1)
@@ -244,14 +264,13 @@ class PackedAccuracy(keras.metrics.MeanMetricWrapper):
 class PackedAgreement(PackedAccuracy):
     """Share of predictions equal to the teacher's, of all examples."""
 
-    def _weights(self, y_true: Any) -> Any:
+    def _weights(self, y_true: Any, y_pred: Any) -> Any:
         return None
 
     def _compare(self, y_true: Any, y_pred: Any) -> Any:
-        return _equal(self._predicted(y_true[:, 1:]), self._predicted(y_pred))
+        _, _, predictions = _unpack(y_true, y_pred, self.num_classes)
+        return _equal(self._predicted(predictions), self._predicted(y_pred))
 
 
 def _equal(one: Any, other: Any) -> Any:
-    return ops.cast(
-        ops.equal(ops.cast(one, "int32"), ops.cast(other, "int32")), "float32"
-    )
+    return ops.cast(ops.equal(one, other), "float32")

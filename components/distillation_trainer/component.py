@@ -89,7 +89,7 @@ class DistillationTrainer(base_component.BaseComponent):
             distillation=distillation,
             views=views or ViewsConfig(),
             role=role,
-            code=architectures.code_digest(student.model, student.files),
+            code=architectures.recipe_digest(student),
             **{"average": AverageConfig(), **arguments},
         )
         super().__init__(spec=spec)

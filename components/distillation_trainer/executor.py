@@ -24,6 +24,7 @@ from tfx_distill.trainer.data.batches import DistillationData
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.data.raw_images import UNLABELLED
 from tfx_distill.trainer.distillation import (
+    checkpoints,
     dry_run,
     logits_files,
     teacher_logits,
@@ -48,14 +49,17 @@ class Executor(base_executor.BaseExecutor):
         student, distillation = settings(inputs, exec_properties)
         dry_run.check_student(student, distillation, inputs.spec)
         logs_dir = artifact_utils.get_single_uri(output_dict["model_run"])
+        checkpoint = checkpoints.path(logs_dir, inputs.identity())
+        options = {"logs_dir": logs_dir, "checkpoint": checkpoint}
         trained, distillation, evaluation = _train(
-            inputs, exec_properties, student, distillation, logs_dir
+            inputs, exec_properties, student, distillation, **options
         )
         used = {"student": student, "distillation": distillation}
         (model,) = output_dict["model"]
         _write(model, trained, exec_properties["role"], inputs.spec, used)
         if exec_properties["role"] == CONTROL:
             _write_headroom(model, trained, evaluation)
+        checkpoints.forget(checkpoint)
 
 
 def _train(
@@ -63,7 +67,7 @@ def _train(
     exec_properties: dict[str, Any],
     student: StudentConfig,
     distillation: DistillationConfig,
-    logs_dir: str,
+    **fit_options: Any,
 ) -> tuple[training.Trained, DistillationConfig, DistillationData]:
     """Trains the student, or the control; returns what with, and the split `eval`."""
     is_control = exec_properties["role"] == CONTROL
@@ -82,8 +86,8 @@ def _train(
         student,
         distillation,
         feature_widths=widths,
-        logs_dir=logs_dir,
         task=f"training the {exec_properties['role']}",
+        **fit_options,
     )
     return trained, distillation, data["eval"]
 

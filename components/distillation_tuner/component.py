@@ -90,7 +90,7 @@ class DistillationTuner(base_component.BaseComponent):
             distillation=distillation,
             tuning=tuning,
             directory=directory,
-            code=architectures.code_digest(student.model, student.files),
+            code=architectures.recipe_digest(student),
             **{"average": AverageConfig(), **arguments},
         )
         super().__init__(spec=spec)

@@ -14,7 +14,6 @@ from tfx.utils import io_utils
 from tfx_distill.components.distillation_trainer.executor import prepare
 from tfx_distill.components.execution_inputs import ExecutionInputs
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
-from tfx_distill.trainer.config.section import require
 from tfx_distill.trainer.config.training_config import StudentConfig
 from tfx_distill.trainer.config.tuning_config import TuningConfig
 from tfx_distill.trainer.data import data_findings
@@ -57,12 +56,6 @@ def _task(
     first = oracles.first(config, student, distillation)
     dry_run.check_student(*first, inputs.spec)
     widths, data = prepare(inputs, exec_properties, distillation)
-    require(
-        not data["train"].views.fresh,
-        "views.fresh",
-        True,
-        "false for a search, whose trials share predictions",
-    )
     return trial_training.Task(
         data=data,
         spec=inputs.spec,

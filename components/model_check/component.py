@@ -22,7 +22,7 @@ from tfx_distill.trainer.config.training_config import (
     TrainingConfig,
 )
 from tfx_distill.trainer.config.tuning_config import TuningConfig
-from tfx_distill.trainer.models import architectures
+from tfx_distill.trainer.models import architectures, keras_objects
 
 
 class ModelCheckSpec(component_spec.ComponentSpec):
@@ -82,6 +82,8 @@ class ModelCheck(base_component.BaseComponent):
             **arguments: See `ExamplesArguments`.
         """
         configs = [*teachers, student, *([assistant] if assistant else [])]
+        for config in configs:
+            keras_objects.require_known(config)
         models = _models(teachers, student, assistant, distillation)
         spec = component_specs.build(
             ModelCheckSpec,
@@ -90,12 +92,14 @@ class ModelCheck(base_component.BaseComponent):
             models=models,
             lite=lite or LiteConfig(flavours=()),
             tuning=tuning,
-            code=json.dumps(
-                [architectures.code_digest(c.model, c.files) for c in configs]
-            ),
+            code=json.dumps([architectures.recipe_digest(c) for c in configs]),
             **arguments,
         )
         super().__init__(spec=spec)
+
+
+# Settings that a trial uses, if they are there.
+_TRIED = ("files", "optimizer", "class_weight", "augmentation", "early_stopping")
 
 
 def _models(
@@ -116,8 +120,8 @@ def _models(
 def _architecture(config: TrainingConfig) -> dict[str, Any]:
     """Without what does not change the trial, such as epochs: it stays cached."""
     values: dict[str, Any] = {"model": config.model, "options": config.options}
-    if config.files:
-        values["files"] = config.files
+    given = config.model_dump()
+    values |= {key: given[key] for key in _TRIED if key in given}
     if isinstance(config, StudentConfig) and config.quantization_aware_epochs:
         values["quantization_aware_epochs"] = 1
     return values

@@ -13,6 +13,8 @@ from tfx_distill.trainer.config.distillation_config import DistillationConfig
 from tfx_distill.trainer.config.lite_config import LiteConfig
 from tfx_distill.trainer.config.training_config import StudentConfig, TeacherConfig
 from tfx_distill.trainer.config.tuning_config import TuningConfig
+from tfx_distill.trainer.data import data_findings
+from tfx_distill.trainer.data.data_report import DataReport
 from tfx_distill.trainer.distillation import dry_run
 from tfx_distill.trainer.tuning import oracles
 
@@ -24,6 +26,7 @@ class Executor(base_executor.BaseExecutor):
         inputs = ExecutionInputs(input_dict, exec_properties)
         models = json.loads(exec_properties["models"])
         student, distillation = _student(inputs, models, exec_properties.get("tuning"))
+        _require_eval(inputs, models)
         flavours = LiteConfig.from_json(exec_properties["lite"]).flavours
         dry_run.check_student(student, distillation, inputs.spec, flavours)
         if models["assistant"]:
@@ -32,6 +35,14 @@ class Executor(base_executor.BaseExecutor):
         layers = [pair.teacher for pair in distillation.features]
         for teacher in models["teachers"]:
             dry_run.check_teacher(TeacherConfig.build(teacher), inputs.spec, layers)
+
+
+def _require_eval(inputs: ExecutionInputs, models: dict[str, Any]) -> None:
+    """Refuses an early stop by images that the gate tests on."""
+    recipes = [models["student"], models["assistant"] or {}, *models["teachers"]]
+    report = DataReport.load(inputs.uri("examples"))
+    if report is not None and any("early_stopping" in recipe for recipe in recipes):
+        data_findings.require_searchable(report)
 
 
 def _student(

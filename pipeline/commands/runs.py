@@ -49,8 +49,13 @@ def tune(file: str | None, overrides: tuple[str, ...], as_json: bool) -> int:
 
     Runs the pipeline up to the search that the section `tuning` configures, by
     default one with its default values. Trials are ranked by accuracy on the eval
-    split; the test split is not used. The same command resumes an interrupted
-    search.
+    split; the test split is not used. The best five are compared, and the report
+    shows accuracy against each hyperparameter.
+
+    To stop, press Ctrl-C or end the process: finished trials are kept. To resume,
+    give the same command again: it continues after them, and finds the same as a
+    search that was never stopped. Other data, another teacher or other settings
+    start another search. Once finished, a search is taken from the cache.
 
     \b
     Examples:

@@ -166,6 +166,12 @@ class PipelineConfig(Section, Places):
         for model in (self.student, self.assistant):
             if model is not None:
                 hyperparameters.require_views(model, self.views)
+                expected = (
+                    f"true with {model.section_name()}.augmentation: only then the "
+                    "teacher predicts what it makes"
+                )
+                fine = self.views.fresh or not model.augmentation
+                require(fine, "views.fresh", False, expected)
         require(
             bool(PIPELINE_NAME.fullmatch(self.pipeline_name)),
             "pipeline.name",
@@ -173,20 +179,30 @@ class PipelineConfig(Section, Places):
             "1 to 63 lower-case letters, digits and dashes, not starting with a dash",
         )
         if self.tuning is not None:
-            expected = "false while tuning searches: its trials share predictions"
-            require(not self.views.fresh, "views.fresh", True, expected)
             given = self.hyperparameters
             expected = "null while tuning searches; --set tuning=null uses these"
             require(given is None, "hyperparameters", given, expected)
-            test = self.data.splits.test
-            expected = (
-                f"another split than data.splits.test, {test}, while tuning searches"
-            )
-            evaluation = self.data.splits.eval
-            fine = self.data.images is not None or evaluation != test
-            require(fine, "data.splits.eval", evaluation, expected)
             tuning = self.tuning.resolved(self.student, self.distillation, self.views)
             object.__setattr__(self, "tuning", tuning)
+        return self
+
+    @model_validator(mode="after")
+    def _check_eval(self) -> Self:
+        """Refuses to choose anything by the images that the gate tests on."""
+        models = [*self.ensemble.recipes(self.teacher), self.student, self.assistant]
+        reasons = ["tuning searches"] if self.tuning is not None else []
+        for model in models:
+            if model is not None and model.early_stopping.is_used:
+                reasons.append(
+                    f"{model.section_name()}.early_stopping chooses an epoch"
+                )
+        splits = self.data.splits
+        for reason in reasons:
+            expected = (
+                f"another split than data.splits.test, {splits.test}, while {reason}"
+            )
+            fine = self.data.images is not None or splits.eval != splits.test
+            require(fine, "data.splits.eval", splits.eval, expected)
         return self
 
     @model_validator(mode="after")

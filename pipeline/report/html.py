@@ -17,7 +17,11 @@ import jinja2
 from markupsafe import Markup, escape
 
 from tfx_distill.pipeline.report import class_tables, compare, number_text
-from tfx_distill.pipeline.report.charts import lineage_drawing, run_charts
+from tfx_distill.pipeline.report.charts import (
+    lineage_drawing,
+    run_charts,
+    search_charts,
+)
 from tfx_distill.pipeline.report.report_data import Report
 from tfx_distill.trainer.tuning import trials
 
@@ -30,6 +34,7 @@ def run_page(report: Report) -> str:
         report=report,
         lineage=lineage_drawing.laid_out(report.graph, report.run.name),
         charts=run_charts,
+        search_charts=search_charts,
         classes=class_tables,
     )
 

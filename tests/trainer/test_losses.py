@@ -122,8 +122,33 @@ def test_feature_loss_refuses_features_of_different_widths():
 
 def test_hard_label_loss_is_cross_entropy_at_temperature_one():
     # softmax([0, ln 3]) = [1/4, 3/4]; label 1: -ln 3/4.
-    loss = losses.hard_label_loss(np.array([1]), np.array([[0.0, np.log(3)]]))
+    loss = losses.hard_label_loss(np.array([[0.0, 1.0]]), np.array([[0.0, np.log(3)]]))
     np.testing.assert_allclose(loss, [-np.log(0.75)], rtol=1e-5)
+
+
+def test_label_smoothing_spreads_a_share_over_all_classes():
+    # Label [0.9 + 0.1/2, 0.1/2] against [1/2, 1/2] and [1/4, 3/4].
+    logits = np.array([[0.0, 0.0], [0.0, np.log(3)]])
+    labels = np.array([[1.0, 0.0], [1.0, 0.0]])
+    loss = losses.hard_label_loss(labels, logits, label_smoothing=0.1)
+    expected = [np.log(2), -0.95 * np.log(0.25) - 0.05 * np.log(0.75)]
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+
+
+def test_a_mixture_counts_its_labelled_part():
+    # Half an image of class 0, half one without label: w = 1/4 · 1/2, cross-entropy ln 2.
+    targets = losses.pack_targets(np.array([[0.5, 0.0]]), TEACHER)
+    expected = [0.875 * 4 * KL + 0.125 * np.log(2)]
+    np.testing.assert_allclose(_loss().call(targets, STUDENT), expected, rtol=1e-5)
+
+
+def test_shares_and_an_index_are_the_same_label():
+    one, other = (
+        losses.pack_targets(np.array(x), TEACHER) for x in ([1], [[0.0, 1.0]])
+    )
+    np.testing.assert_allclose(
+        _loss()(one, STUDENT), _loss()(other, STUDENT), rtol=1e-6
+    )
 
 
 def test_distillation_loss_weighs_soft_and_hard_and_means_over_the_batch():
@@ -194,7 +219,9 @@ def test_features_count_with_their_weights():
 
 
 def test_accuracy_is_against_labels_and_agreement_against_the_teacher():
-    targets = losses.pack_targets(np.array([0, 1]), np.repeat(TEACHER, 2, axis=0))
+    features = np.full((2, 1), 9, np.float32)
+    predictions = np.hstack([np.repeat(TEACHER, 2, axis=0), features])
+    targets = losses.pack_targets(np.array([0, 1]), predictions)
     answers = np.array([[1.0, 0.0, 9.0], [1.0, 0.0, 9.0]], np.float32)
     accuracy, agreement = losses.PackedAccuracy(2), losses.PackedAgreement(2)
     assert float(accuracy(targets, answers)) == 0.5

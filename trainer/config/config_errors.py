@@ -66,11 +66,17 @@ def name(key: str) -> str:
 
 def unknown_key(name: str, known: Iterable[str], prefix: str) -> str:
     """Says that there is no such key, and which one is near."""
-    near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
-    text = f"Unknown configuration key {prefix}{name}."
+    return unknown("configuration key", name, known, prefix)
+
+
+def unknown(what: str, name: str, known: Iterable[str], prefix: str = "") -> str:
+    """Says that there is no such thing, and which one is near."""
+    letters = {one.lower(): one for one in known}
+    near = difflib.get_close_matches(name.lower(), sorted(letters), n=1, cutoff=0.5)
+    text = f"Unknown {what} {prefix}{name}."
     if near:
-        return f"{text} Did you mean {prefix}{near[0]}?"
-    return f"{text} Keys here: {', '.join(sorted(known)) or 'none'}."
+        return f"{text} Did you mean {prefix}{letters[near[0]]}?"
+    return f"{text} Known here: {', '.join(sorted(letters.values())) or 'none'}."
 
 
 def _find(schema: Schema, path: Iterable[Any], where: str) -> tuple[Schema, str]:

@@ -22,6 +22,7 @@ from pydantic import (
     Field,
     Strict,
     ValidationError,
+    model_serializer,
     model_validator,
 )
 from pydantic_core import core_schema
@@ -59,28 +60,28 @@ class Rule:
         return value
 
 
-def _number(value: Any) -> Any:
+def number(value: Any) -> Any:
     """YAML 1.1 reads 1e-3 as a string."""
     with contextlib.suppress(ValueError):
         return float(value) if isinstance(value, str) else value
     return value
 
 
-def _as_json(value: Any, key: str = "") -> Any:
+def as_json(value: Any, key: str = "") -> Any:
     """A value that JSON keeps as it is. YAML reads the key 64 as an integer."""
     if isinstance(value, Mapping):
         return {
-            str(name): _as_json(item, f"{key}.{name}") for name, item in value.items()
+            str(name): as_json(item, f"{key}.{name}") for name, item in value.items()
         }
     if isinstance(value, list):
-        return [_as_json(item, f"{key}[{at}]") for at, item in enumerate(value)]
+        return [as_json(item, f"{key}[{at}]") for at, item in enumerate(value)]
     is_finite = not isinstance(value, float) or math.isfinite(value)
     require(is_finite, key.removeprefix("."), value, "a finite number")
     return value
 
 
 # Constraints come before it: pydantic then knows them as those of a number.
-NUMBER = BeforeValidator(_number)
+NUMBER = BeforeValidator(number)
 Share = Annotated[float, Field(ge=0, le=1), NUMBER]
 PositiveNumber = Annotated[float, Field(gt=0), NUMBER]
 Degrees = Annotated[float, Field(ge=0, le=180), NUMBER]
@@ -92,7 +93,7 @@ Folder = Annotated[
 ]
 LocalPath = Annotated[str, Rule("a path", lambda path: _is_path(path))]
 Items = Annotated[tuple[T, ...], Strict(False)]  # also accepts lists
-Table = Annotated[dict[str, T], BeforeValidator(_as_json)]
+Table = Annotated[dict[str, T], BeforeValidator(as_json)]
 
 
 def _is_path(text: str) -> bool:
@@ -184,3 +185,19 @@ class Section(BaseModel):
     @classmethod
     def from_json(cls, text: str) -> Self:
         return cls.build(json.loads(text))
+
+
+class ShortSection(Section):
+    """A section that is written without what has its default value.
+
+    So what was made before a key existed stays cached.
+    """
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, handler: Any) -> dict[str, Any]:
+        fields = type(self).model_fields
+        return {
+            name: value
+            for name, value in handler(self).items()
+            if name not in fields or value != fields[name].default
+        }

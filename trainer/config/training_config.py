@@ -15,6 +15,11 @@ from pydantic import (
 from typing_extensions import Self
 
 from tfx_distill.trainer.config.imported_config import ImportedConfig, is_function
+from tfx_distill.trainer.config.keras_config import (
+    EarlyStoppingConfig,
+    KerasConfig,
+    OptimizerConfig,
+)
 from tfx_distill.trainer.config.moved_paths import current_path
 from tfx_distill.trainer.config.section import (
     NUMBER,
@@ -55,11 +60,24 @@ _Epochs = Annotated[int, Field(ge=1, description="Passes over the training split
 # less, and are gone after one step of more.
 _LearningRate = Annotated[
     float,
-    Field(ge=1e-7, le=1, description="Adam's learning rate (the schedule's peak)"),
+    Field(ge=1e-7, le=1, description="Learning rate (the schedule's peak)"),
     NUMBER,
 ]
 # Beyond, a teacher counts for nothing in float32, and `size` should say so.
 _TeacherWeight = Annotated[float, Field(ge=1e-6, le=1e6), NUMBER]
+_Weight = Annotated[float, Field(ge=0), NUMBER]
+
+# Keys that change nothing while they are empty, zero or false.
+_OFTEN_UNUSED = (
+    "files",
+    "warmup_share",
+    "optimizer",
+    "label_smoothing",
+    "class_weight",
+    "balanced_sampling",
+    "early_stopping",
+    "augmentation",
+)
 
 
 class TrainingConfig(Section):
@@ -80,13 +98,43 @@ class TrainingConfig(Section):
     schedule: Literal["cosine", "constant"] = Field(
         "cosine", description="Learning rate schedule; cosine falls to zero"
     )
+    warmup_share: Annotated[float, Field(ge=0, lt=1), NUMBER] = Field(
+        0.0, description="Share of the steps in which the learning rate rises from 0"
+    )
+    optimizer: OptimizerConfig = Field(default_factory=OptimizerConfig)
+    label_smoothing: Annotated[float, Field(ge=0, lt=1), NUMBER] = Field(
+        0.0, description="Share of each label that is spread over all classes"
+    )
+    class_weight: Literal["balanced"] | Table[_Weight] | None = Field(
+        None,
+        description="Weight of the loss by class name, such as {cat: 2}; balanced: "
+        "each class counts the same",
+    )
+    balanced_sampling: bool = Field(
+        False, description="An epoch draws from each class equally often"
+    )
+    early_stopping: EarlyStoppingConfig = Field(default_factory=EarlyStoppingConfig)
+    augmentation: Items[KerasConfig] = Field(
+        (),
+        description="Random changes of training images: layers of Keras's, such as "
+        "{name: RandomErasing, factor: 0.5}, or functions: (images, rng) -> images",
+    )
     shuffle: bool = Field(True, description="False: examples in file order")
     seed: Seed = Field(0, description="Seed of weights, order and augmentation")
 
+    @model_validator(mode="after")
+    def _check_sampling(self) -> Self:
+        expected = "null with balanced_sampling: both count rare classes more"
+        fine = not (self.balanced_sampling and self.class_weight)
+        require(fine, "class_weight", self.class_weight, expected)
+        fine = self.shuffle or not self.balanced_sampling
+        require(fine, "balanced_sampling", True, "false with shuffle: false")
+        return self
+
     @model_serializer(mode="wrap")
-    def _without_no_files(self, handler: Any) -> dict[str, Any]:
-        """Without an empty list, so that models of earlier versions stay cached."""
-        return {k: v for k, v in handler(self).items() if k != "files" or v}
+    def _without_unused(self, handler: Any) -> dict[str, Any]:
+        """Without what is not used, so that models of earlier versions stay cached."""
+        return {k: v for k, v in handler(self).items() if v or k not in _OFTEN_UNUSED}
 
 
 class TeacherConfig(TrainingConfig):
@@ -167,6 +215,9 @@ class StudentConfig(TrainingConfig):
         number, most = self.quantization_aware_epochs, self.epochs
         expected = f"an integer in [0, {most}], the number of epochs"
         require(number <= most, "quantization_aware_epochs", number, expected)
+        expected = "0 with early_stopping, which ends or undoes these epochs"
+        fine = not (number and self.early_stopping.is_used)
+        require(fine, "quantization_aware_epochs", number, expected)
         return self
 
 

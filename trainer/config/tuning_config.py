@@ -9,7 +9,6 @@ from pydantic import (
     BeforeValidator,
     Field,
     PositiveInt,
-    model_serializer,
     model_validator,
 )
 from typing_extensions import Self
@@ -23,6 +22,7 @@ from tfx_distill.trainer.config.section import (
     Rule,
     Section,
     Seed,
+    ShortSection,
     require,
 )
 from tfx_distill.trainer.config.training_config import StudentConfig
@@ -33,7 +33,7 @@ _DEFAULT_STUDENT = StudentConfig.model_fields["model"].default
 _Bound = Annotated[int | float, Rule("a finite number"), NUMBER]
 
 
-class RangeConfig(Section):
+class RangeConfig(ShortSection):
     """Values of one key: from `min` to `max`, or one of `choices`."""
 
     min: _Bound | None = Field(None, description="An integer searches integers")
@@ -76,15 +76,6 @@ class RangeConfig(Section):
         require(not is_log or least > 0, "min", least, "> 0 with log")
         lowest = 1 if is_log else 0
         require(step is None or step > lowest, "step", step, f"null or > {lowest}")
-
-    @model_serializer(mode="wrap")
-    def _without_defaults(self, handler: Any) -> dict[str, Any]:
-        fields = type(self).model_fields
-        return {
-            name: value
-            for name, value in handler(self).items()
-            if value != fields[name].default
-        }
 
 
 def _flat(values: Any, prefix: str = "") -> Any:
@@ -192,8 +183,9 @@ def _typed(
         except ConfigError as error:
             raise ConfigError(f"tuning.space.{key}: {error}") from None
         own = dict(zip(("student", "distillation"), found, strict=True))[section]
-        # An architecture's options have no type: a value stays as it is.
-        accepted.append(value if option else getattr(own, name))
+        taken = getattr(own, name)
+        # Options have no type, and an optimizer is a section: a value stays as it is.
+        accepted.append(value if option or isinstance(taken, Section) else taken)
     if {type(value) for value in accepted} == {int, float}:
         accepted = [float(value) for value in accepted]
     if values.choices:

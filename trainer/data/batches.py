@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,10 +16,15 @@ from tfx_distill.trainer.config.section import require
 from tfx_distill.trainer.config.training_config import (
     StudentConfig,
     TeacherConfig,
-    TrainingConfig,
 )
 from tfx_distill.trainer.data import augmentation, memory_limit
 from tfx_distill.trainer.data.data_spec import DataSpec
+from tfx_distill.trainer.data.epoch_batches import (
+    Change,
+    EpochBatches,
+    batch_rows,
+    class_shares,
+)
 from tfx_distill.trainer.data.example_reader import Split
 from tfx_distill.trainer.data.streamed_arrays import StreamedRows
 
@@ -28,11 +34,12 @@ Predict = Callable[[np.ndarray], np.ndarray]
 _ENDLESS = 2**31
 
 
-class TeacherBatches(keras.utils.PyDataset):
-    """Shuffled batches of randomly changed images, with their labels."""
+class TeacherBatches(EpochBatches):
+    """Shuffled batches of randomly changed images, with shares of the classes."""
 
-    def __init__(self, split: Split, config: TeacherConfig) -> None:
-        super().__init__()
+    def __init__(
+        self, split: Split, config: TeacherConfig, num_classes: int, **options: Any
+    ) -> None:
         size = min(split.images.shape[1:3])
         require(
             2 * config.max_shift < size,
@@ -40,29 +47,34 @@ class TeacherBatches(keras.utils.PyDataset):
             config.max_shift,
             f"less than half of the images' {size} pixels",
         )
-        self._split, self._config = split, config
-        self._epoch = -1
-        self.on_epoch_end()
+        self._split, self._teacher, self._num_classes = split, config, num_classes
+        super().__init__(split.labels, config, **options)
 
     def __len__(self) -> int:
         return math.ceil(len(self._split) / self._config.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        batch = _batch(self._order, index, self._config.batch_size)
-        images = augmentation.mirror(self._split.images[batch], self._mirrored[batch])
-        images = augmentation.rotate(images, self._degrees[batch])
-        images = augmentation.shift(images, self._offsets[batch])
-        return images, self._split.labels[batch]
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+        slots = self._batch(self._slots, index)
+        examples = self._drawn[slots]
+        images = augmentation.mirror(
+            self._split.images[examples], self._mirrored[slots]
+        )
+        images = augmentation.rotate(images, self._degrees[slots])
+        images = augmentation.shift(images, self._offsets[slots])
+        change, labels = self._change(index), self._labels[examples]
+        if change is not None:
+            images, shares = change(images, labels)
+        else:
+            shares = class_shares(labels, self._num_classes)
+        return self._weighted(images, shares, shares)
 
-    def on_epoch_end(self) -> None:
-        self._epoch += 1
-        rng = np.random.default_rng([self._config.seed, self._epoch])
-        self._order = _order(len(self._split), self._config, rng)
-        reach = self._config.max_shift
-        self._offsets = rng.integers(-reach, reach + 1, (len(self._split), 2))
-        turn = self._config.max_rotation
-        self._degrees = rng.uniform(-turn, turn, len(self._split))
-        self._mirrored = rng.random(len(self._split)) < self._config.flip / 2
+    def _draw(self, rng: np.random.Generator) -> None:
+        self._slots, size = self._order(rng), len(self._split)
+        reach, turn = self._teacher.max_shift, self._teacher.max_rotation
+        self._offsets = rng.integers(-reach, reach + 1, (size, 2))
+        self._degrees = rng.uniform(-turn, turn, size)
+        self._mirrored = rng.random(size) < self._teacher.flip / 2
+        self._drawn = self._examples(rng)
 
 
 class InOrder(keras.utils.PyDataset):
@@ -90,12 +102,18 @@ class InOrder(keras.utils.PyDataset):
         return math.ceil(len(self._examples) / self._batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        return self._read(_batch(self._examples, index, self._batch_size))
+        return self._read(batch_rows(self._examples, index, self._batch_size))
 
 
-def labelled(split: Split) -> InOrder:
-    """The images of a split with their labels."""
-    return InOrder(split, lambda rows: (split.images[rows], split.labels[rows]))
+def labelled(split: Split, num_classes: int) -> InOrder:
+    """The images of a split with their labels, as `class_shares`."""
+    return InOrder(
+        split,
+        lambda rows: (
+            split.images[rows],
+            class_shares(split.labels[rows], num_classes),
+        ),
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,13 +149,15 @@ class DistillationData:
         return dataclasses.replace(self, num_values=spec.num_classes)
 
     def batch(
-        self, examples: np.ndarray, view: np.ndarray
+        self, examples: np.ndarray, view: np.ndarray, change: Change | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Views of some examples, with labels and predictions as one target.
 
         Args:
             examples: int `(batch,)`, places in the split.
             view: int `(batch,)`, which view of each.
+            change: Changes the views before the teacher predicts them, see
+                `Augmentation`.
 
         Returns:
             uint8 `(batch, height, width, channels)`, and targets as
@@ -146,8 +166,13 @@ class DistillationData:
         images = augmentation.make_views(
             self.split.images[examples], self.split.digests[examples], view, self.views
         )
+        labels = self.split.labels[examples]
+        if change is not None:
+            if self.predictions is not None and not callable(self.predictions):
+                raise TypeError("Stored predictions are not those of changed images.")
+            images, labels = change(images, labels)
         predictions = self._predictions(images, examples, view)[:, : self.num_values]
-        return images, losses.pack_targets(self.split.labels[examples], predictions)
+        return images, losses.pack_targets(labels, predictions)
 
     def _predictions(
         self, images: np.ndarray, examples: np.ndarray, view: np.ndarray
@@ -174,15 +199,16 @@ class DistillationData:
         return InOrder(self.split, lambda rows: self.batch(rows, np.zeros_like(rows)))
 
 
-class DistillationBatches(keras.utils.PyDataset):
+class DistillationBatches(EpochBatches):
     """Shuffled batches of views with labels and the teacher's predictions.
 
     Every epoch takes each example once, in one of its views; a longer one takes all of
     them again, each time in another order and in other views.
     """
 
-    def __init__(self, data: DistillationData, config: StudentConfig) -> None:
-        super().__init__()
+    def __init__(
+        self, data: DistillationData, config: StudentConfig, **options: Any
+    ) -> None:
         self._size = data.epoch_size or len(data.split)
         available = data.num_views
         self._num_views = config.views or available
@@ -192,35 +218,32 @@ class DistillationBatches(keras.utils.PyDataset):
             config.views,
             f"at most {available}, the number of views with teacher predictions",
         )
-        self._data, self._config = data, config
-        self._epoch = -1
-        self.on_epoch_end()
+        self._data = data
+        super().__init__(data.split.labels, config, **options)
 
     def __len__(self) -> int:
         return math.ceil(self._size / self._config.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        examples, views = (
-            _batch(drawn, index, self._config.batch_size)
-            for drawn in (self._order, self._views)
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+        examples = self._batch(self._drawn, index)
+        views, change = self._batch(self._views, index), self._change(index)
+        images, targets = self._data.batch(examples, views, change)
+        if self._class_weights is None:
+            return images, targets
+        num_classes = len(self._class_weights)
+        shares = (
+            targets[:, :num_classes]
+            if change is not None
+            else class_shares(self._labels[examples], num_classes)
         )
-        return self._data.batch(examples, views)
+        return self._weighted(images, targets, shares)
 
-    def on_epoch_end(self) -> None:
-        self._epoch += 1
-        rng = np.random.default_rng([self._config.seed, self._epoch])
+    def _draw(self, rng: np.random.Generator) -> None:
         size = len(self._data.split)
-        orders, views = [], []
+        examples, views = [], []
         for _ in range(0, self._size, size):
-            orders.append(_order(size, self._config, rng))
-            views.append(rng.integers(0, self._num_views, size)[orders[-1]])
-        self._order = np.concatenate(orders)[: self._size]
+            slots = self._order(rng)
+            views.append(rng.integers(0, self._num_views, size)[slots])
+            examples.append(self._examples(rng)[slots])
+        self._drawn = np.concatenate(examples)[: self._size]
         self._views = np.concatenate(views)[: self._size]
-
-
-def _order(size: int, config: TrainingConfig, rng: np.random.Generator) -> np.ndarray:
-    return rng.permutation(size) if config.shuffle else np.arange(size)
-
-
-def _batch(order: np.ndarray, index: int, batch_size: int) -> np.ndarray:
-    return order[index * batch_size : (index + 1) * batch_size]

@@ -27,7 +27,7 @@ def require_usable(report: DataReport, data: DataConfig) -> None:
 
 
 def require_searchable(report: DataReport) -> None:
-    """Refuses a search that would choose on test images.
+    """Refuses a search, or an early stop, that would choose on test images.
 
     Raises:
         DataError: If more than a hundredth of the images of `test` are in `eval`. A few
@@ -37,9 +37,10 @@ def require_searchable(report: DataReport) -> None:
     size = report.num_examples["test"]
     if overlap and overlap.number > _MAX_SEARCHED * size:
         raise DataError(
-            f"{overlap.number:,} of {size:,} test images are in eval, on which a search "
-            "chooses: the gate would judge what was chosen on its images. Cut another "
-            "eval, as with data.splits.eval: train[90%:], or set tuning: null."
+            f"{overlap.number:,} of {size:,} test images are in eval, which is to choose "
+            "hyperparameters or an epoch: the gate would judge what was chosen on its "
+            "images. Cut another eval, as with data.splits.eval: train[90%:], or set "
+            "tuning: null and no early_stopping."
         )
 
 

@@ -152,8 +152,10 @@ def _split(spec: DataSpec) -> Split:
 
 
 def _distillation_data(split: Split, width: int) -> DistillationData:
-    logits = np.random.default_rng(1).normal(size=(NUM_IMAGES, 1, width))
-    return DistillationData(split, logits.astype(np.float32), ViewsConfig(count=1))
+    logits = np.random.default_rng(1).normal(size=(NUM_IMAGES, width))
+    return DistillationData(
+        split, lambda images: logits[: len(images)], ViewsConfig(count=1)
+    )
 
 
 def _once(
@@ -168,8 +170,9 @@ def _once(
     # Imported in this thread: what a module sets for Keras holds for the training.
     source = architectures.source(config.model, config.options)
     shape = (spec.image_shape, spec.num_classes)
-    files = config.files, architectures.code_digest(config.model, config.files)
-    key = repr((type(config), source, files, shape, training_key))
+    files = config.files, architectures.recipe_digest(config)
+    recipe = config.optimizer, config.class_weight, config.augmentation
+    key = repr((type(config), source, files, shape, recipe, training_key))
     if key in _passed and _passed[key].issuperset(looked_at):
         return
     with subtask(functools.partial(_as_trial, config.model)):

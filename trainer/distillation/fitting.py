@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -10,9 +11,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfx_distill.trainer.config.keras_config import EarlyStoppingConfig
 from tfx_distill.trainer.config.training_config import TrainingConfig
 from tfx_distill.trainer.data.batches import InOrder
+from tfx_distill.trainer.data.epoch_batches import EpochBatches
+from tfx_distill.trainer.distillation import checkpoints, devices
 from tfx_distill.trainer.errors import ModelError
+from tfx_distill.trainer.models import keras_objects
 from tfx_distill.trainer.progress import Progress, report
 
 # Pixels of the steps that Keras runs in one call. Its own work between two calls is
@@ -34,28 +39,54 @@ class Fit:
         callbacks: Further Keras callbacks.
         validate_last_only: Score `validation` after the last epoch only.
         is_trial: Train one step, without the graph and the threads that pay for many.
+        checkpoint: File of the state from which the training resumes, see
+            `checkpoints.path`; None: it begins anew.
     """
 
     task: str
     section: str
     config: TrainingConfig
-    batches: keras.utils.PyDataset
+    batches: EpochBatches
     validation: InOrder
     logs_dir: str | None = None
     callbacks: Sequence[keras.callbacks.Callback] = ()
     validate_last_only: bool = False
     is_trial: bool = False
+    checkpoint: str | None = None
+
+    @functools.cached_property
+    def _recorder(self) -> checkpoints.Recorder:
+        return checkpoints.Recorder(self.checkpoint)
+
+    @property
+    def history(self) -> dict[str, list[float]]:
+        """Values by metric name, one per epoch so far."""
+        return self._recorder.history
 
     @property
     def num_steps(self) -> int:
         return self.config.epochs * len(self.batches)
 
     def optimizer(self) -> keras.optimizers.Optimizer:
-        """A new Adam optimizer with the configured learning rate schedule."""
-        rate: Any = self.config.learning_rate
+        """A new optimizer with the configured learning rate schedule."""
+        return keras_objects.optimizer(
+            self.config.optimizer, self._learning_rate(), self.section
+        )
+
+    def _learning_rate(self) -> Any:
+        """A number, or a schedule of it."""
+        schedules = keras.optimizers.schedules
+        peak, num_steps = self.config.learning_rate, self.num_steps
+        warmup = round(self.config.warmup_share * num_steps)
+        if self.config.schedule == "cosine" and warmup:
+            return schedules.CosineDecay(
+                0.0, max(1, num_steps - warmup), warmup_target=peak, warmup_steps=warmup
+            )
         if self.config.schedule == "cosine":
-            rate = keras.optimizers.schedules.CosineDecay(rate, self.num_steps)
-        return keras.optimizers.Adam(rate)
+            return schedules.CosineDecay(peak, num_steps)
+        if warmup:  # it stays at its end
+            return schedules.PolynomialDecay(0.0, warmup, peak, power=1.0)
+        return peak
 
     def run(
         self,
@@ -63,7 +94,7 @@ class Fit:
         optimizer: keras.optimizers.Optimizer,
         epochs: range,
         **compile_arguments: Any,
-    ) -> dict[str, list[float]]:
+    ) -> int:
         """Compiles and trains a model for some of the epochs.
 
         Args:
@@ -73,7 +104,7 @@ class Fit:
             **compile_arguments: Loss and metrics, as for `keras.Model.compile`.
 
         Returns:
-            Values by metric name, one per epoch.
+            The epoch, from 1, whose weights the model has.
 
         Raises:
             ModelError: If the loss is not finite.
@@ -81,26 +112,73 @@ class Fit:
         self._compile(model, optimizer, **compile_arguments)
         if self.is_trial:
             return self._train_one_step(model)
+        stopping = self._stopping()
+        first = self._recorder.begin(model, optimizer, epochs, stopping)
+        self._tell_resumed()
+        self.batches.begin(first)
         with _Lent(self.batches) as batches, _Lent(self.validation) as validation:
-            result = model.fit(
+            model.fit(
                 batches,
-                initial_epoch=epochs.start,
+                initial_epoch=first,
                 epochs=epochs.stop,
                 validation_data=validation,
-                validation_freq=self.config.epochs if self.validate_last_only else 1,
+                validation_freq=self._validation_freq,
                 shuffle=False,  # the batches define their own order
                 verbose=0,
-                callbacks=self._all_callbacks(),
+                callbacks=self._all_callbacks(stopping),
             )
-        return {
-            name: [float(value) for value in values]
-            for name, values in result.history.items()
-        }
+        return self._kept(stopping)
 
-    def _train_one_step(self, model: keras.Model) -> dict[str, list[float]]:
+    @property
+    def _validation_freq(self) -> int:
+        is_last_enough = self.validate_last_only and not self._early_stopping.is_used
+        return self.config.epochs if is_last_enough else 1
+
+    @property
+    def _early_stopping(self) -> EarlyStoppingConfig:
+        return self.config.early_stopping
+
+    def _stopping(self) -> keras.callbacks.EarlyStopping | None:
+        config = self._early_stopping
+        if not config.is_used:
+            return None
+        return keras.callbacks.EarlyStopping(
+            monitor=config.monitor,
+            mode="max" if config.monitor == "val_accuracy" else "min",
+            patience=self.config.epochs if config.patience is None else config.patience,
+            restore_best_weights=config.restore_best_weights,
+            min_delta=config.min_delta,
+            start_from_epoch=config.start_from_epoch,
+        )
+
+    def _tell_resumed(self) -> None:
+        resumed, total = self._recorder.resumed, self.config.epochs
+        if resumed:
+            text = f"resuming after epoch {resumed} of {total}"
+            report(Progress(self.task, resumed, total, text, milestone=True))
+
+    def _kept(self, stopping: keras.callbacks.EarlyStopping | None) -> int:
+        """The epoch whose weights are kept; says which, if `eval` has chosen it."""
+        last = len(self.history["loss"])
+        if stopping is None:
+            return last
+        kept = last
+        if stopping.restore_best_weights and stopping.best_weights is not None:
+            kept = stopping.best_epoch + 1
+        value = self.history[stopping.monitor][kept - 1]
+        text = (
+            f"stopped after epoch {last} of {self.config.epochs}, weights of epoch {kept}, "
+            f"{stopping.monitor} {value:.4f}"
+        )
+        report(Progress(self.task, last, last, text, milestone=True))
+        return kept
+
+    def _train_one_step(self, model: keras.Model) -> int:
         logs = model.train_on_batch(*self.batches[0], return_dict=True)
         _ProgressCallback(self).on_train_batch_end(0, logs)
-        return {name: [float(value)] for name, value in logs.items()}
+        for name, value in logs.items():
+            self.history[name] = [float(value)]
+        return 1
 
     def _compile(
         self,
@@ -114,6 +192,7 @@ class Fit:
         pixels_per_step = self.config.batch_size * math.prod(image_shape)
         # XLA makes these convolutions 4-5 times slower on a CPU.
         jit_compile = bool(tf.config.list_physical_devices("GPU"))
+        jit_compile = jit_compile and not devices.are_several()
         model.compile(
             optimizer,
             jit_compile=jit_compile,
@@ -123,8 +202,12 @@ class Fit:
             **arguments,
         )
 
-    def _all_callbacks(self) -> list[keras.callbacks.Callback]:
+    def _all_callbacks(
+        self, stopping: keras.callbacks.Callback | None
+    ) -> list[keras.callbacks.Callback]:
         callbacks = [_ProgressCallback(self), *self.callbacks]
+        callbacks += [stopping] if stopping else []
+        callbacks.append(self._recorder)
         if self.logs_dir:
             callbacks.append(
                 keras.callbacks.TensorBoard(self.logs_dir, write_graph=False)

@@ -51,12 +51,13 @@ class TeacherInLoop:
     see the same view of an image, in every epoch another one.
 
     Attributes:
+        digest: Of the teacher, see `Teachers`.
         num_images: Number of images predicted so far.
         seconds: Time that took.
     """
 
     def __init__(self, teachers: Teachers) -> None:
-        self._teachers = teachers
+        self._teachers, self.digest = teachers, teachers.digest
         self.num_images, self.seconds = 0, 0.0
 
     def __call__(self, images: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 from tfx_distill.trainer.config.training_config import TeacherConfig
 from tfx_distill.trainer.data import example_reader
 from tfx_distill.trainer.data.data_spec import DataSpec
-from tfx_distill.trainer.distillation import dry_run, training
+from tfx_distill.trainer.distillation import checkpoints, dry_run, training
 from tfx_distill.trainer.export import saved_model
 from tfx_distill.trainer.models import architectures
 
@@ -32,12 +32,17 @@ def run_fn(fn_args: Any) -> None:
     spec = DataSpec.load(examples_dir)
     dry_run.check_teacher(config, spec)
     splits = example_reader.load_splits(examples_dir, spec)
+    custom_config = dict(fn_args.custom_config)
+    checkpoint = checkpoints.path(
+        fn_args.model_run_dir, fn_args.train_files, custom_config
+    )
     trained = training.train_teacher(
         splits["train"],
         splits["eval"],
         spec,
         config,
         logs_dir=fn_args.model_run_dir,
+        checkpoint=checkpoint,
     )
     saved_model.save(
         trained.model,
@@ -49,6 +54,7 @@ def run_fn(fn_args: Any) -> None:
         seconds=trained.seconds,
         source=architectures.source(config.model, config.options),
     )
+    checkpoints.forget(checkpoint)
 
 
 def _examples_dir(patterns: list[str]) -> str:

@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from tfx_distill.trainer import losses
+from tfx_distill.trainer.config import config_errors
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
 from tfx_distill.trainer.config.training_config import (
     StudentConfig,
     TeacherConfig,
+    TrainingConfig,
 )
 from tfx_distill.trainer.data.batches import (
     DistillationBatches,
@@ -22,9 +25,13 @@ from tfx_distill.trainer.data.batches import (
     labelled,
 )
 from tfx_distill.trainer.data.data_spec import DataSpec
+from tfx_distill.trainer.data.epoch_batches import class_shares
 from tfx_distill.trainer.data.example_reader import Split
+from tfx_distill.trainer.data.layer_augmentation import Augmentation
+from tfx_distill.trainer.distillation import devices
 from tfx_distill.trainer.distillation.fitting import Fit
 from tfx_distill.trainer.distillation.teacher_logits import TeacherInLoop
+from tfx_distill.trainer.errors import ConfigError
 from tfx_distill.trainer.models import architectures, features, quantization
 from tfx_distill.trainer.progress import Progress, report
 
@@ -37,13 +44,16 @@ class Trained:
         model: Keras model from uint8 images to logits.
         history: Values by metric name, one per epoch.
         seconds: Wall time of the training.
+        epoch: The epoch, from 1, whose weights the model has.
     """
 
     model: keras.Model
     history: dict[str, list[float]]
     seconds: float
+    epoch: int
 
 
+@devices.on_all_gpus
 def train_teacher(
     train: Split,
     evaluation: Split,
@@ -69,20 +79,28 @@ def train_teacher(
         task="training the teacher",
         section="teacher",
         config=config,
-        batches=TeacherBatches(train, config),
-        validation=labelled(evaluation),
+        batches=TeacherBatches(
+            train,
+            config,
+            spec.num_classes,
+            **_batch_options(config, train, spec),
+        ),
+        validation=labelled(evaluation, spec.num_classes),
         **fit_options,
     )
-    history = fit.run(
+    epoch = fit.run(
         model,
         fit.optimizer(),
         range(config.epochs),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        loss=keras.losses.CategoricalCrossentropy(
+            from_logits=True, label_smoothing=config.label_smoothing
+        ),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
     )
-    return Trained(model, history, time.monotonic() - start)
+    return Trained(model, fit.history, time.monotonic() - start, epoch)
 
 
+@devices.on_all_gpus
 def train_student(
     train: DistillationData,
     evaluation: DistillationData,
@@ -113,16 +131,18 @@ def train_student(
     student = _new_model(config, spec)
     fit = Fit(
         task=task, section="student", config=config,
-        batches=DistillationBatches(train, config),
+        batches=DistillationBatches(
+            train, config, **_batch_options(config, train.split, spec)
+        ),
         validation=evaluation.originals(), **fit_options,
     )  # fmt: skip
     is_answered = train.predictions is not None
-    history = _fit_student(
+    epoch = _fit_student(
         student, fit, spec, config, distillation, feature_widths, is_answered
     )
     seconds = time.monotonic() - start
     _tell_cost(train.predictions, task, seconds)
-    return Trained(student, history, seconds)
+    return Trained(student, fit.history, seconds, epoch)
 
 
 def _tell_cost(teacher: Any, task: str, seconds: float) -> None:
@@ -134,6 +154,36 @@ def _tell_cost(teacher: Any, task: str, seconds: float) -> None:
         f"{seconds:.0f} s"
     )
     report(Progress(task, number, number, text, milestone=True))
+
+
+def _batch_options(
+    config: TrainingConfig, split: Split, spec: DataSpec
+) -> dict[str, Any]:
+    """What batches need to know of the recipe and the data."""
+    augmentation = (
+        Augmentation(config, spec.num_classes) if config.augmentation else None
+    )
+    return {
+        "class_weights": class_weights(config, split, spec),
+        "augmentation": augmentation,
+    }
+
+
+def class_weights(
+    config: TrainingConfig, split: Split, spec: DataSpec
+) -> np.ndarray | None:
+    """Weight of each class, float32 `(num_classes,)`; None: all count the same."""
+    given = config.class_weight
+    if given is None:
+        return None
+    if given == "balanced":
+        counts = class_shares(split.labels, spec.num_classes).sum(axis=0)
+        return counts.sum() / (spec.num_classes * np.maximum(counts, 1))
+    for name in given:
+        if name not in spec.class_names:
+            what = f"class in {config.section_name()}.class_weight:"
+            raise ConfigError(config_errors.unknown(what, name, spec.class_names))
+    return np.array([given.get(name, 1) for name in spec.class_names], np.float32)
 
 
 def _new_model(config: StudentConfig | TeacherConfig, spec: DataSpec) -> keras.Model:
@@ -151,24 +201,27 @@ def _fit_student(
     distillation: DistillationConfig,
     feature_widths: Sequence[int],
     is_answered: bool,
-) -> dict[str, list[float]]:
-    """Trains as configured: in float32 first, then under simulated int8."""
+) -> int:
+    """Trains as configured: in float32 first, then under simulated int8.
+
+    Returns:
+        The epoch, from 1, whose weights are kept.
+    """
     model = student
     if distillation.features:
         layers = [pair.student for pair in distillation.features]
         model = features.with_projections(student, layers, feature_widths)
     optimizer = fit.optimizer()
     loss = _distillation_loss(
-        spec, distillation, feature_widths, optimizer, fit.num_steps
-    )
-    history: dict[str, list[float]] = {}
+        spec, distillation, feature_widths, optimizer, fit.num_steps,
+        label_smoothing=config.label_smoothing,
+    )  # fmt: skip
     for phase, epochs in _phases(model, student, config):
         metrics = [losses.PackedAccuracy(spec.num_classes)]
         if is_answered:
             metrics.append(losses.PackedAgreement(spec.num_classes, name="agreement"))
-        values = fit.run(phase, optimizer, epochs, loss=loss, metrics=metrics)
-        history = {name: history.get(name, []) + values[name] for name in values}
-    return history
+        kept = fit.run(phase, optimizer, epochs, loss=loss, metrics=metrics)
+    return kept
 
 
 def _phases(
@@ -190,6 +243,7 @@ def _distillation_loss(
     feature_widths: Sequence[int],
     optimizer: keras.optimizers.Optimizer,
     num_steps: int,
+    **options: Any,
 ) -> losses.DistillationLoss:
     def scheduled(name: str) -> Any:
         first, last = getattr(config, name), getattr(config, f"{name}_end")
@@ -207,4 +261,5 @@ def _distillation_loss(
         student_loss_weight=scheduled("student_loss_weight"),
         temperature_squared=config.temperature_squared,
         features=list(zip(feature_widths, weights, strict=True)),
+        **options,
     )

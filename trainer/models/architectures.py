@@ -18,6 +18,7 @@ from typing import Any
 import keras
 
 from tfx_distill.trainer import file_system, model_faults, user_modules
+from tfx_distill.trainer.config.training_config import TrainingConfig
 from tfx_distill.trainer.errors import ModelError, first_line
 from tfx_distill.trainer.export import saved_model_files
 from tfx_distill.trainer.export.saved_model_files import Source
@@ -256,6 +257,13 @@ def code_digest(path: str, files: Sequence[str] = ()) -> str:
             )
         digest.update(saved_model_files.source_digest(file).encode())
     return digest.hexdigest()
+
+
+def recipe_digest(config: TrainingConfig) -> str:
+    """`code_digest` of a recipe's model, and of its functions for augmentation."""
+    code = code_digest(config.model, config.files)
+    own = [source_digest(step.name) for step in config.augmentation if step.is_function]
+    return hashlib.sha256("".join([code, *own]).encode()).hexdigest() if own else code
 
 
 def source(path: str, options: Mapping[str, Any] | None = None) -> Source:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tfx_distill.trainer.config.data_config import ViewsConfig
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
-from tfx_distill.trainer.config.section import require
+from tfx_distill.trainer.config.section import Section, require
 from tfx_distill.trainer.config.training_config import StudentConfig
 from tfx_distill.trainer.errors import ConfigError
 
@@ -33,18 +33,20 @@ def apply(
         "student": student.model_dump(),
         "distillation": distillation.model_dump(),
     }
+    kinds: dict[str, type[Section]] = {
+        "student": StudentConfig,
+        "distillation": DistillationConfig,
+    }
     for key, value in values.items():
         if key.startswith(_TUNER_PREFIX):
             continue
         section, _, rest = key.partition(".")
-        name, _, option = rest.partition(".")
-        if name not in sections.get(section, {}):
-            known = ", ".join(f"{s}.{n}" for s in sections for n in sections[s])
+        path = rest.split(".")
+        # A section leaves out what is not used, so its fields say what there is.
+        if section not in kinds or path[0] not in kinds[section].model_fields:
+            known = ", ".join(f"{s}.{n}" for s in kinds for n in kinds[s].model_fields)
             raise ConfigError(f"Unknown hyperparameter {key}. Known are {known}.")
-        if option:
-            _set_option(sections[section][name], option, value, key)
-        else:
-            sections[section][name] = value
+        sections[section] = _with(sections[section], path, value, key)
     return (
         StudentConfig.build(sections["student"]),
         DistillationConfig.build(sections["distillation"]),
@@ -61,16 +63,20 @@ def require_views(student: StudentConfig, views: ViewsConfig) -> None:
     )
 
 
-def _set_option(options: Any, path: str, value: Any, key: str) -> None:
-    """Sets an option of an architecture, or one item of it, such as `widths.0`."""
-    name, _, index = path.partition(".")
-    if not isinstance(options, dict) or (index and not index.isdigit()):
+def _with(inside: Any, path: list[str], value: Any, key: str) -> Any:
+    """A value within mappings and lists, such as an item `options.widths.0`.
+
+    A list that is too short is filled up.
+    """
+    if not path:
+        return value
+    name, *rest = path
+    if name.isdigit() and isinstance(inside or [], list | tuple):
+        items, place = list(inside or ()), int(name)
+        items += [value] * (place + 1 - len(items))
+        items[place] = _with(items[place], rest, value, key)
+        return items
+    if name.isdigit() or not isinstance(inside or {}, dict):
         raise ConfigError(f"Unknown hyperparameter {key}.")
-    if not index:
-        options[name] = value
-        return
-    items = list(options.get(name, ()))
-    place = int(index)
-    items += [value] * (place + 1 - len(items))
-    items[place] = value
-    options[name] = items
+    inner = inside or {}
+    return {**inner, name: _with(inner.get(name), rest, value, key)}

@@ -21,6 +21,7 @@ from tfx_distill.trainer.config.tuning_config import TuningConfig
 from tfx_distill.trainer.data.batches import DistillationData
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.distillation import training
+from tfx_distill.trainer.distillation.teacher_logits import TeacherInLoop
 from tfx_distill.trainer.errors import DistillError, Interrupted
 from tfx_distill.trainer.models import architectures
 from tfx_distill.trainer.tuning import hyperparameters
@@ -55,10 +56,16 @@ class Task:
     distillation: DistillationConfig
     feature_widths: Sequence[int] = ()
 
+    @property
+    def has_teacher_in_loop(self) -> bool:
+        """Whether the teacher predicts while students are trained."""
+        return isinstance(self.data["train"].predictions, TeacherInLoop)
+
     def digest(self, tuning: TuningConfig) -> str:
         """SHA-256, in hexadecimal, of everything that decides a search's result.
 
-        The teacher is represented by its predictions.
+        The teacher is represented by its predictions, or by its model if it predicts
+        while students are trained.
         """
         settings = {
             "format_version": FORMAT_VERSION,
@@ -66,16 +73,18 @@ class Task:
             "data_fingerprint": self.spec.fingerprint,
             "views": self.data["train"].views.model_dump(),
             "student": self.student.model_dump(),
-            "student_code": architectures.code_digest(
-                self.student.model, self.student.files
-            ),
+            "student_code": architectures.recipe_digest(self.student),
             "distillation": self.distillation.model_dump(),
             "tuning": tuning.replace(directory=None).model_dump(),
         }
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         for _, split in sorted(self.data.items()):
-            predictions = split.stored_predictions()
-            for array in (split.split.digests, split.split.labels, predictions):
+            arrays: list[Any] = [split.split.digests, split.split.labels]
+            if isinstance(split.predictions, TeacherInLoop):
+                digest.update(split.predictions.digest.encode())
+            else:
+                arrays.append(split.stored_predictions())
+            for array in arrays:
                 for at in range(0, len(array), _ROWS):
                     rows = np.ascontiguousarray(array[at : at + _ROWS])
                     digest.update(rows.reshape(-1).data)
@@ -104,7 +113,7 @@ def attempt(task: Task, values: Mapping[str, Any], epochs: int) -> Trial:
 
 
 def train(task: Task, values: Mapping[str, Any], epochs: int) -> float:
-    """Trains one student; returns its accuracy on `eval` after the last epoch.
+    """Trains one student; returns the accuracy on `eval` of the weights it keeps.
 
     Raises:
         DistillError: If the student cannot be built or trained.
@@ -124,7 +133,9 @@ def train(task: Task, values: Mapping[str, Any], epochs: int) -> float:
         task="training a trial",
         validate_last_only=True,
     )
-    objective = trained.history[OBJECTIVE][-1]
+    # One per epoch, or of the last one alone: see `validate_last_only`.
+    measured = trained.history[OBJECTIVE]
+    objective = measured[min(trained.epoch, len(measured)) - 1]
     if not math.isfinite(objective):
         raise DistillError(f"accuracy on eval is {objective}")
     return objective

@@ -2,7 +2,8 @@
 
 A student under 10,000 parameters keeps one core busy and gains little from a second,
 so two trainings in parallel finish sooner than two in sequence. On a GPU they would
-compete for its memory: there, trials run in sequence in this process.
+compete for its memory: there, trials run in sequence in this process. So do those of a
+teacher that predicts in their training: it is in this process alone.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class Workers(contextlib.AbstractContextManager["Workers"]):
         """
         on_gpu = bool(tf.config.list_physical_devices("GPU"))
         self._task = task
-        self._number = 1 if on_gpu else min(number, loky.cpu_count())
+        alone = on_gpu or task.has_teacher_in_loop
+        self._number = 1 if alone else min(number, loky.cpu_count())
         self._pool: Any = self._open(self._number) if self._number > 1 else None
 
     def __exit__(self, *error: object) -> None:

@@ -8,7 +8,7 @@ import json
 import os
 import pathlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tfx_distill.trainer import file_system, json_files
@@ -49,6 +49,12 @@ class Trial:
     seconds: float = 0.0
     reason: str = ""
 
+    @property
+    def accuracy(self) -> float:
+        """The objective of a completed trial."""
+        assert self.objective is not None
+        return self.objective
+
     @classmethod
     def failed(cls, values: Mapping[str, Any], epochs: int, reason: str) -> Trial:
         return cls(status=FAILED, values=dict(values), epochs=epochs, reason=reason)
@@ -71,6 +77,10 @@ class Trials:
     def ranking(self) -> list[Trial]:
         """Best first, then failed, then over budget; of equals, the smaller first."""
         return sorted(self.trials, key=_rank)
+
+    def completed(self) -> list[Trial]:
+        """Those with an objective, best first."""
+        return [trial for trial in self.ranking() if trial.objective is not None]
 
     @property
     def best(self) -> Trial | None:
@@ -95,15 +105,25 @@ class Trials:
         return json_files.load(cls, os.path.join(folder, FILE_NAME))
 
 
+def differing(found: Sequence[Trial]) -> list[str]:
+    """The keys in whose values some trials differ, in the order of the search."""
+    keys = list(found[0].values) if found else []
+    return [key for key in keys if len({str(t.values[key]) for t in found}) > 1]
+
+
 def settings_text(values: Mapping[str, Any]) -> str:
     """The values of a trial in a line, by keys without their sections."""
     return " ".join(
-        f"{_SECTIONS.sub('', key)}={_value_text(value)}"
-        for key, value in values.items()
+        f"{short_key(key)}={value_text(value)}" for key, value in values.items()
     )
 
 
-def _value_text(value: Any) -> str:
+def short_key(key: str) -> str:
+    """A key without its section."""
+    return _SECTIONS.sub("", key)
+
+
+def value_text(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

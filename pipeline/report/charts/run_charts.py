@@ -18,7 +18,6 @@ from tfx_distill.pipeline.report.report_data import (
     Model,
     Report,
 )
-from tfx_distill.trainer.tuning.trials import Trials
 
 _ROLES = ("teacher", "student", "control")
 _NEAR_ONE = 0.9  # from here on, differences of accuracies are lost on a linear axis
@@ -253,25 +252,4 @@ def balance(balances: Sequence[Balance]) -> Chart | None:
         names,
         [one for one in series if one.points],
         Axis(label="share of the split", limits=(0.0, None)),
-    )
-
-
-def trials(search: Trials) -> Chart | None:
-    """Size against accuracy of all trials that ended; the best is the first."""
-    points = [
-        (float(trial.parameters), Interval(value=float(trial.objective)))
-        for trial in search.ranking()
-        if trial.objective is not None and trial.parameters
-    ]
-    if not points:
-        return None
-    series = [_scattered("best", "student", points[:1])]
-    if points[1:]:
-        series.append(_scattered("other trials", "teacher", points[1:]))
-    return plots.plot(
-        "Trials by size and accuracy",
-        "Each point is a student that was tried. Higher and further left is better.",
-        series,
-        Axis(label="parameters, logarithmic", write="{:,.0f}".format, scale="log"),
-        Axis(label="accuracy on eval"),
     )

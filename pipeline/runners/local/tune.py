@@ -24,6 +24,7 @@ from tfx_distill.trainer.tuning import trials
 from tfx_distill.trainer.tuning.trials import Trial, Trials
 
 NODE_ID = "DistillationTuner"
+_NUM_BEST = 5
 _MAX_OVER_BUDGET = 3  # rows of the table; the file has all of them
 
 
@@ -144,7 +145,28 @@ def _report(result: TuningResult) -> Group:
         )
     if result.cached:
         lines.insert(0, "The search was taken from the cache.")
-    return Group(table, *(Text(line, overflow="fold") for line in lines))
+    best = _best_table([t for t in result.ranking if t.objective is not None])
+    return Group(table, best, *(Text(line, overflow="fold") for line in lines))
+
+
+def _best_table(ended: Sequence[Trial]) -> Table:
+    """The best trials, with the values in which they differ."""
+    best = ended[:_NUM_BEST]
+    keys = trials.differing(best)
+    table = Table(
+        title=f"The best {len(best)}, and what differs",
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    for name in ("rank", "accuracy", "parameters", *map(trials.short_key, keys)):
+        table.add_column(name, justify="right", overflow="fold")
+    for rank, trial in enumerate(best, 1):
+        size = "?" if trial.parameters is None else f"{trial.parameters:,}"
+        values = [trials.value_text(trial.values[key]) for key in keys]
+        table.add_row(*map(Text, [str(rank), f"{trial.accuracy:.4f}", size, *values]))
+    return table
 
 
 def _row(rank: int, trial: Trial) -> list[str]:

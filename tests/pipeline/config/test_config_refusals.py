@@ -49,6 +49,26 @@ BATCH = "tuning.space.student.batch_size="
         ),
         ("student.epochs=0", "student.epochs must be an integer >= 1, received 0"),
         ("teacher.model=teacher", "teacher.model must be the dotted path"),
+        (
+            "student.optimizer={clipnorm: 1, clipvalue: 2}",
+            "clipvalue must be null with",
+        ),
+        ("student.optimizer={name: sgd, momentum: .nan}", "momentum must be a finite"),
+        ("student.warmup_share=1", "must be a number >= 0 and < 1, received 1"),
+        ("student.class_weight=even", "class_weight must be balanced, a mapping"),
+        (
+            "student={class_weight: balanced, balanced_sampling: true}",
+            "student.class_weight must be null with balanced_sampling",
+        ),
+        (
+            "student={shuffle: false, balanced_sampling: true}",
+            "student.balanced_sampling must be false with shuffle: false",
+        ),
+        (
+            "student={quantization_aware_epochs: 1, early_stopping: {patience: 1}}",
+            "quantization_aware_epochs must be 0 with early_stopping",
+        ),
+        ("teacher.early_stopping.min_delta=1", "early_stopping.patience must be"),
         ("student.schedule=linear", "student.schedule must be cosine or constant"),
         (
             "gate.min_accuracy=99",
@@ -144,9 +164,20 @@ def test_a_search_does_not_choose_on_test():
         load_config("article", ["tuning={}"])
 
 
-def test_a_search_has_no_fresh_views():
-    with pytest.raises(ConfigError, match="views.fresh must be false while tuning"):
-        load_config(None, ["tuning={}", "views.fresh=true"])
+@pytest.mark.parametrize("chooser", ["teacher", "student", "assistant"])
+def test_no_epoch_is_chosen_on_test(chooser):
+    message = f"splits.eval must be another split.*{chooser}.early_stopping chooses"
+    with pytest.raises(ConfigError, match=message):
+        load_config("article", [f"{chooser}.early_stopping.patience=2"])
+
+
+@pytest.mark.parametrize("section", ["student", "assistant"])
+def test_only_a_teacher_in_the_loop_predicts_what_augmentation_makes(section):
+    override = f"{section}.augmentation=[RandomFlip]"
+    message = rf"views.fresh must be true with {section}\.augmentation"
+    with pytest.raises(ConfigError, match=message):
+        load_config(None, [override])
+    assert load_config(None, [override, "views.fresh=true"]).views.fresh
 
 
 @pytest.mark.parametrize(

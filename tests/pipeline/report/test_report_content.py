@@ -10,6 +10,7 @@ from small_runs import RUN, SmallRun, collected, write_json
 from tfx_distill.pipeline.inspection import explanation
 from tfx_distill.pipeline.mlmd import read_only_store
 from tfx_distill.pipeline.report import html, report_data, writer
+from tfx_distill.pipeline.report.charts import search_charts
 from tfx_distill.trainer.errors import DistillError
 from tfx_distill.trainer.evaluation import headroom
 from tfx_distill.trainer.tuning.trials import Trial, Trials
@@ -113,11 +114,14 @@ def test_a_search_is_shown_ranked(tmp_path):
         Trial(
             id=id_,
             status="completed",
-            values={"x": value},
+            values={"x": value, "student.optimizer": name, "same": 1},
             parameters=50,
             objective=objective,
         )
-        for id_, value, objective in (("1", 2, 0.5), ("2", 0.123456, 0.9))
+        for id_, value, name, objective in (
+            ("1", 2, "sgd", 0.5),
+            ("2", 0.123456, "adam", 0.9),
+        )
     ]
     Trials(algorithm="random", max_parameters=99, trials=tuple(trials)).save(found.uri)
     small.execution("DistillationTuner", {}, {"tuner_results": found})
@@ -126,6 +130,13 @@ def test_a_search_is_shown_ranked(tmp_path):
     page = html.run_page(report)
     assert "x=0.1235" in page
     assert "Trials by size and accuracy" in page
+    charts = search_charts.slices(report.search)
+    assert [chart.title for chart in charts] == ["x", "student.optimizer"]
+    assert [chart.rows for chart in charts] == [
+        (("best", "0.1235", "0.9000"), ("other trials", "2", "0.5000")),
+        (("best", "adam", "0.9000"), ("other trials", "sgd", "0.5000")),
+    ]
+    assert all(chart.drawing in page for chart in charts)
 
 
 def test_the_second_gate_brings_latency(tmp_path):

@@ -91,7 +91,7 @@ def test_views_and_their_answers_stay_together(teacher, data):
 
 
 def test_an_epoch_takes_every_example_once(train):
-    batches = TeacherBatches(train, TEACHER)
+    batches = TeacherBatches(train, TEACHER, 3)
     first = np.concatenate([batches[i][0] for i in range(len(batches))])
     batches.on_epoch_end()
     second = np.concatenate([batches[i][0] for i in range(len(batches))])
@@ -115,12 +115,12 @@ def test_a_longer_epoch_takes_every_example_again(data):
 
 
 def test_without_shuffling_examples_come_in_file_order(train):
-    batches = TeacherBatches(train, TEACHER.replace(shuffle=False))
+    batches = TeacherBatches(train, TEACHER.replace(shuffle=False), 3)
     np.testing.assert_array_equal(batches[0][0], train.images[:16])
 
 
 def test_an_epoch_mirrors_some_of_the_images(train):
-    batches = TeacherBatches(train, TEACHER.replace(flip=True, shuffle=False))
+    batches = TeacherBatches(train, TEACHER.replace(flip=True, shuffle=False), 3)
     images = np.concatenate([batches[i][0] for i in range(len(batches))])
     mirrored = (images == train.images[:, :, ::-1]).all(axis=(1, 2, 3))
     kept = (images == train.images).all(axis=(1, 2, 3))

@@ -31,3 +31,35 @@ def test_a_value_out_of_range_is_refused():
         hyperparameters.apply(
             {"distillation.temperature": 0}, StudentConfig(), DistillationConfig()
         )
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "found"),
+    [
+        ("optimizer", "sgd", lambda student: student.optimizer.name),
+        ("optimizer.weight_decay", 0.1, lambda s: s.optimizer.weight_decay),
+        ("optimizer.beta_1", 0.8, lambda s: s.optimizer.arguments["beta_1"]),
+        ("warmup_share", 0.2, lambda s: s.warmup_share),
+        ("label_smoothing", 0.2, lambda s: s.label_smoothing),
+        ("class_weight", "balanced", lambda s: s.class_weight),
+        ("balanced_sampling", True, lambda s: s.balanced_sampling),
+        ("early_stopping.patience", 3, lambda s: s.early_stopping.patience),
+        ("augmentation.0.factor", 0.3, lambda s: s.augmentation[0].arguments["factor"]),
+        ("options.widths.1", 9, lambda s: s.options["widths"]),
+    ],
+)
+def test_each_setting_of_a_training_can_be_searched(key, value, found):
+    student = StudentConfig(
+        augmentation=["RandomRotation"], options={"widths": [9, 8, 9]}
+    )
+    tuned, _ = hyperparameters.apply(
+        {f"student.{key}": value}, student, DistillationConfig()
+    )
+    assert found(tuned) == ([9, 9, 9] if "widths" in key else value)
+
+
+@pytest.mark.parametrize("key", ["student.views.few", "student.augmentation.first"])
+def test_a_path_that_leads_nowhere_is_refused(key):
+    student = StudentConfig(views=2, augmentation=["RandomFlip"])
+    with pytest.raises(ConfigError, match=f"Unknown hyperparameter {key}"):
+        hyperparameters.apply({key: 1}, student, DistillationConfig())
