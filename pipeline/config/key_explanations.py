@@ -9,6 +9,7 @@ from typing import Any
 from tfx_distill.pipeline.config import reference
 from tfx_distill.pipeline.config.loader import Layer, load_layers
 from tfx_distill.trainer.config import config_errors
+from tfx_distill.trainer.config.section import WHOLE
 from tfx_distill.trainer.errors import ConfigError
 
 _ABSENT = object()
@@ -54,7 +55,7 @@ def explain(
     """
     config, layers = load_layers(file, overrides)
     root = reference.json_schema()
-    resolved = config.model_dump(mode="json")
+    resolved = config.model_dump(mode="json", context=WHOLE)
     layers = [Layer("default", _defaults(root)), *layers]
     found = []
     for name, field in _fields(key, root):

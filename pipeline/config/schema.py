@@ -24,6 +24,7 @@ from tfx_distill.trainer.config.lite_config import LiteConfig
 from tfx_distill.trainer.config.registry_config import RegistryConfig
 from tfx_distill.trainer.config.section import (
     NUMBER,
+    WHOLE,
     Folder,
     Items,
     Rule,
@@ -238,4 +239,5 @@ class PipelineConfig(Section, Places):
         return self.replace(pipeline=self.pipeline.replace(name=self.pipeline_name))
 
     def to_yaml(self) -> str:
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+        values = self.model_dump(mode="json", context=WHOLE)
+        return yaml.safe_dump(values, sort_keys=False)

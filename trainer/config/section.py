@@ -20,6 +20,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SerializationInfo,
     Strict,
     ValidationError,
     model_serializer,
@@ -81,6 +82,9 @@ def as_json(value: Any, key: str = "") -> Any:
 
 
 # Constraints come before it: pydantic then knows them as those of a number.
+# Context of a serialization that leaves nothing out, for a reader.
+WHOLE = {"whole": True}
+
 NUMBER = BeforeValidator(number)
 Share = Annotated[float, Field(ge=0, le=1), NUMBER]
 PositiveNumber = Annotated[float, Field(gt=0), NUMBER]
@@ -194,7 +198,11 @@ class ShortSection(Section):
     """
 
     @model_serializer(mode="wrap")
-    def _without_defaults(self, handler: Any) -> dict[str, Any]:
+    def _without_defaults(
+        self, handler: Any, info: SerializationInfo
+    ) -> dict[str, Any]:
+        if info.context == WHOLE:
+            return handler(self)
         fields = type(self).model_fields
         return {
             name: value

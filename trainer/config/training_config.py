@@ -9,6 +9,7 @@ from pydantic import (
     Field,
     NonNegativeInt,
     PositiveInt,
+    SerializationInfo,
     model_serializer,
     model_validator,
 )
@@ -23,6 +24,7 @@ from tfx_distill.trainer.config.keras_config import (
 from tfx_distill.trainer.config.moved_paths import current_path
 from tfx_distill.trainer.config.section import (
     NUMBER,
+    WHOLE,
     Degrees,
     Items,
     Rule,
@@ -69,15 +71,9 @@ _Weight = Annotated[float, Field(ge=0), NUMBER]
 
 # Keys that change nothing while they are empty, zero or false.
 _OFTEN_UNUSED = (
-    "files",
-    "warmup_share",
-    "optimizer",
-    "label_smoothing",
-    "class_weight",
-    "balanced_sampling",
-    "early_stopping",
-    "augmentation",
-)
+    "files", "warmup_share", "optimizer", "label_smoothing", "class_weight",
+    "balanced_sampling", "early_stopping", "augmentation",
+)  # fmt: skip
 
 
 class TrainingConfig(Section):
@@ -132,9 +128,10 @@ class TrainingConfig(Section):
         return self
 
     @model_serializer(mode="wrap")
-    def _without_unused(self, handler: Any) -> dict[str, Any]:
+    def _without_unused(self, handler: Any, info: SerializationInfo) -> dict[str, Any]:
         """Without what is not used, so that models of earlier versions stay cached."""
-        return {k: v for k, v in handler(self).items() if v or k not in _OFTEN_UNUSED}
+        left_out = () if info.context == WHOLE else _OFTEN_UNUSED
+        return {k: v for k, v in handler(self).items() if v or k not in left_out}
 
 
 class TeacherConfig(TrainingConfig):

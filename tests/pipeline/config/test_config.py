@@ -139,3 +139,13 @@ def test_default_places_are_those_of_the_default_configuration():
         assert getattr(places, name) == getattr(config, name)
     assert places.tuning_dir == config.tuning_dir
     assert places.metadata.connection == config.metadata.connection
+
+
+def test_a_configuration_is_shown_whole_and_recorded_without_what_is_not_used():
+    config = load_config()
+    shown = yaml.safe_load(config.to_yaml())["student"]
+    assert shown["optimizer"]["name"] == "adam"
+    assert shown["early_stopping"]["restore_best_weights"] is False
+    assert not {"optimizer", "early_stopping", "label_smoothing"} & set(
+        config.student.model_dump()
+    )
