@@ -131,10 +131,10 @@ def test_a_search_is_shown_ranked(tmp_path):
     assert "x=0.1235" in page
     assert "Trials by size and accuracy" in page
     charts = search_charts.slices(report.search)
-    assert [chart.title for chart in charts] == ["x", "student.optimizer"]
+    assert [chart.title for chart in charts] == ["student.optimizer", "x"]
     assert [chart.rows for chart in charts] == [
-        (("best", "0.1235", "0.9000"), ("other trials", "2", "0.5000")),
         (("best", "adam", "0.9000"), ("other trials", "sgd", "0.5000")),
+        (("best", "0.1235", "0.9000"), ("other trials", "2", "0.5000")),
     ]
     assert all(chart.drawing in page for chart in charts)
 
