@@ -144,6 +144,7 @@ for command in (
     runs.show_config,
     reports.report,
     reports.compare,
+    data.init,
     data.data,
     teacher.teacher,
     images.samples,

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shlex
+
 import click
 
 from tfx_distill.pipeline.commands import local_data, options
@@ -41,6 +45,46 @@ def check(file: str | None, overrides: tuple[str, ...], as_json: bool) -> int:
         else:
             terminal.out.print(data_checks.table(found))
         return 1 if found.refusals else 0
+
+
+@click.command()
+@options.debug_option
+@click.argument("images", type=click.Path(exists=True))
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False),
+    help="File to write; default: the folder's name with .yaml, in the current folder.",
+)
+def init(images: str, output: str | None) -> int:
+    """Write a configuration to start from, for a folder of IMAGES.
+
+    Reads every image, and writes only what should differ from the default: models and
+    training for their size and number, and a gate that the test images can decide.
+    IMAGES may also be a CSV or JSON-lines file. Exit status: 1 if a run would refuse
+    the data set.
+
+    \b
+    Example: distill init photos
+    """
+    config = load_config(None, [f"data.images={json.dumps(images)}"])
+    output = output or f"{config.data.name}.yaml"
+    if os.path.lexists(output):
+        raise click.UsageError(f"{output} exists. Give another file with --output.")
+    from tfx_distill.pipeline import log_capture
+
+    with log_capture.captured(None) as terminal:
+        from tfx_distill.pipeline.inspection import data_checks, starting_configuration
+
+        found = data_checks.check(config.data)
+        terminal.err.print(data_checks.table(found))
+        chosen = starting_configuration.settings(found, images)
+        command = shlex.join(["distill", "init", images])
+        text = starting_configuration.text(found, chosen, command, shlex.quote(output))
+    with open(output, "x", encoding="utf-8") as file:
+        file.write(text)
+    load_config(output)
+    click.echo(output)
+    return 1 if found.refusals else 0
 
 
 @data.command()
