@@ -23,6 +23,7 @@ _INSTALL_REQUIRES = [
     "matplotlib>=3.10",
     "ml-metadata>=1.16,<1.22",
     "numpy>=1.24",
+    "pandas>=1.5",
     "pillow>=9.5",
     "protobuf>=3.20",
     "pydantic>=2.11,<3",

@@ -44,6 +44,7 @@ from tfx_distill.components.tfds_example_gen.component import TfdsExampleGen
 from tfx_distill.pipeline import gate_nodes, teacher_nodes
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.config.teacher_source import TeacherSource
+from tfx_distill.trainer.errors import ConfigError
 
 
 def create_pipeline(
@@ -100,6 +101,10 @@ class _Dag:
         if until is None:
             return self._nodes
         ids = [node.id for node in self._nodes]
+        if until not in ids:
+            raise ConfigError(
+                f"There is no node {until}. The nodes of this run: {', '.join(ids)}."
+            )
         return self._nodes[: ids.index(until) + 1]
 
     def add_data(self) -> AnomalyGate:

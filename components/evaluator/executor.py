@@ -36,6 +36,7 @@ from tfx_distill.components.execution_inputs import (
     servable,
 )
 from tfx_distill.components.private_copies import PrivateCopies
+from tfx_distill.trainer import timeline
 from tfx_distill.trainer.config.gate_config import GateConfig
 from tfx_distill.trainer.data.data_report import DataReport
 from tfx_distill.trainer.data.example_reader import Split
@@ -118,6 +119,7 @@ class Executor(tfx_executor.Executor):
             evaluation_dir, gate, spec, name, predictions, served, has_baseline
         )
 
+    @timeline.part("analysis")
     def _analyze(
         self,
         gate: GateConfig,
@@ -175,6 +177,7 @@ def _overlaps(inputs: ExecutionInputs) -> dict[str, int] | None:
     }
 
 
+@timeline.part("predicting")
 def _predicted(
     models: dict[str, Predictor], split: Split, inputs: ExecutionInputs
 ) -> dict[str, Any]:

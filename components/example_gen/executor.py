@@ -17,6 +17,7 @@ from tfx.types import artifact_utils, standard_component_specs
 
 from tfx_distill.components import property_names
 from tfx_distill.components.example_gen import chunk_work, sources
+from tfx_distill.trainer import timeline
 from tfx_distill.trainer.config.data_config import DataConfig
 from tfx_distill.trainer.data import (
     data_findings,
@@ -73,6 +74,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             facts, source, data, image_shape, shape_chosen=shape_chosen
         )
 
+    @timeline.part("reading")
     def _run(self, chunks: Sequence[Chunk], uri: str, form: Form) -> None:
         with self._make_beam_pipeline() as pipeline:
             _ = (

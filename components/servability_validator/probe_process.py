@@ -17,6 +17,7 @@ import numpy as np
 
 import tfx_distill
 from tfx_distill.components.servability_validator.output_checks import Replies
+from tfx_distill.trainer import timeline
 from tfx_distill.trainer.config.servability_config import BATCH_SIZES
 from tfx_distill.trainer.errors import DistillError
 from tfx_distill.trainer.evaluation import serving_probe
@@ -42,6 +43,7 @@ class Probed:
     latency: Latency = dataclasses.field(default_factory=dict)
 
 
+@timeline.part("serving")
 def run(
     student_dir: str,
     teacher_dir: str | None,

@@ -10,6 +10,7 @@ from tfx.types import artifact_utils
 
 from tfx_distill.components import property_names
 from tfx_distill.components.execution_inputs import ExecutionInputs
+from tfx_distill.trainer import timeline
 from tfx_distill.trainer.config.data_config import ViewsConfig
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.distillation import logits_files, teacher_logits
@@ -27,7 +28,8 @@ class Executor(base_executor.BaseExecutor):
         predictions = teacher_logits.predict_splits(teachers, splits, views)
         artifact = artifact_utils.get_single_instance(output_dict["teacher_logits"])
         fingerprint = inputs.spec.fingerprint
-        logits_files.save(artifact.uri, predictions, teachers, views, fingerprint)
+        with timeline.part("predicting"):
+            logits_files.save(artifact.uri, predictions, teachers, views, fingerprint)
         describe(artifact, teachers, inputs.spec, views.count)
 
 

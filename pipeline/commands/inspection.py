@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 @click.command()
 @store_options.reads_store
 @store_options.limit(20)
+@click.option(
+    "--time", "with_time", is_flag=True, help="Also show how long each part took."
+)
 @options.json_option("Print the runs as a JSON list.")
-def runs(store: Store, limit: int, as_json: bool) -> None:
+def runs(store: Store, limit: int, with_time: bool, as_json: bool) -> None:
     """List runs with their changes and results.
 
     The newest run comes first.
@@ -25,6 +28,7 @@ def runs(store: Store, limit: int, as_json: bool) -> None:
     \b
     Examples:
       distill runs
+      distill runs --time --limit 1
       distill runs --metadata grpc://localhost:8080
     """
     from tfx_distill.pipeline.inspection import render, summaries
@@ -32,7 +36,9 @@ def runs(store: Store, limit: int, as_json: bool) -> None:
     found = store.runs(limit + 1)
     graph = store.graph_of_runs(found)
     store_options.print_result(
-        summaries.summarize(graph, found, limit), as_json, render.runs
+        summaries.summarize(graph, found, limit),
+        as_json,
+        lambda rows: render.runs(rows, with_time=with_time),
     )
 
 

@@ -32,8 +32,8 @@ def reading(
     file: str | None, overrides: tuple[str, ...], terminal: Terminal
 ) -> Iterator[PipelineConfig]:
     """As `available`, and shows the progress of what reads the data set."""
-    from tfx_distill.pipeline.runners.local import display
+    from tfx_distill.pipeline.runners.local import live_progress
 
-    with display.RunDisplay(terminal.err) as watcher:
+    with live_progress.RunDisplay(terminal.err) as watcher:
         watcher.doing(f"Reading {load_config(file, overrides).data.name}")
         yield available(file, overrides, terminal)

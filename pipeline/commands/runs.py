@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from tfx_distill.pipeline.commands import completion, options
@@ -16,29 +18,45 @@ from tfx_distill.pipeline.config.loader import load_config
     is_flag=True,
     help="Fail instead of falling back to `digits` if MNIST is unavailable.",
 )
+@click.option(
+    "--until", metavar="NODE", help="End after this node, such as TeacherLogits."
+)
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Run nothing: say which nodes would run, and how long they took last time.",
+)
+@click.option(
+    "--profile",
+    is_flag=True,
+    help="Profile some steps of each training that runs, for TensorBoard.",
+)
 def run(
     file: str | None,
     overrides: tuple[str, ...],
     as_json: bool,
     no_substitute: bool,
+    **choices: Any,
 ) -> int:
     """Run the pipeline on this machine.
 
     Exit status: 0 pushed, 3 completed but the student was not blessed, 2 wrong
-    usage or configuration, 1 failed.
+    usage or configuration, 1 failed. With --until or --dry-run: 0 done.
 
     \b
     Examples:
       distill run
       distill run --config article
       distill run --set distillation.temperature=2 --set student.epochs=20
+      distill run --set student.epochs=20 --dry-run
     """
     if no_substitute:
         overrides = (*overrides, "data.substitute=false")
     config = load_config(file, overrides)
     from tfx_distill.pipeline.runners.local import run as run_command
 
-    return run_command.execute(config, file, overrides, as_json=as_json)
+    how = run_command.Options(**choices)
+    return run_command.execute(config, file, overrides, how, as_json=as_json)
 
 
 @click.command()

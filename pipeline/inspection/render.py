@@ -15,7 +15,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from tfx_distill.pipeline.inspection import gates, trees
+from tfx_distill.pipeline.inspection import gates, timelines, trees
 from tfx_distill.pipeline.inspection.payload_values import MAX_ROWS, Payload, short
 from tfx_distill.pipeline.inspection.summaries import RunSummary
 from tfx_distill.pipeline.mlmd.records import (
@@ -33,8 +33,8 @@ _MAX_LINKS = 10
 GOOD, BAD = "bold green", "bold red"
 
 
-def runs(summaries: Sequence[RunSummary]) -> Group:
-    """A block for each run: its result, and what was changed for it."""
+def runs(summaries: Sequence[RunSummary], *, with_time: bool = False) -> Group:
+    """A block for each run: its result, what was changed for it, and its timeline."""
     lines: list[RenderableType] = []
     for summary in summaries:
         line = Text(summary.run, style="bold")
@@ -47,6 +47,8 @@ def runs(summaries: Sequence[RunSummary]) -> Group:
             lines += [
                 Text(f"    {line}", style="dim") for line in changes(summary.changed)
             ]
+        if with_time:
+            lines += [Text("    ") + line for line in timelines.lines(summary.timeline)]
     return Group(*lines) if lines else Group(Text("There are no runs."))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tfx_distill.components import property_names
 from tfx_distill.pipeline.config import dotted_keys
-from tfx_distill.pipeline.inspection import gates
+from tfx_distill.pipeline.inspection import gates, timelines
 from tfx_distill.pipeline.mlmd.records import (
     CACHED,
     CANCELED,
@@ -20,6 +20,7 @@ from tfx_distill.pipeline.mlmd.records import (
     RunRecord,
 )
 from tfx_distill.trainer import structured_text
+from tfx_distill.trainer.timeline import Span
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,7 @@ class RunSummary:
         num_tested: See `Graph.tested`; None when unknown.
         cached: Number of nodes whose result came from the cache.
         nodes: Number of nodes.
+        timeline: Its parts, in the order in which they started.
     """
 
     run: str
@@ -60,6 +62,7 @@ class RunSummary:
     num_tested: int | None = None
     cached: int = 0
     nodes: int = 0
+    timeline: tuple[Span, ...] = ()
 
 
 def summarize(
@@ -119,6 +122,7 @@ def _summary(graph: Graph, run: RunRecord, pipeline: str, changed: Any) -> RunSu
         num_tested=gates.num_tested(graph, run.name),
         cached=states.count(CACHED),
         nodes=len(executions),
+        timeline=timelines.of_run(graph, run),
     )
 
 

@@ -20,6 +20,7 @@ from tfx_distill.pipeline.report.collect.prediction_analysis import (
 from tfx_distill.pipeline.report.collect.thumbnails import Thumbnail
 from tfx_distill.trainer.data.data_report import DataReport
 from tfx_distill.trainer.evaluation.lite_scores import LiteScore
+from tfx_distill.trainer.timeline import Span
 from tfx_distill.trainer.tuning.trials import Trials
 
 PUSHED = "pushed"
@@ -227,6 +228,7 @@ class Report:
         lite: The student's LiteRT files, by flavour.
         data: None if unknown.
         search: The trials of a search; None without one.
+        timeline: The parts of the run, in the order in which they started.
         predictions: On the test split; None if they are unknown.
         config: The resolved configuration, flat: value by dotted key.
         config_text: The same as YAML.
@@ -259,6 +261,7 @@ class Report:
     lite: Mapping[str, LiteScore] = dataclasses.field(default_factory=dict)
     data: Data | None = None
     search: Trials | None = None
+    timeline: tuple[Span, ...] = ()
     predictions: Predictions | None = None
     config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     config_text: str = ""

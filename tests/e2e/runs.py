@@ -68,10 +68,17 @@ class Place:
         with self.started(*sets, options=options) as process:
             return process.ended()
 
-    @contextlib.contextmanager
+    def script(self, file: pathlib.Path):
+        """Runs a script of Python in such a fork."""
+        with self._forked([sys.executable, str(file)]) as process:
+            return process.ended()
+
     def started(self, *sets: str, name="run", options: tuple[str, ...] = ("--json",)):
-        """The same while it works; who leaves must have called `ended`."""
-        words = [*self.command(*sets, name=name), *options]
+        """As `run` while it works; who leaves must have called `ended`."""
+        return self._forked([*self.command(*sets, name=name), *options])
+
+    @contextlib.contextmanager
+    def _forked(self, words: list[str]):
         with tempfile.TemporaryDirectory() as folder:
             request = {"words": words, "folder": folder}
             request |= {"environment": self.environment}

@@ -1,12 +1,13 @@
 """A process that has loaded TensorFlow and TFX, and becomes a command in a fork.
 
 Loading them takes longer than most runs on `digits`. Each line of standard input is a
-command with its surroundings as JSON; it is answered by two lines: the id of the
-command's process, and, when it has ended, its exit status.
+command, or `python FILE`, with its surroundings as JSON; it is answered by two lines: the
+id of the command's process, and, when it has ended, its exit status.
 """
 
 import json
 import os
+import runpy
 import sys
 
 FILES = ("stdout", "stderr")
@@ -23,6 +24,9 @@ def serve():
         child = os.fork()
         if not child:
             _become(**json.loads(line))
+            if sys.argv[0] == sys.executable:  # a script of Python
+                runpy.run_path(sys.argv[1], run_name="__main__")
+                sys.exit()
             sys.exit(main())
         os.write(1, f"{child}\n".encode())
         _, status = os.waitpid(child, 0)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfx_distill.trainer import file_system
+from tfx_distill.trainer import file_system, timeline
 from tfx_distill.trainer.data import augmentation, example_records, memory_limit
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.data.raw_images import NO_LABEL, UNLABELLED
@@ -94,6 +94,7 @@ def load_split(examples_dir: str, split: str, spec: DataSpec) -> Split:
     return _load(examples_dir, [split], spec)
 
 
+@timeline.part("reading")
 def _load(examples_dir: str, splits: Sequence[str], spec: DataSpec) -> Split:
     """Reads splits one after the other into one."""
     total = sum(spec.num_examples[split] for split in splits)

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfx_distill.trainer import model_faults
+from tfx_distill.trainer import model_faults, timeline
 from tfx_distill.trainer.config.data_config import ViewsConfig
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
 from tfx_distill.trainer.config.training_config import (
@@ -74,6 +74,7 @@ class _Exported:
 _Look = Callable[[_Exported], None]
 
 
+@timeline.part("checking")
 def check_teacher(
     config: TeacherConfig, spec: DataSpec, feature_layers: Sequence[str] = ()
 ) -> None:
@@ -101,6 +102,7 @@ def check_teacher(
     _once(config, spec, train, look, [], feature_layers)
 
 
+@timeline.part("checking")
 def check_student(
     config: StudentConfig,
     distillation: DistillationConfig,

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfx_distill.trainer import profiling, timeline
 from tfx_distill.trainer.config.keras_config import EarlyStoppingConfig
 from tfx_distill.trainer.config.training_config import TrainingConfig
 from tfx_distill.trainer.data.batches import InOrder
@@ -88,6 +89,7 @@ class Fit:
             return schedules.PolynomialDecay(0.0, warmup, peak, power=1.0)
         return peak
 
+    @timeline.part("training")
     def run(
         self,
         model: keras.Model,
@@ -210,7 +212,9 @@ class Fit:
         callbacks.append(self._recorder)
         if self.logs_dir:
             callbacks.append(
-                keras.callbacks.TensorBoard(self.logs_dir, write_graph=False)
+                keras.callbacks.TensorBoard(
+                    self.logs_dir, write_graph=False, profile_batch=profiling.calls()
+                )
             )
         return callbacks
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tfx_distill.trainer import timeline
 from tfx_distill.trainer.data.example_reader import Split
 from tfx_distill.trainer.evaluation.lite_scores import LiteScore
 from tfx_distill.trainer.export.lite import LitePredictor
@@ -13,6 +14,7 @@ _BATCH = 256
 _TIMED = 64  # different images
 
 
+@timeline.part("testing")
 def score(
     content: bytes,
     split: Split,

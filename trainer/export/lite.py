@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfx_distill.trainer import model_faults
+from tfx_distill.trainer import model_faults, timeline
 from tfx_distill.trainer.config.lite_config import INT8, LITE_FLAVOURS
 from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.evaluation.lite_scores import TensorInfo
@@ -40,6 +40,7 @@ _LOGITS = "logits"
 _WARM_UP, _TIMED = 20, 200  # images
 
 
+@timeline.part("conversion")
 def convert(
     model: str | Any,
     flavour: str,

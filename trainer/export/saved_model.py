@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfx_distill.trainer import model_faults
+from tfx_distill.trainer import model_faults, timeline
 from tfx_distill.trainer.config.examples_config import LOGITS, SignatureConfig
 from tfx_distill.trainer.data import memory_limit
 from tfx_distill.trainer.data.data_spec import DataSpec
@@ -26,6 +26,7 @@ from tfx_distill.trainer.export.saved_model_files import (
 )
 
 
+@timeline.part("export")
 def save(
     model: keras.Model,
     model_dir: str,

@@ -85,6 +85,7 @@ def values(
     *,
     zero: bool = False,
     bars: bool = False,
+    starts: Sequence[float] = (),
 ) -> Chart | None:
     """One value with its interval in each row, written beside it.
 
@@ -95,6 +96,7 @@ def values(
         axis: Of the values.
         zero: Draw a line at 0, and let it be in sight.
         bars: Draw bars from 0, not points with their intervals.
+        starts: Where the bars begin instead, one for each row.
     """
     if not rows:
         return None
@@ -107,7 +109,9 @@ def values(
         for row, (name, colour, value) in enumerate(rows):
             look = _look(row, name, colour)
             if bars:
-                axes.barh(row, value.value, 0.6, color=look["color"], gid=look["gid"])
+                left = starts[row] if starts else 0
+                look = {"color": look["color"], "gid": look["gid"], "left": left}
+                axes.barh(row, value.value, 0.6, **look)
             else:
                 reach = _reach([value])
                 axes.errorbar(value.value, row, xerr=reach, capsize=5, **look)

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
 from tfx_distill.components.servability_validator.servability import Measurement
+from tfx_distill.pipeline.inspection import timelines
 from tfx_distill.pipeline.report import class_tables, number_text
 from tfx_distill.pipeline.report.charts import plots
 from tfx_distill.pipeline.report.charts.axis_scales import Axis, Series
@@ -18,6 +19,7 @@ from tfx_distill.pipeline.report.report_data import (
     Model,
     Report,
 )
+from tfx_distill.trainer.timeline import Span
 
 _ROLES = ("teacher", "student", "control")
 _NEAR_ONE = 0.9  # from here on, differences of accuracies are lost on a linear axis
@@ -225,6 +227,25 @@ def latencies(costs: Mapping[str, Measurement]) -> list[Chart]:
         axis = Axis(label="milliseconds")
         found.append(plots.values(title, text, rows, axis, bars=True))
     return [chart for chart in found if chart is not None]
+
+
+def timeline(spans: Sequence[Span]) -> Chart | None:
+    """When the nodes of a run worked, and what they did meanwhile."""
+    parts = [span for span in timelines.summed(spans) if not span.cached]
+    rows = [
+        (
+            f"{span.inside}: {span.name}" if span.inside else span.name,
+            "other" if span.inside else "student",
+            Interval(value=span.seconds),
+        )
+        for span in parts
+    ]
+    text = (
+        "Bars begin when a part began. Nodes whose result came from the cache are out."
+    )
+    axis = Axis(label="seconds", write="{:.1f}".format)
+    starts = [span.start_s for span in parts]
+    return plots.values("Time", text, rows, axis, bars=True, starts=starts)
 
 
 def _number(text: str) -> tuple[int, str]:

@@ -24,7 +24,7 @@ from tfx_distill.components.servability_validator.servability import (
     Servability,
 )
 from tfx_distill.pipeline.config import dotted_keys
-from tfx_distill.pipeline.inspection import distillation_effect, gates
+from tfx_distill.pipeline.inspection import distillation_effect, gates, timelines
 from tfx_distill.pipeline.mlmd.records import Graph, RunRecord
 from tfx_distill.pipeline.report.collect import (
     data_statistics,
@@ -117,6 +117,7 @@ class _Collector:
             lite=self._section("lite", "LiteModels", lite_scores.load) or {},
             data=data,
             search=self._section("search", "TunerResults", Trials.load),
+            timeline=timelines.of_run(self._graph, self._run),
             config=self._try("configuration", lambda: _config(config_text)) or {},
             config_text=config_text,
             versions=self._versions(models),

@@ -1,24 +1,13 @@
-"""What users see of a run: the current node, its progress, and the result."""
+"""What users see at the end of a run."""
 
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Sequence
-from types import TracebackType
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.panel import Panel
-from rich.progress import (
-    BarColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
 from rich.table import Table
 from rich.text import Text
 
@@ -27,102 +16,9 @@ from tfx_distill.pipeline.inspection import gates, render
 from tfx_distill.pipeline.report.number_text import count, share, signed
 from tfx_distill.pipeline.runners.local.results import (
     ModelResult,
-    NodeResult,
     RunResult,
 )
-from tfx_distill.trainer import progress as training_progress
 from tfx_distill.trainer.config.servability_config import BATCH_SIZES
-
-
-class RunDisplay:
-    """Shows nodes as they run: a live bar in a terminal, lines elsewhere."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._live = console.is_terminal
-        self._bars = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[detail]}"),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-        )
-        self._bar: TaskID | None = None
-        self._label = ""
-        self._shown_detail = ""
-        self._started = time.monotonic()
-
-    def __enter__(self) -> RunDisplay:
-        if self._live:
-            self._bars.start()
-        training_progress.listen(self.progressed)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        training_progress.listen(None)
-        self._remove_bar()
-        if self._live:
-            self._bars.stop()
-
-    def doing(self, what: str) -> None:
-        """Shows work that happens outside of any node."""
-        self._remove_bar()
-        if self._live:
-            self._bar = self._bars.add_task(escape(what), total=None, detail="")
-        else:
-            self._print(what)
-
-    def node_started(self, node_id: str, index: int, total: int) -> None:
-        self._label = f"[{index + 1:>{len(str(total))}}/{total}] {node_id}"
-        self._shown_detail = ""
-        self._remove_bar()
-        if self._live:
-            self._bar = self._bars.add_task(escape(self._label), total=None, detail="")
-        else:
-            self._print(f"{self._label} ...")
-
-    def node_finished(self, node_id: str, result: NodeResult) -> None:
-        self._remove_bar()
-        how = "from cache" if result.cached else f"{result.seconds:.1f} s"
-        self._print(f"{self._label:<30} {how:>10}")
-
-    def data_found(self, notices: Sequence[str]) -> None:
-        """Tells what the user should know of the data."""
-        for notice_ in notices:
-            self._print(f"    {notice_}")
-
-    def progressed(self, progress: training_progress.Progress) -> None:
-        values = "  ".join(
-            f"{name} {value:.4f}" for name, value in progress.metrics.items()
-        )
-        if self._live and self._bar is not None:
-            detail = f"{progress.detail}  {values}".strip()
-            self._bars.update(
-                self._bar,
-                completed=progress.done,
-                total=progress.total,
-                detail=escape(detail),
-            )
-        elif (
-            progress.milestone or "val_accuracy" in progress.metrics
-        ) and progress.detail != self._shown_detail:
-            self._shown_detail = progress.detail
-            self._print(f"    {progress.task}: {progress.detail}  {values}")
-
-    def _remove_bar(self) -> None:
-        if self._bar is not None:
-            self._bars.remove_task(self._bar)
-            self._bar = None
-
-    def _print(self, line: str) -> None:
-        self._console.print(Text(line), soft_wrap=True, highlight=False)
 
 
 def notice(text: str) -> Panel:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import functools
 import logging
 import os
 import pathlib
@@ -13,6 +15,7 @@ from tfx_distill.pipeline import log_capture
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.mlmd import store_connection
 from tfx_distill.pipeline.runners.local import named_inputs, run_folders
+from tfx_distill.trainer import profiling, timeline
 from tfx_distill.trainer.errors import DistillError, Interrupted
 
 logger = logging.getLogger(__name__)
@@ -30,10 +33,26 @@ class Result(Protocol):
 R = TypeVar("R", bound=Result)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a run differs from the whole pipeline's.
+
+    Attributes:
+        until: Id of the last node; None runs all.
+        dry_run: Only say what would run.
+        profile: Let trainings write TensorBoard's profile.
+    """
+
+    until: str | None = None
+    dry_run: bool = False
+    profile: bool = False
+
+
 def execute(
     config: PipelineConfig,
     file: str | os.PathLike[str] | None,
     overrides: Sequence[str],
+    options: Options,
     *,
     as_json: bool,
 ) -> int:
@@ -43,17 +62,67 @@ def execute(
         config: What to run.
         file: File from which `config` was loaded; read again for a substitute.
         overrides: `KEY=VALUE` settings with which `config` was loaded.
+        options: How it runs.
         as_json: Print the result as one JSON object instead of a table.
 
     Returns:
-        Exit status: 0 pushed, 3 not blessed.
+        Exit status: 0 pushed or did what the options say, 3 not blessed.
 
     Raises:
         DistillError: If the run fails.
     """
-    table = None if as_json else _table
-    result = perform(config, file, overrides, _run_all, table, "result.json")
+    if options.dry_run:
+        _show_plan(config, file, overrides, options.until, as_json)
+        return 0
+    with profiling.profiled(options.profile):
+        if options.until is not None:
+            _run_until(config, file, overrides, options.until, as_json)
+            return 0
+        result = perform_run(config, file, overrides, as_json=as_json)
     return PUSHED if result.pushed else NOT_BLESSED
+
+
+def _run_until(
+    config: PipelineConfig,
+    file: str | os.PathLike[str] | None,
+    overrides: Sequence[str],
+    until: str,
+    as_json: bool,
+) -> None:
+    from tfx_distill.pipeline.runners.local import partial_run
+
+    work = functools.partial(partial_run.run, until=until)
+    shown = None if as_json else partial_run.lines
+    perform(config, file, overrides, work, shown, "result.json")
+
+
+def _show_plan(
+    config: PipelineConfig,
+    file: str | os.PathLike[str] | None,
+    overrides: Sequence[str],
+    until: str | None,
+    as_json: bool,
+) -> None:
+    named_inputs.check(config)
+    with log_capture.captured(None) as terminal:
+        terminal.err.print("Loading TensorFlow Extended")
+        from tfx_distill.pipeline.runners.local import dataset_fallback, planned_run
+
+        config, _ = dataset_fallback.available(config, file, overrides)
+        plan = planned_run.plan(config, until)
+        _print_result(plan, None if as_json else planned_run.table, terminal)
+
+
+def perform_run(
+    config: PipelineConfig,
+    file: str | os.PathLike[str] | None,
+    overrides: Sequence[str],
+    *,
+    as_json: bool = False,
+) -> Any:
+    """As `execute`, but returns the `RunResult`."""
+    table = None if as_json else _table
+    return perform(config, file, overrides, _run_all, table, "result.json")
 
 
 def _run_all(config: PipelineConfig, watcher: Any, run_dir: pathlib.Path) -> Any:
@@ -103,13 +172,20 @@ def perform(
     store_connection.require_usable(store_connection.connection_config(config))
     named_inputs.check(config)
     log = run_folders.new_log(config)
-    with log_capture.captured(log) as terminal:
+    with log_capture.captured(log) as terminal, timeline.recording():
         terminal.err.print(f"Loading TensorFlow Extended (log: {log})", soft_wrap=True)
-        from tfx_distill.pipeline.runners.local import dataset_fallback, display
+        with timeline.part("loading"):
+            from tfx_distill.pipeline.runners.local import (
+                dag_runner,  # noqa: F401 (what `work` runs)
+                dataset_fallback,
+                display,
+                live_progress,
+            )
 
-        with display.RunDisplay(terminal.err) as watcher:
+        with live_progress.RunDisplay(terminal.err) as watcher:
             watcher.doing(f"Preparing {config.data.name}")
-            config, notice = dataset_fallback.available(config, file, overrides)
+            with timeline.part("preparing data"):
+                config, notice = dataset_fallback.available(config, file, overrides)
             if notice:
                 terminal.err.print(display.notice(notice))
             run_dir = run_folders.make_run_dir(config)

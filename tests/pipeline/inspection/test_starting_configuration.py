@@ -100,6 +100,8 @@ def test_a_folder_that_a_run_refuses_is_told_and_a_file_is_not_overwritten(
     )
     (tmp_path / "pets/test/cat/grey.png").write_bytes(encoded(plain(3)))
     assert _init("pets", "--output", "own.yaml") == 1
-    assert "A run refuses this data set: The same" in (tmp_path / "own.yaml").read_text()
+    assert (
+        "A run refuses this data set: The same" in (tmp_path / "own.yaml").read_text()
+    )
     with pytest.raises(Exception, match=r"own.yaml exists"):
         _init("pets", "--output", "own.yaml")

@@ -1,14 +1,13 @@
 """What a person sees at the end of a run."""
 
 import dataclasses
-import io
 import json
 
 import pytest
 from rich.console import Console
 
 from tfx_distill.components.evaluator.verdict import Served
-from tfx_distill.pipeline.runners.local.display import RunDisplay, result_table
+from tfx_distill.pipeline.runners.local.display import result_table
 from tfx_distill.pipeline.runners.local.results import (
     ModelResult,
     RunResult,
@@ -122,11 +121,3 @@ def test_a_long_reason_is_indented_throughout(result):
     lines = _shown(refused).splitlines()
     first = next(i for i, line in enumerate(lines) if "gate.min_class" in line)
     assert lines[first].startswith("  gate.") and lines[first + 1].startswith("  long")
-
-
-def test_numbers_of_steps_stand_in_a_column():
-    console = Console(width=80, file=io.StringIO())
-    steps = RunDisplay(console)
-    steps.node_started("Teacher", 0, 12)
-    steps.node_started("Pusher", 11, 12)
-    assert console.file.getvalue() == "[ 1/12] Teacher ...\n[12/12] Pusher ...\n"
