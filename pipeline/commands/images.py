@@ -125,6 +125,8 @@ def predict(
     if files and choices["indices"] is not None:
         raise click.UsageError("Give image files or --index, not both.")
     config = load_config(file, overrides)
+    if choices["student_dir"] is None or choices["teacher_dir"] is None:
+        local_data.require_tested(config, file, overrides)
     from tfx_distill.pipeline import log_capture
 
     with log_capture.captured(None) as terminal:

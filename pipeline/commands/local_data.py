@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tfx_distill.pipeline.config.loader import load_config
+from tfx_distill.pipeline.config.loader import load_config, load_fallback
+from tfx_distill.trainer.errors import DistillError
 
 if TYPE_CHECKING:
     from tfx_distill.pipeline.config.schema import PipelineConfig
@@ -25,6 +26,28 @@ def available(
     if notice:
         terminal.err.print(display.notice(notice))
     return config
+
+
+def require_tested(
+    config: PipelineConfig, file: str | None, overrides: tuple[str, ...]
+) -> None:
+    """Looks for a tested student before TensorFlow loads.
+
+    Raises:
+        DistillError: If the pipeline has none, nor that of the data set to which a run
+            would fall back.
+    """
+    from tfx_distill.pipeline.mlmd import tested_models
+
+    try:
+        tested_models.latest(config)
+    except DistillError:
+        fallback = load_fallback(config, file, overrides)
+        if fallback is not None:
+            with contextlib.suppress(DistillError):
+                tested_models.latest(fallback)
+                return
+        raise
 
 
 @contextlib.contextmanager

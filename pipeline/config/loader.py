@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # loads pydantic, which help texts do not need
 
 CONFIGS_DIR = pathlib.Path(__file__).parent / "presets"
 
+_SUBSTITUTES = {"mnist": "digits"}
 _MAX_PARTS = 20  # of a dotted key
 
 # Sections that null turns off, also above a layer that turned them on.
@@ -82,6 +83,27 @@ def load_layers(
         layers.append(Layer(f"the variable {MANUAL_DIR_VARIABLE}", values))
         config = built()
     return config, layers
+
+
+def load_fallback(
+    config: PipelineConfig,
+    file: str | os.PathLike[str] | None,
+    overrides: Sequence[str],
+) -> PipelineConfig | None:
+    """The configuration that a local run falls back to if the data are unavailable.
+
+    Args:
+        config: What `file` and `overrides` say.
+        file: As in `load_config`.
+        overrides: As in `load_config`.
+
+    Returns:
+        None if the data set may not be replaced.
+    """
+    substitute = _SUBSTITUTES.get(config.data.dataset.split(":")[0])
+    if config.data.images or not config.data.substitute or substitute is None:
+        return None
+    return load_config(file, overrides, dataset=substitute)
 
 
 def load_places(

@@ -8,6 +8,7 @@ from typing import Any
 
 from tfx_distill.components import property_names
 from tfx_distill.components.pusher.pushed_models import PushedModel
+from tfx_distill.pipeline import hints
 from tfx_distill.pipeline.inspection import (
     artifact_files,
     distillation_effect,
@@ -188,7 +189,7 @@ def _deciding_run(store: Store, artifact_id: Id) -> str:
     if artifact.type_name not in _EXPLAINED:
         raise DistillError(
             f"Artifact {artifact_id} is of type {artifact.type}, expected a model, "
-            f"blessing or pushed model. `distill show {artifact_id}` shows it."
+            f"blessing or pushed model. `{hints.command(f'show {artifact_id}')}` shows it."
         )
     if artifact.type_name == "Model":
         runs = [e.run for e in graph.executions.values() if e.run]

@@ -15,6 +15,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from tfx_distill.pipeline import hints
 from tfx_distill.pipeline.inspection import gates, timelines, trees
 from tfx_distill.pipeline.inspection.payload_values import MAX_ROWS, Payload, short
 from tfx_distill.pipeline.inspection.summaries import RunSummary
@@ -87,7 +88,8 @@ def changes(
         for key, (old, new) in list(changed.items())[:limit]
     ]
     hidden = len(changed) - len(lines)
-    return [*lines, f"… and {hidden} more; see `distill diff`"] if hidden else lines
+    more = f"… and {hidden} more; see `{hints.command('diff RUN RUN')}`"
+    return [*lines, more] if hidden else lines
 
 
 def artifacts(newest_first: Sequence[ArtifactRecord]) -> Table:

@@ -12,6 +12,7 @@ from rich.text import Text
 from tfx_distill.components.checks import Bound
 from tfx_distill.components.evaluator.verdict import Served
 from tfx_distill.components.property_names import NUM_EXAMPLES
+from tfx_distill.pipeline import hints
 from tfx_distill.pipeline.inspection import gates, render
 from tfx_distill.pipeline.inspection.diff import Difference
 from tfx_distill.pipeline.inspection.explanation import Explanation, ModelOrigin
@@ -98,7 +99,8 @@ def _gate(gate: Gate) -> list[RenderableType]:
         problem = f"{source}the verdict's file is not readable here: {gate.problem}"
         parts.append(render.indented(problem))
     elif any(bound.num_checks > 1 for bound in bounds):
-        parts.append(Text(f"  all classes: distill show {short_id(gate.artifact)}"))
+        shown = hints.command(f"show {short_id(gate.artifact)}")
+        parts.append(Text(f"  all classes: {shown}"))
     for text in (gate.against_teacher, gates.tested_text(gate.num_tested)):
         if text:
             parts.append(render.indented(text))

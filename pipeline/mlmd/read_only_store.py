@@ -9,7 +9,7 @@ from typing import Any
 import ml_metadata
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from tfx_distill.pipeline import log_capture
+from tfx_distill.pipeline import hints, log_capture
 from tfx_distill.pipeline.config.pipeline_places import Places
 from tfx_distill.pipeline.mlmd import store_connection
 from tfx_distill.pipeline.mlmd.sqlite_source import SqliteSource
@@ -86,8 +86,9 @@ def _check_file(name: str) -> None:
     path = pathlib.Path(name)
     if not path.exists():
         raise DistillError(
-            f"There is no ML Metadata in {path}: no such file. Run `distill run` first, "
-            "or give its place with --metadata, --config or --set pipeline.root=FOLDER."
+            f"There is no ML Metadata in {path}: no such file. Run "
+            f"`{hints.command('run')}` first, or give its place with --metadata, --config "
+            "or --set pipeline.root=FOLDER."
         )
     if not path.is_file():
         raise DistillError(f"{path} is not a file. Give the SQLite file itself.")

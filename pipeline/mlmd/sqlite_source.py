@@ -17,6 +17,7 @@ from typing import Any
 
 from google.protobuf import json_format, message, struct_pb2
 
+from tfx_distill.pipeline import hints
 from tfx_distill.pipeline.mlmd import adapters
 from tfx_distill.pipeline.mlmd.records import (
     ArtifactRecord,
@@ -258,7 +259,8 @@ class SqliteSource:
         if pathlib.Path(f"{self.place}-journal").exists():
             return (
                 f"{self.place} was left in the middle of a write by a process that was "
-                "killed. Start `distill run` once: opening it for writing repairs it."
+                f"killed. Start `{hints.command('run')}` once: opening it "
+                "for writing repairs it."
             )
         return f"{self.place} cannot be read: {error}."
 

@@ -11,6 +11,7 @@ import ml_metadata
 
 from tfx_distill.components import property_names
 from tfx_distill.components.pusher import pushed_models
+from tfx_distill.pipeline import hints
 from tfx_distill.pipeline.mlmd import adapters
 from tfx_distill.pipeline.mlmd.bulk_queries import BulkQueries
 from tfx_distill.pipeline.mlmd.records import (
@@ -75,7 +76,8 @@ class Store:
             )
         newest = f"The newest is {runs[0].name}" if runs else "It has no runs"
         raise DistillError(
-            f"{self._place} has no run {name}. {newest}; `distill runs` lists them."
+            f"{self._place} has no run {name}. {newest}; "
+            f"`{hints.command('runs')}` lists them."
         )
 
     def runs_of(self, pipeline: str) -> Iterator[tuple[RunRecord, Graph]]:
@@ -250,8 +252,9 @@ class Store:
         for id_ in ids:
             if id_ not in found:
                 raise DistillError(
-                    f"{self._place} has no {what} {id_}. `distill artifacts` and "
-                    "`distill runs` list what there is."
+                    f"{self._place} has no {what} {id_}. "
+                    f"`{hints.command('artifacts')}` and `{hints.command('runs')}` list "
+                    "what there is."
                 )
         return found
 

@@ -14,6 +14,7 @@ import ml_metadata
 from google.protobuf import json_format
 from ml_metadata.proto import metadata_store_pb2
 
+from tfx_distill.pipeline import hints
 from tfx_distill.pipeline.config.pipeline_places import Places
 from tfx_distill.pipeline.mlmd import store_lock
 from tfx_distill.trainer.errors import ConfigError, DistillError
@@ -118,7 +119,8 @@ def open_store(config: Places) -> ml_metadata.MetadataStore:
     connection = connection_config(config)
     if not config.metadata.connection and not _default_file(config).exists():
         raise DistillError(
-            f"No pipeline has run in {config.pipeline_dir}. Run `distill run` first."
+            f"No pipeline has run in {config.pipeline_dir}. "
+            f"Run `{hints.command('run')}` first."
         )
     require_usable(connection)
     wait_until_free(config)

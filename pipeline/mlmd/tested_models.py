@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from tfx_distill.pipeline import hints
 from tfx_distill.pipeline.config.pipeline_places import Places
 from tfx_distill.pipeline.mlmd import store_connection
 from tfx_distill.pipeline.mlmd.records import CACHED, COMPLETE
@@ -34,14 +35,14 @@ def latest(config: Places) -> tuple[str | None, str]:
                 )
     raise DistillError(
         f"No student has been tested in {config.pipeline_dir}. "
-        "Run `distill run` first, or give --teacher and --student."
+        f"Run `{hints.command('run')}` first, or give --teacher and --student."
     )
 
 
 def _existing(folder: str) -> str:
     if not os.path.isdir(folder):
         raise DistillError(
-            f"Model folder {folder} is gone. Run `distill run` again, or give "
-            "--teacher and --student."
+            f"Model folder {folder} is gone. Run `{hints.command('run')}` again, or "
+            "give --teacher and --student."
         )
     return folder

@@ -6,6 +6,7 @@ import os
 import pathlib
 from collections.abc import Sequence
 
+from tfx_distill.pipeline import hints
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.mlmd import read_only_store
 from tfx_distill.pipeline.mlmd.records import Graph, RunRecord
@@ -71,7 +72,8 @@ def _found(
         return graph, run
     raise DistillError(
         f"ML Metadata has no run of the pipeline {config.pipeline_name}. Run "
-        "`distill run` first, or name a run; `distill runs` lists them."
+        f"`{hints.command('run')}` first, or name a run; `{hints.command('runs')}` "
+        "lists them."
     )
 
 

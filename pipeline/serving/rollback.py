@@ -16,7 +16,7 @@ import ml_metadata
 from tfx_distill.components import property_names
 from tfx_distill.components.pusher import versions
 from tfx_distill.components.pusher.pushed_models import PushedModel
-from tfx_distill.pipeline import interruption
+from tfx_distill.pipeline import hints, interruption
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.mlmd import store_connection
 from tfx_distill.pipeline.mlmd.records import Graph
@@ -56,7 +56,8 @@ def roll_back(
     raw_store = store_connection.open_store(config)
     if not versions.numbers(serving_dir) or not config.pipeline_dir.is_dir():
         raise DistillError(
-            f"Nothing has been pushed to {serving_dir}. `distill run` pushes a student."
+            f"Nothing has been pushed to {serving_dir}. `{hints.command('run')}` pushes "
+            "a student."
         )
     with run_folders.only_run(config.pipeline_dir), explained("ML Metadata"):
         store = Store(raw_store)

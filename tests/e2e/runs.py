@@ -5,6 +5,8 @@ import functools
 import json
 import os
 import pathlib
+import pty
+import re
 import subprocess
 import sys
 import tempfile
@@ -87,9 +89,22 @@ class Place:
             yield Process(words, folder, int(_warm().stdout.readline()))
 
     def run_anew(self, *sets: str):
-        """Runs the command as users start it: everything is loaded."""
+        """Runs the command as users start it: in a terminal, and everything is loaded."""
         words = [*self.command(*sets), "--json"]
-        return subprocess.run(words, capture_output=True, text=True)
+        terminal, inside = pty.openpty()
+        environment = {**self.environment, "COLUMNS": "80"}
+        process = subprocess.Popen(
+            words, stdout=subprocess.PIPE, stderr=inside, env=environment, text=True
+        )
+        os.close(inside)
+        shown = b""
+        with contextlib.suppress(OSError):  # it has ended
+            while part := os.read(terminal, 2**16):
+                shown += part
+        os.close(terminal)
+        out = process.communicate()[0]
+        err = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
 
     def versions(self) -> list[str]:
         there = os.listdir(self.serving_dir) if self.serving_dir.exists() else []

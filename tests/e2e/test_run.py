@@ -86,12 +86,15 @@ def test_the_pushed_version_holds_the_litert_files(first):
     assert [lite["flavour"] for lite in result["lite"]] == ["float32", "int8"]
 
 
-def test_library_noise_goes_to_the_log_and_progress_to_the_person(place, first):
+def test_library_noise_goes_to_the_log_and_progress_to_the_terminal(place, first):
     process, _ = first
     assert "[13/13] Pusher" in process.stderr
-    assert "training the student: epoch 12/12" in process.stderr
+    assert "epoch 12/12  accuracy" in process.stderr
     for noise in ("Warning", "WARNING", "INFO", "TF_", "cuda"):
         assert noise not in process.stderr
+    lines = process.stderr.replace("\r", "\n").splitlines()
+    long = [line for line in lines if len(line) > 80]
+    assert all(line.startswith(("Loading ", "Report ")) for line in long)
     (log,) = (place.folder / "logs").iterdir()
     assert "Going to run a new execution" in log.read_text()
 
@@ -120,6 +123,50 @@ def test_the_same_command_again_takes_everything_from_the_cache(place, first):
     assert _cached(result) == list(result["nodes"])
     assert result["pushed"] == first[1]["pushed"]
     assert len(place.versions()) == 1
+
+
+def test_a_run_keeps_when_each_of_its_parts_worked(place, first):
+    command = [*place.command(name="runs"), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    spans = json.loads(done.stdout)[-1]["timeline"]
+    parts = {(one["inside"], one["name"]) for one in spans}
+    inside = "reading", "training", "export"
+    for node in ("Teacher", "DistillationTrainer"):
+        assert {("", node), *((node, part) for part in inside)} <= parts
+    assert {("", "loading"), ("Evaluator", "analysis")} <= parts
+    seconds = {one["name"]: one["seconds"] for one in spans if not one["inside"]}
+    for node, value in first[1]["nodes"].items():
+        assert seconds[node] == value["seconds"]
+
+
+def test_a_dry_run_says_what_a_run_would_do_and_does_nothing(place, first):
+    runs = sorted((place.folder / "smoke-digits" / "runs").iterdir())
+    plan = json.loads(place.run(options=("--dry-run", "--json")).stdout)
+    assert [one["node"] for one in plan["nodes"]] == list(first[1]["nodes"])
+    assert all(one["cached"] and one["seconds"] > 0 for one in plan["nodes"])
+    process = place.run("distillation.temperature=3", options=("--dry-run",))
+    rows = re.findall(r"^ +(\w+) +(run|come from the cache) ", process.stdout, re.M)
+    assert [node for node, would in rows if would != "run"] == [*BEFORE_THE_STUDENT]
+    assert "5 of 13 nodes would run" in process.stdout
+    assert sorted((place.folder / "smoke-digits" / "runs").iterdir()) == runs
+
+
+def test_a_run_ends_after_the_node_that_was_named_and_profiles_its_training(
+    place, first
+):
+    versions = place.versions()
+    options = ("--until", "DistillationTrainer", "--profile", "--json")
+    process = place.run("student.seed=5", "student.epochs=3", options=options)
+    assert process.returncode == 0, process.stderr
+    nodes = list(json.loads(process.stdout)["nodes"])
+    assert nodes == [*BEFORE_THE_STUDENT, "DistillationTrainer"]
+    folder = place.folder / "smoke-digits" / "artifacts"
+    assert list((folder / "DistillationTrainer" / "model_run").rglob("*.xplane.pb"))
+    assert f"Profiles: tensorboard --logdir {folder}" in process.stderr
+    assert place.versions() == versions
+    wrong = place.run(options=("--until", "Nowhere"))
+    assert wrong.returncode == 2
+    assert "There is no node Nowhere. The nodes of this run: Tfds" in wrong.stderr
 
 
 def test_another_temperature_trains_the_student_only(place, first):

@@ -51,7 +51,11 @@ def outcome(graph: Graph, run: str, gates: Sequence[Gate]) -> report_data.Outcom
     if not gates:
         return report_data.Outcome(
             state=report_data.UNDECIDED,
-            headline="The run ended before a gate decided. Nothing was pushed.",
+            headline=(
+                "The search is complete. It trains and pushes no student."
+                if graph.latest(run, "TunerResults")
+                else "The run ended before a gate decided. Nothing was pushed."
+            ),
         )
     return report_data.Outcome(
         state=report_data.BLESSED,

@@ -6,12 +6,9 @@ import os
 from collections.abc import Sequence
 
 from tfx_distill.components.tfds_example_gen import dataset_source
-from tfx_distill.pipeline.config.loader import load_config
+from tfx_distill.pipeline.config.loader import load_fallback
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.trainer.data import image_listing
-
-SUBSTITUTE = "digits"
-_SUBSTITUTED = "mnist"
 
 
 def available(
@@ -40,16 +37,15 @@ def available(
         dataset_source.prepare(config.data)
         return config, ""
     except dataset_source.DataUnavailable as error:
-        is_mnist = config.data.dataset.split(":")[0] == _SUBSTITUTED
-        if not is_mnist or not config.data.substitute:
+        fallback = load_fallback(config, file, overrides)
+        if fallback is None:
             raise
         reason = str(error)
-    config = load_config(file, overrides, dataset=SUBSTITUTE)
-    dataset_source.prepare(config.data)
+    dataset_source.prepare(fallback.data)
     notice = (
         f"MNIST is not available. {reason}\n"
         "Falling back to `digits`: 1,797 real handwritten digits from scikit-learn, in "
         "MNIST's format. Its numbers are NOT MNIST's.\n"
         "Use --set data.substitute=false to fail instead."
     )
-    return config, notice
+    return fallback, notice

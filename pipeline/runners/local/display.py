@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tfx_distill.components.evaluator.verdict import Served
+from tfx_distill.pipeline import hints
 from tfx_distill.pipeline.inspection import gates, render
 from tfx_distill.pipeline.report.number_text import count, share, signed
 from tfx_distill.pipeline.runners.local.results import (
@@ -101,11 +102,12 @@ def _verdict_lines(result: RunResult) -> list[RenderableType]:
     if result.pushed:
         lines.append(Text(f"Pushed to {result.pushed}", overflow="fold"))
         if result.newest != result.pushed:
+            version = os.path.basename(result.pushed)
+            again = hints.command(f"rollback {version} --reason TEXT")
             lines.append(
                 Text(
                     "An earlier run pushed it; servers load the newest version, "
-                    f"{result.newest}. To serve this one again: distill rollback "
-                    f"{os.path.basename(result.pushed)} --reason TEXT",
+                    f"{result.newest}. To serve this one again: {again}",
                     style="bold yellow",
                     overflow="fold",
                 )

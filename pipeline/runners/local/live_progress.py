@@ -30,6 +30,13 @@ class RunDisplay:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._is_live = console.is_terminal
+        self._spinner = Spinner("dots")
+        self._label = ""  # of what is being done; empty: nothing
+        self._node = ""
+        self._started = self._task_started = time.monotonic()
+        self._progress: Progress | None = None
+        self._usual: dict[str, float] = {}
+        self._shown_detail = ""
         # What libraries print goes to the log: redirected, it would come back here.
         self._live = Live(
             console=console,
@@ -38,13 +45,6 @@ class RunDisplay:
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._spinner = Spinner("dots")
-        self._label = ""  # of what is being done; empty: nothing
-        self._node = ""
-        self._started = self._task_started = time.monotonic()
-        self._progress: Progress | None = None
-        self._usual: dict[str, float] = {}
-        self._shown_detail = ""
 
     def __enter__(self) -> RunDisplay:
         if self._is_live:

@@ -11,7 +11,7 @@ import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
-from tfx_distill.pipeline import log_capture
+from tfx_distill.pipeline import hints, log_capture
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.mlmd import store_connection
 from tfx_distill.pipeline.runners.local import named_inputs, run_folders
@@ -224,7 +224,7 @@ def _report(
         terminal.err.print(
             display.notice(
                 f"The run's report could not be written: {text} The run itself is not "
-                "affected. To try again: distill report"
+                f"affected. To try again: {hints.command('report')}"
             )
         )
 
