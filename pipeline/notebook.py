@@ -21,7 +21,7 @@ from tfx_distill.components.evaluator.predictions import Predictions
 from tfx_distill.pipeline.config import dotted_keys
 from tfx_distill.pipeline.config.loader import load_config
 from tfx_distill.pipeline.config.schema import PipelineConfig
-from tfx_distill.pipeline.inspection import explanation, gates, summaries
+from tfx_distill.pipeline.inspection import explanation, gates, summaries, timelines
 from tfx_distill.pipeline.mlmd import read_only_store
 from tfx_distill.pipeline.mlmd.records import ArtifactRecord, Graph, RunRecord
 from tfx_distill.pipeline.mlmd.store import Store
@@ -75,14 +75,20 @@ def load_run(
     Raises:
         DistillError: If there is no such run.
     """
-    chosen = load_config(config, _overrides(settings))
-    store = read_only_store.open_store(chosen, metadata)
+    return opened(load_config(config, _overrides(settings)), run, metadata)
+
+
+def opened(
+    config: PipelineConfig, run: str | None = None, metadata: str | None = None
+) -> Run:
+    """As `load_run`, for a configuration that is loaded."""
+    store = read_only_store.open_store(config, metadata)
     if run is not None:
         record = store.run(run)
-        return Run(record, store.graph_of_runs([record]), store, chosen)
-    for record, graph in store.runs_of(chosen.pipeline_name):
-        return Run(record, graph, store, chosen)
-    raise DistillError(f"There is no run of the pipeline {chosen.pipeline_name}.")
+        return Run(record, store.graph_of_runs([record]), store, config)
+    for record, graph in store.runs_of(config.pipeline_name):
+        return Run(record, graph, store, config)
+    raise DistillError(f"There is no run of the pipeline {config.pipeline_name}.")
 
 
 def runs(
@@ -190,6 +196,18 @@ class Run:
             for epoch, value in enumerate(values, 1)
         ]
         return pd.DataFrame(rows, columns=["node", "epoch", "metric", "value"])
+
+    def curves(self) -> dict[str, tuple[float, ...]]:
+        """The values of `history` by epoch, by node and metric as `Teacher.loss`."""
+        groups = self.history.groupby(["node", "metric"], sort=False).value
+        return {f"{node}.{metric}": tuple(v) for (node, metric), v in groups}
+
+    @functools.cached_property
+    def timeline(self) -> pd.DataFrame:
+        """When each part of it worked: `name`, `inside`, `start_s`, `seconds`, `cached`."""
+        return pd.DataFrame(
+            map(dataclasses.asdict, timelines.of_run(self._graph, self._record))
+        )
 
     @functools.cached_property
     def lineage(self) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from typing_extensions import Self
 from tfx_distill.pipeline.config import plain_secrets
 from tfx_distill.pipeline.config.kubeflow_config import PIPELINE_NAME, KubeflowConfig
 from tfx_distill.pipeline.config.pipeline_places import Places
+from tfx_distill.pipeline.config.tracking_config import TrackingConfig
 from tfx_distill.pipeline.config.webhook_config import WebhookConfig
 from tfx_distill.trainer.config import secret_reference
 from tfx_distill.trainer.config.data_config import DataConfig, ViewsConfig
@@ -137,6 +138,7 @@ class PipelineConfig(Section, Places):
     pusher: PusherConfig = Field(default_factory=PusherConfig)
     registry: RegistryConfig = Field(default_factory=RegistryConfig)
     webhook: WebhookConfig = Field(default_factory=WebhookConfig)
+    tracking: TrackingConfig = Field(default_factory=TrackingConfig)
     metadata: MetadataConfig = Field(default_factory=MetadataConfig)
     beam: BeamConfig = Field(default_factory=BeamConfig)
     kubeflow: KubeflowConfig = Field(default_factory=KubeflowConfig)
@@ -226,6 +228,7 @@ class PipelineConfig(Section, Places):
         given = {
             "registry.token": self.registry.token if self.registry.url else None,
             "webhook.url": self.webhook.url,
+            "tracking.mlflow": self.tracking.mlflow,
             "webhook.token": self.webhook.token if self.webhook.url else None,
         }
         return {

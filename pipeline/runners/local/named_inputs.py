@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tfx_distill.pipeline import tracking
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.runners.local import fixed_hyperparameters, teacher_sources
 from tfx_distill.trainer.config import secret_reference
@@ -18,6 +19,7 @@ def check(config: PipelineConfig) -> None:
     """
     fixed_hyperparameters.check(config)
     teacher_sources.check(config)
+    tracking.check(config.tracking)
     for key, reference in config.secret_references().items():
         secret_reference.read(reference, key)
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from tfx_distill.pipeline import hints, log_capture
 from tfx_distill.pipeline.config.schema import PipelineConfig
+from tfx_distill.pipeline.config.tracking_config import TrackingConfig
 from tfx_distill.pipeline.mlmd import store_connection
 from tfx_distill.pipeline.runners.local import named_inputs, run_folders
 from tfx_distill.trainer import profiling, timeline
@@ -194,6 +195,7 @@ def perform(
         (run_dir / result_name).write_text(result.to_json(), encoding="utf-8")
         _print_result(result, table, terminal)
         _report(config, run_dir, terminal)
+        _track(config, result, run_dir, terminal)
     return result
 
 
@@ -226,6 +228,29 @@ def _report(
                 f"The run's report could not be written: {text} The run itself is not "
                 f"affected. To try again: {hints.command('report')}"
             )
+        )
+
+
+def _track(
+    config: PipelineConfig,
+    result: R,
+    run_dir: pathlib.Path,
+    terminal: log_capture.Terminal,
+) -> None:
+    """Tells experiment trackers; as with the report, a failure changes nothing else."""
+    if config.tracking == TrackingConfig():
+        return
+    from tfx_distill.pipeline import notebook, tracking
+    from tfx_distill.pipeline.runners.local import display
+
+    try:
+        curves = notebook.opened(config, run_dir.name).curves()
+        tracking.record(config, result.to_json(), curves, run_dir)
+    except Exception as error:
+        logger.exception("A tracker could not be told")
+        text = str(error) or type(error).__name__
+        terminal.err.print(
+            display.notice(f"The run is not in your experiment tracker: {text}")
         )
 
 

@@ -197,9 +197,9 @@ def test_the_next_run_completes_the_record_of_a_killed_rollback(
 ):
     push(1, "old"), push(2, "new")
     _killed(config, monkeypatch, rollback_record, "complete")
-    from tfx_distill.pipeline.runners.local import dag_runner  # takes half a minute
+    from tfx_distill.pipeline.runners.local import run_records  # takes long
 
-    dag_runner._settle_earlier(config)
+    run_records.settle_earlier(config)
     assert _states(store) == [pb.Execution.COMPLETE]
 
 
