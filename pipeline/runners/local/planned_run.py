@@ -16,6 +16,7 @@ import tempfile
 from typing import Any, ClassVar
 
 import ml_metadata
+from ml_metadata.proto import metadata_store_pb2
 from rich import box
 from rich.console import Group
 from rich.table import Table
@@ -109,8 +110,8 @@ def plan(config: PipelineConfig, until: str | None) -> Plan:
 
 def _copied(connection: Any, folder: str) -> Any:
     """A connection to a copy of the store, which may be written to."""
-    kind = getattr(connection, "WhichOneof", lambda _: None)("config")
-    if kind != "sqlite":
+    is_local = isinstance(connection, metadata_store_pb2.ConnectionConfig)
+    if not is_local or not connection.HasField("sqlite"):
         raise ConfigError(
             "--dry-run looks into a copy of ML Metadata, and metadata.connection is not "
             "a SQLite file. Leave --dry-run out."

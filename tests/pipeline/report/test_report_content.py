@@ -107,6 +107,19 @@ def test_a_run_that_has_not_begun_is_a_page_too(tmp_path):
     assert "The run recorded no configuration." in html.run_page(report)
 
 
+def test_a_search_that_is_complete_is_neither_good_nor_bad(tmp_path):
+    small = SmallRun(tmp_path)
+    found = small.artifact("TunerResults")
+    Trials(algorithm="random", max_parameters=99, trials=()).save(found.uri)
+    small.execution("DistillationTuner", {}, {"tuner_results": found})
+    report = collected(small)
+    assert report.outcome.headline == (
+        "The search is complete. It trains and pushes no student."
+    )
+    page = html.run_page(report)
+    assert 'class="verdict open"' in page and "✗" not in page.partition("</h2>")[0]
+
+
 def test_a_search_is_shown_ranked(tmp_path):
     small = SmallRun(tmp_path).write()
     found = small.artifact("TunerResults")
