@@ -194,13 +194,16 @@ class Fit:
         pixels_per_step = self.config.batch_size * math.prod(image_shape)
         # XLA makes these convolutions 4-5 times slower on a CPU.
         jit_compile = bool(tf.config.list_physical_devices("GPU"))
-        jit_compile = jit_compile and not devices.are_several()
+        # Over several devices, Keras runs neither XLA nor several steps in one call.
+        several = devices.are_several()
+        jit_compile = jit_compile and not several
+        steps = 1 if several else max(1, _PIXELS_PER_CALL // pixels_per_step)
         model.compile(
             optimizer,
             jit_compile=jit_compile,
             # What XLA cannot compile must fail in a trial, too.
             run_eagerly=self.is_trial and not jit_compile,
-            steps_per_execution=max(1, _PIXELS_PER_CALL // pixels_per_step),
+            steps_per_execution=steps,
             **arguments,
         )
 

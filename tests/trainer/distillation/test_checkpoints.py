@@ -12,6 +12,7 @@ from tfx_distill.trainer.config.training_config import StudentConfig, TeacherCon
 from tfx_distill.trainer.data.batches import DistillationData
 from tfx_distill.trainer.distillation import checkpoints, training
 
+pytestmark = pytest.mark.attack
 STOPPING = {"patience": 2, "restore_best_weights": True, "monitor": "val_loss"}
 TEACHER = TeacherConfig(
     model=f"{__name__}.with_dropout", epochs=6, batch_size=16, max_shift=1,
