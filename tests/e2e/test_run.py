@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 
+import planted
 import pytest
 import yaml
 from runs import Place
@@ -53,7 +54,8 @@ def place(tmp_path_factory):
 @pytest.fixture(scope="module")
 def first(place):
     """The first run's process and result."""
-    process = place.run_anew()
+    place.environment.update(planted.SECRETS)
+    process = place.run_anew(*planted.HOOK)
     assert process.returncode == 0, process.stderr
     return process, json.loads(process.stdout)
 
@@ -69,6 +71,13 @@ def test_a_run_says_what_it_pushed(place, first):
     assert result["student"]["parameters"] < 10_000 < result["teacher"]["parameters"]
     assert result["student"]["accuracy"] > 0.7
     assert _cached(result) == []
+
+
+def test_no_secret_is_in_what_a_run_leaves(place, first):
+    process, _ = first
+    assert "The webhook was not told" in process.stderr
+    assert len(planted.SECRETS) == 20
+    assert planted.found(place.folder, process.stdout, process.stderr) == set()
 
 
 def test_a_run_says_how_quick_both_models_are(first):
