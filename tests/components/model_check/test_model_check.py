@@ -14,7 +14,9 @@ from tfx_distill.trainer.config.training_config import (
     TeacherConfig,
 )
 from tfx_distill.trainer.config.tuning_config import TuningConfig
-from tfx_distill.trainer.errors import ModelError
+from tfx_distill.trainer.data import data_findings
+from tfx_distill.trainer.data.data_report import DataReport
+from tfx_distill.trainer.errors import ConfigError, DataError, ModelError
 
 SPACE = {"student.options.units": {"choices": [4, 8]}}
 MODELS = """
@@ -95,3 +97,41 @@ def test_what_does_not_change_the_trial_does_not_repeat_it():
     assert one.exec_properties == other.exec_properties
     aware = _component(student=StudentConfig(quantization_aware_epochs=2))
     assert one.exec_properties != aware.exec_properties
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": "sgd"},
+        {"class_weight": "balanced"},
+        {"augmentation": ["RandomFlip"]},
+        {"early_stopping": {"patience": 2}},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_what_changes_the_trial_repeats_it(changes):
+    plain, other = (
+        _component(student=StudentConfig(**given)) for given in ({}, changes)
+    )
+    assert plain.exec_properties["models"] != other.exec_properties["models"]
+
+
+def test_no_epoch_is_chosen_by_images_of_test(check, examples, monkeypatch):
+    def searched(report):
+        raise DataError("chosen on test")
+
+    student = StudentConfig(model="checked_models.plain", options={"units": 4})
+    monkeypatch.setattr(data_findings, "require_searchable", searched)
+    monkeypatch.setattr(DataReport, "load", lambda folder: folder)
+    check(student=student)
+    with pytest.raises(DataError, match="chosen on test"):
+        check(student=student.replace(early_stopping={"patience": 2}))
+
+
+def test_what_keras_does_not_know_is_refused_before_anything_runs():
+    for changes, key in (
+        ({"optimizer": "sdg"}, r"student\.optimizer\.name sdg\. Did you mean SGD"),
+        ({"augmentation": ["RandomFlop"]}, r"student\.augmentation\[0\]"),
+    ):
+        with pytest.raises(ConfigError, match=key):
+            _component(student=StudentConfig(**changes))

@@ -90,7 +90,7 @@ def test_a_search_does_not_choose_on_test_images(photos):
     _copy(photos, "eval/cat/0.png", "test/cat/copy.png")
     report, _ = _look(photos, allow_overlap="eval_test")
     with pytest.raises(
-        DataError, match="1 of 7 test images are in eval, on which a sea"
+        DataError, match="1 of 7 test images are in eval, which is to choose"
     ):
         data_findings.require_searchable(report)
 
