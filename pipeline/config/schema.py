@@ -175,6 +175,10 @@ class PipelineConfig(Section, Places):
                 )
                 fine = self.views.fresh or not model.augmentation
                 require(fine, "views.fresh", False, expected)
+                fine = self._learns_labels or not model.label_smoothing
+                key = f"{model.section_name()}.label_smoothing"
+                expected = "0 without a share of the labels, student_loss_weight"
+                require(fine, key, model.label_smoothing, expected)
         require(
             bool(PIPELINE_NAME.fullmatch(self.pipeline_name)),
             "pipeline.name",
@@ -188,6 +192,13 @@ class PipelineConfig(Section, Places):
             tuning = self.tuning.resolved(self.student, self.distillation, self.views)
             object.__setattr__(self, "tuning", tuning)
         return self
+
+    @property
+    def _learns_labels(self) -> bool:
+        """Whether any student has a loss by labels."""
+        loss = self.distillation
+        shares = loss.student_loss_weight, loss.student_loss_weight_end
+        return self.control or self.tuning is not None or any(shares)
 
     @model_validator(mode="after")
     def _check_eval(self) -> Self:

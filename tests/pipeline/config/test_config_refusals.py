@@ -171,6 +171,13 @@ def test_no_epoch_is_chosen_on_test(chooser):
         load_config("article", [f"{chooser}.early_stopping.patience=2"])
 
 
+def test_labels_that_nobody_learns_are_not_smoothed():
+    given = ["student.label_smoothing=0.1", "distillation.student_loss_weight=0"]
+    with pytest.raises(ConfigError, match="student.label_smoothing must be 0 without"):
+        load_config(None, given)
+    assert load_config(None, [*given, "control=true"]).student.label_smoothing == 0.1
+
+
 @pytest.mark.parametrize("section", ["student", "assistant"])
 def test_only_a_teacher_in_the_loop_predicts_what_augmentation_makes(section):
     override = f"{section}.augmentation=[RandomFlip]"
