@@ -31,16 +31,21 @@ POWER = [  # size, margin, shares of discordant images
 Method = Callable[[np.ndarray, np.ndarray, int, float], np.ndarray]
 
 
+def tango_score(gains, losses, size, margin, correction=0.5):
+    """Standard errors above -margin, as `noninferiority.score`, for arrays of counts."""
+    excess = gains - losses + size * margin - correction
+    b = -(2 * size - gains + losses) * margin - gains - losses
+    c = losses * margin * (1 + margin)
+    share = (np.sqrt(np.maximum(b * b - 8 * size * c, 0)) - b) / (4 * size)
+    variance = size * (2 * share - margin * (1 + margin))
+    return excess / np.sqrt(np.maximum(variance, 1e-12))
+
+
 def tango(correction: float) -> Method:
-    """Tango's score with a continuity correction, for arrays of counts."""
+    """Tango's score with a continuity correction."""
 
     def passes(gains, losses, size, margin):
-        excess = gains - losses + size * margin - correction
-        b = -(2 * size - gains + losses) * margin - gains - losses
-        c = losses * margin * (1 + margin)
-        share = (np.sqrt(np.maximum(b * b - 8 * size * c, 0)) - b) / (4 * size)
-        variance = size * (2 * share - margin * (1 + margin))
-        return excess > QUANTILE * np.sqrt(np.maximum(variance, 0))
+        return tango_score(gains, losses, size, margin, correction) > QUANTILE
 
     return passes
 

@@ -18,6 +18,7 @@ from tfx_distill.trainer import json_files
 D = TypeVar("D", bound="Decision")
 
 OVERALL = "overall"
+SLICES = "gate.slices."  # begins the names of their checks
 VERDICT_FILE = "verdict.json"
 _MAX_DECIMALS = 15
 
@@ -28,7 +29,7 @@ class Check:
 
     Attributes:
         name: The configuration key that sets the bound, such as `gate.min_accuracy`.
-        slice: `overall`, or the name of a class.
+        slice: `overall`, the name of a class, or that of a slice in `gate.slices`.
         bound: The limit. An int is a number of bytes, parameters or images.
         value: What was measured; None when it is missing or not finite.
         ok: Whether `value` is within the bound.
@@ -42,6 +43,30 @@ class Check:
     ok: bool
     at_most: bool = False
 
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        slice_name: str,
+        bound: int | float,
+        value: int | float | None,
+        *,
+        at_most: bool = False,
+        tolerance: float = 0.0,
+    ) -> Check:
+        """Checks a value; one that is missing fails."""
+        ok = value is not None and (
+            value <= bound + tolerance if at_most else value >= bound - tolerance
+        )
+        return cls(
+            name=name,
+            slice=slice_name,
+            bound=bound,
+            value=value,
+            ok=ok,
+            at_most=at_most,
+        )
+
     @property
     def headroom(self) -> int | float | None:
         """How far the value is within the bound, < 0 outside; None without a value."""
@@ -51,7 +76,8 @@ class Check:
 
     def describe(self) -> str:
         """The bound in one line, and by how much the value misses it."""
-        place = self.slice if self.slice == OVERALL else f"class {self.slice}"
+        kind = "slice" if self.name.startswith(SLICES) else "class"
+        place = self.slice if self.slice == OVERALL else f"{kind} {self.slice}"
         limit = f"must be at {'most' if self.at_most else 'least'} {_text(self.bound)}"
         if self.value is None:
             return f"{self.name}: no value {place}, {limit}"

@@ -15,6 +15,7 @@ from tfx_distill.components.evaluator import margin_check
 from tfx_distill.pipeline.cli import cli
 from tfx_distill.pipeline.config.loader import CONFIGS_DIR, load_config, shipped_names
 from tfx_distill.pipeline.config.schema import PipelineConfig
+from tfx_distill.trainer.config.gate_config import CorruptionsConfig, GateConfig
 from tfx_distill.trainer.config.section import Section
 from tfx_distill.trainer.config.tuning_config import TuningConfig
 from tfx_distill.trainer.errors import ConfigError
@@ -43,7 +44,11 @@ def _defaults(section, prefix=""):
 
 DEFAULTS = dict(_defaults(PipelineConfig()))
 # Of sections that are null unless one asks for them.
-DOCUMENTED = {**DEFAULTS, **dict(_defaults(TuningConfig(), "tuning."))}
+DOCUMENTED = {
+    **DEFAULTS,
+    **dict(_defaults(TuningConfig(), "tuning.")),
+    **dict(_defaults(CorruptionsConfig(), "gate.corruptions.")),
+}
 
 
 def _blocks(page, *languages):
@@ -88,7 +93,7 @@ def test_every_key_is_in_the_default_configuration():
 
 
 def test_default_configuration_is_the_defaults():
-    assert load_config("default") == load_config()
+    assert load_config("default") == PipelineConfig()
 
 
 @pytest.mark.parametrize("arguments", list(_commands("distill")))
@@ -167,9 +172,15 @@ def test_gate_of_the_example_can_be_kept_by_its_test_images(tmp_path):
     (tmp_path / "shapes.yaml").write_text(_written_out("yaml", "# shapes.yaml"))
     gate = load_config(str(tmp_path / "shapes.yaml")).gate
     text = (DOCS / "your-own.md").read_text()
-    images, of_a_class = re.findall(r"(\d+) test images, (\d+) of each class", text)[0]
-    margin_check.require_resolvable(gate, int(images), {"circle": int(of_a_class)})
-    assert gate.min_class_size <= int(of_a_class)
+    (images,) = re.findall(r"shapes, (\d+) test images", text)
+    shapes = dict.fromkeys(("circle", "square", "triangle"), int(images) // 3)
+    assert margin_check.fitted(gate, shapes).gate.margin == 0.1
+
+
+def test_the_fitted_gate_is_shown_as_it_is():
+    sizes = {str(number): 300 for number in range(10)}
+    lines = margin_check.fitted(GateConfig.build("auto"), sizes).lines
+    assert "\n".join(lines) + "\n" in (DOCS / "your-own.md").read_text()
 
 
 @pytest.mark.slow
@@ -235,12 +246,13 @@ def test_defaults_in_the_readme_are_the_defaults():
         (ROOT / "README.md").read_text(),
         re.M,
     )
+    of_mnist = dict(_defaults(load_config()))
     checked = set()
     for keys, values in rows:
         names = [key.strip("`") for key in keys.split(", ")]
         if set(names) <= set(DOCUMENTED):
             shown = [yaml.safe_load(value.strip("`")) for value in values.split(", ")]
-            assert shown == [DOCUMENTED[name] for name in names]
+            assert shown == [{**DOCUMENTED, **of_mnist}[name] for name in names]
             checked.update(names)
     assert {"gate.margin", "pusher.directory", "student.epochs"} <= checked
 
@@ -286,7 +298,7 @@ def test_messages_on_the_troubleshooting_page_are_those_of_the_code():
 
 def test_the_error_of_a_margin_that_is_too_narrow_is_shown_as_it_is():
     with pytest.raises(ConfigError) as raised:
-        margin_check.require_resolvable(PipelineConfig().gate, 128)
+        margin_check.require_resolvable(load_config().gate, 128)
     assert f"Error: {raised.value}\n" in (DOCS / "your-own.md").read_text()
 
 

@@ -81,7 +81,8 @@ class Evaluator(tfx_component.Evaluator):
             model=student_model,
             baseline_model=teacher_model,
             teacher_logits=teacher_logits,
-            eval_config=eval_config.eval_config(gate, label),
+            # The executor adds the bounds: `auto` depends on the examples.
+            eval_config=eval_config.eval_config(label_feature=label),
             example_splits=json.dumps([config.test_split]),
             fairness_indicator_thresholds="null",
             gate=gate,

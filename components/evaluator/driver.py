@@ -1,13 +1,15 @@
-"""Finds the model that serves now, before TFX decides on the cache.
+"""Finds the model that serves now, and earlier attempts, before TFX asks its cache.
 
-The result becomes two execution properties. A student that is evaluated again, because
+The result becomes execution properties. A student that is evaluated again, because
 nothing else changed, is compared with the same model as before and comes from the cache:
 its own push does not count.
 """
 
 from __future__ import annotations
 
+import json
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from tfx.orchestration.portable import data_types
@@ -16,14 +18,17 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from tfx_distill.components import cache_driver, property_names
+from tfx_distill.components.evaluator import attempts
 from tfx_distill.components.pusher import pushed_models
 from tfx_distill.components.pusher.pushed_models import PushedModel
 from tfx_distill.trainer import file_system
+from tfx_distill.trainer.config.gate_config import CORRECTED, GateConfig
 from tfx_distill.trainer.export import saved_model_files
 
 logger = logging.getLogger(__name__)
 
 LATEST = "latest"
+BLESSING = "ModelBlessing"
 
 
 class Driver(cache_driver.CacheDriver):
@@ -37,18 +42,47 @@ class Driver(cache_driver.CacheDriver):
     ) -> driver_output_pb2.DriverOutput:
         """Adds uri and artifact id of the served model, empty and 0 for none."""
         result = driver_output_pb2.DriverOutput()
-        if execution_info.exec_properties.get(property_names.SERVED_MODEL) != LATEST:
+        properties = execution_info.exec_properties
+        wants_served = properties.get(property_names.SERVED_MODEL) == LATEST
+        counts = _counts_attempts(properties)
+        if not (wants_served or counts):
             return result
         model_uri = artifact_utils.get_single_uri(execution_info.input_dict["model"])
         student_dir = path_utils.serving_model_path(model_uri)
+        name = execution_info.pipeline_info.id
         with self._mlmd_connection as handle:
-            pushed = served(handle.store, execution_info.pipeline_info.id, student_dir)
-        folder = pushed.folder if pushed else ""
-        result.exec_properties[property_names.SERVED_MODEL_URI].string_value = folder
-        result.exec_properties[property_names.SERVED_ARTIFACT_ID].int_value = (
-            pushed.artifact_id if pushed else 0
-        )
+            if wants_served:
+                _add_served(result, served(handle.store, name, student_dir))
+            if counts:
+                tested = _tested_before(handle.store, name, student_dir)
+                found = json.dumps(tested, sort_keys=True)
+                result.exec_properties[
+                    property_names.TESTED_BEFORE
+                ].string_value = found
         return result
+
+
+def _add_served(
+    result: driver_output_pb2.DriverOutput, pushed: PushedModel | None
+) -> None:
+    folder = pushed.folder if pushed else ""
+    result.exec_properties[property_names.SERVED_MODEL_URI].string_value = folder
+    result.exec_properties[property_names.SERVED_ARTIFACT_ID].int_value = (
+        pushed.artifact_id if pushed else 0
+    )
+
+
+def _counts_attempts(properties: Mapping[str, Any]) -> bool:
+    gate = properties.get("gate")
+    return bool(gate) and GateConfig.from_json(str(gate)).attempts == CORRECTED
+
+
+def _tested_before(store: Any, pipeline_name: str, student_dir: str) -> dict[str, int]:
+    """See `attempts.before`."""
+    is_there = any(file_system.files(student_dir))
+    digest = saved_model_files.content_digest(student_dir) if is_there else ""
+    found = [a for a in _artifacts(store, pipeline_name) if a.type == BLESSING]
+    return attempts.before(sorted(found, key=lambda one: one.id), digest)
 
 
 def served(store: Any, pipeline_name: str, student_dir: str) -> PushedModel | None:
@@ -86,15 +120,17 @@ def served(store: Any, pipeline_name: str, student_dir: str) -> PushedModel | No
 
 def _pushed(store: Any, pipeline_name: str) -> list[PushedModel]:
     """What a pipeline pushed, the newest first."""
-    context = store.get_context_by_type_and_name("pipeline", pipeline_name)
-    if context is None:
-        return []
-    artifacts = store.get_artifacts_by_context(context.id)
     return pushed_models.newest_first(
         (artifact.id, artifact.uri, _properties(artifact))
-        for artifact in artifacts
+        for artifact in _artifacts(store, pipeline_name)
         if artifact.type == pushed_models.TYPE_NAME
     )
+
+
+def _artifacts(store: Any, pipeline_name: str) -> list[Any]:
+    """All of a pipeline."""
+    context = store.get_context_by_type_and_name("pipeline", pipeline_name)
+    return [] if context is None else store.get_artifacts_by_context(context.id)
 
 
 def _properties(artifact: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tensorflow_model_analysis.proto import config_pb2
 
 from tfx_distill.components.evaluator import metrics
-from tfx_distill.trainer.config.gate_config import GateConfig
+from tfx_distill.trainer.config.gate_config import ResolvedGate
 from tfx_distill.trainer.data.data_spec import LABEL_FEATURE
 
 STUDENT = "student"
@@ -19,15 +19,18 @@ ACCURACY = "sparse_categorical_accuracy"
 TOLERANCE = 1e-6
 
 _OVERALL = config_pb2.SlicingSpec()
+_NO_BOUNDS = ResolvedGate(
+    margin=0.5, class_margin=None, min_class_size=1, min_accuracy=None
+)
 
 
 def eval_config(
-    gate: GateConfig, label_feature: str = LABEL_FEATURE
+    gate: ResolvedGate = _NO_BOUNDS, label_feature: str = LABEL_FEATURE
 ) -> config_pb2.EvalConfig:
     """Metrics of both models, overall and per class, with the gate's bounds.
 
     Args:
-        gate: The bounds.
+        gate: The bounds; without it, none.
         label_feature: Name of the feature that holds the class index.
     """
     per_class = config_pb2.SlicingSpec(feature_keys=[label_feature])
@@ -49,7 +52,7 @@ def eval_config(
 
 
 def _accuracy(
-    gate: GateConfig, per_class: config_pb2.SlicingSpec
+    gate: ResolvedGate, per_class: config_pb2.SlicingSpec
 ) -> config_pb2.MetricConfig:
     return config_pb2.MetricConfig(
         class_name="SparseCategoricalAccuracy",
@@ -63,7 +66,7 @@ def _accuracy(
     )
 
 
-def _optional(gate: GateConfig) -> Iterator[config_pb2.MetricConfig]:
+def _optional(gate: ResolvedGate) -> Iterator[config_pb2.MetricConfig]:
     """Yields calibration error and cross-entropy, bounded if configured."""
     calibration = config_pb2.MetricConfig(
         class_name=metrics.ExpectedCalibrationError.__name__, module=metrics.__name__

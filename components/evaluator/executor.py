@@ -21,7 +21,9 @@ from tfx.utils import io_utils, proto_utils
 from tfx_distill.components import private_copies, property_names
 from tfx_distill.components.checks import OVERALL
 from tfx_distill.components.evaluator import (
+    attempts,
     eval_config,
+    further_tests,
     gate_decision,
     inference,
     labelled_examples,
@@ -37,8 +39,10 @@ from tfx_distill.components.execution_inputs import (
 )
 from tfx_distill.components.private_copies import PrivateCopies
 from tfx_distill.trainer import timeline
-from tfx_distill.trainer.config.gate_config import GateConfig
+from tfx_distill.trainer.config.gate_config import GateConfig, ResolvedGate
+from tfx_distill.trainer.data import image_values
 from tfx_distill.trainer.data.data_report import DataReport
+from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.data.example_reader import Split
 from tfx_distill.trainer.errors import DistillError
 from tfx_distill.trainer.export.saved_model import Predictor
@@ -73,7 +77,9 @@ class Executor(tfx_executor.Executor):
             blessing,
             _ROLES,
             SPLIT,
-            work=functools.partial(self._judge, output_dict, exec_properties),
+            work=functools.partial(
+                self._judge, output_dict, exec_properties, inputs.uri("examples")
+            ),
             refused=lambda reason: verdict.refused(f"the evaluation failed: {reason}"),
             folder=os.path.join(self._get_tmp_dir(), "judged"),
         )
@@ -84,10 +90,10 @@ class Executor(tfx_executor.Executor):
         self,
         output_dict: Artifacts,
         exec_properties: dict[str, Any],
+        keys_dir: str,
         inputs: ExecutionInputs,
         copies: PrivateCopies,
     ) -> verdict.Verdict:
-        gate = GateConfig.from_json(exec_properties["gate"])
         spec = inputs.spec
         if not spec.num_examples.get(SPLIT):
             return verdict.refused(f"the split {spec.split_name(SPLIT)} is empty")
@@ -95,9 +101,8 @@ class Executor(tfx_executor.Executor):
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         images = hashlib.sha256(np.sort(split.digests).tobytes()).hexdigest()
         blessing.set_string_custom_property(property_names.TEST_IMAGES, images)
-        counts = np.bincount(split.labels, minlength=spec.num_classes).tolist()
-        sizes = dict(zip(spec.class_names, counts, strict=True))
-        margin_check.require_resolvable(gate, len(split), sizes)
+        gate, notes = _fitted(exec_properties, split, spec)
+        attempt = attempts.number(gate, exec_properties, images)
         if not (inputs.has("baseline_model") or inputs.has(_LOGITS)):
             return verdict.refused("there is no teacher to compare the student with")
         models = {
@@ -105,24 +110,29 @@ class Executor(tfx_executor.Executor):
             for key, role in _ROLES.items()
             if inputs.has(key)
         }
-        found = _predicted(models, split, inputs)
-        served, found["served"] = _compare_with_served(
-            gate, found["student"], split, inputs, copies, exec_properties
-        )
-        predictions = Predictions.of(split.labels.astype(np.int64), found)
-        self._analyze(gate, models, inputs, output_dict, exec_properties)
         evaluation_dir = artifact_utils.get_single_uri(output_dict["evaluation"])
-        predictions.save(evaluation_dir)
-        name = spec.split_name(SPLIT)
-        has_baseline = "baseline_model" in models
-        return gate_decision.decide(
-            evaluation_dir, gate, spec, name, predictions, served, has_baseline
+        folders = inputs.uri("examples"), keys_dir
+        evidence = _evidence(
+            gate,
+            split,
+            models,
+            inputs,
+            copies,
+            exec_properties,
+            confidence=attempts.confidence(attempt),
+            values=image_values.Values(split, SPLIT, *folders, spec),
+            evaluation_dir=evaluation_dir,
         )
+        self._analyze(gate, models, inputs, output_dict, exec_properties)
+        evidence.predictions.save(evaluation_dir)
+        decided = gate_decision.decide(gate, evidence)
+        notes += (*attempts.notes(attempt), *_decision(gate, decided.served, blessing))
+        return dataclasses.replace(decided, notes=notes)
 
     @timeline.part("analysis")
     def _analyze(
         self,
-        gate: GateConfig,
+        gate: ResolvedGate,
         models: dict[str, Predictor],
         inputs: ExecutionInputs,
         output_dict: Artifacts,
@@ -156,6 +166,18 @@ class Executor(tfx_executor.Executor):
                 {_ROLES[key]: given[key][0] for key in models}, inputs, SPLIT
             )
             raise
+
+
+def _fitted(
+    exec_properties: dict[str, Any], split: Split, spec: DataSpec
+) -> tuple[ResolvedGate, tuple[str, ...]]:
+    """The bounds for the split, and what was fitted, in lines."""
+    counts = np.bincount(split.labels, minlength=spec.num_classes).tolist()
+    gate = GateConfig.from_json(exec_properties["gate"])
+    found = margin_check.fitted(gate, dict(zip(spec.class_names, counts, strict=True)))
+    for line in found.lines:  # on a cluster, nobody told them before
+        logger.info(line)
+    return found.gate, found.lines
 
 
 def _name_models(blessing: types.Artifact, inputs: ExecutionInputs) -> None:
@@ -192,19 +214,56 @@ def _predicted(
     return found
 
 
-def _compare_with_served(
-    gate: GateConfig,
-    student: np.ndarray,
+def _evidence(
+    gate: ResolvedGate,
     split: Split,
+    models: dict[str, Predictor],
     inputs: ExecutionInputs,
     copies: PrivateCopies,
     exec_properties: dict[str, Any],
-) -> tuple[verdict.Served | None, np.ndarray | None]:
-    """As `inference.against_served`; None if no model is served."""
+    *,
+    confidence: float,
+    values: image_values.Values,
+    evaluation_dir: str,
+) -> gate_decision.Evidence:
+    """Everything that is measured without TFMA."""
+    found = _predicted(models, split, inputs)
+    classifiers = {
+        _ROLES[key]: inference.classifier(model, _ROLES[key])
+        for key, model in models.items()
+    }
+    further = further_tests.measure(gate, split, values, found, classifiers, confidence)
     served = inference.served_of(exec_properties, gate.against_served)
-    if served is None or served.problem:
-        return served, None
-    return inference.against_served(served, student, split, inputs, copies)
+    if served is not None and not served.problem:
+        served, found["served"] = inference.against_served(
+            served, found["student"], split, inputs, copies, confidence
+        )
+    return gate_decision.Evidence(
+        evaluation_dir=evaluation_dir,
+        spec=inputs.spec,
+        split=inputs.spec.split_name(SPLIT),
+        predictions=Predictions.of(split.labels.astype(np.int64), found),
+        served=served,
+        has_baseline="baseline_model" in models,
+        further=further,
+        confidence=confidence,
+    )
+
+
+def _decision(
+    gate: ResolvedGate, served: verdict.Served | None, blessing: types.Artifact
+) -> tuple[str, ...]:
+    """Notes whose decision it is to replace a model that cannot be compared."""
+    if gate.decided_by is None or gate.reason is None:
+        return ()
+    blessing.set_string_custom_property(property_names.DECIDED_BY, gate.decided_by)
+    blessing.set_string_custom_property(property_names.DECISION_REASON, gate.reason)
+    if served is None or not served.problem:
+        return ()
+    return (
+        f"The served model is replaced without a comparison, by decision of "
+        f"{gate.decided_by}: {gate.reason}",
+    )
 
 
 def _bless(blessing: types.Artifact, outcome: verdict.Verdict) -> None:

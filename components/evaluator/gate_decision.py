@@ -8,24 +8,27 @@ A value that is missing or not finite fails.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow_model_analysis as tfma
 
 from tfx_distill.components.checks import OVERALL, Check, refusals
-from tfx_distill.components.evaluator import teacher_comparison
+from tfx_distill.components.evaluator import further_tests, teacher_comparison
 from tfx_distill.components.evaluator.eval_config import (
     ACCURACY,
     STUDENT,
     TEACHER,
     TOLERANCE,
 )
+from tfx_distill.components.evaluator.further_tests import Further
 from tfx_distill.components.evaluator.metrics import CALIBRATION_NAME
 from tfx_distill.components.evaluator.predictions import Predictions
 from tfx_distill.components.evaluator.verdict import Served, SliceMetrics, Verdict
-from tfx_distill.trainer.config.gate_config import MUST_BE_BETTER, REPORT, GateConfig
+from tfx_distill.trainer.config.gate_config import MUST_BE_BETTER, REPORT, ResolvedGate
 from tfx_distill.trainer.data.data_spec import DataSpec
 
 _METRICS = {
@@ -38,29 +41,39 @@ _DIGITS = 6  # all that is exact in TFMA's float32
 _MAX_STRAY_PREDICTIONS = 2
 
 
-def decide(
-    evaluation_dir: str,
-    gate: GateConfig,
-    spec: DataSpec,
-    split: str,
-    predictions: Predictions,
-    served: Served | None,
-    has_baseline: bool,
-) -> Verdict:
-    """Reads TFMA's metrics and checks every bound.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What the decision is made from.
 
-    Args:
-        evaluation_dir: A ModelEvaluation artifact's folder.
-        gate: The bounds.
+    Attributes:
+        evaluation_dir: A ModelEvaluation artifact's folder, with TFMA's metrics.
         spec: Says which classes there must be.
         split: Name of the evaluated split.
         predictions: The models' predictions for pixels, without TFMA.
         served: The comparison with the served model; None if there is none.
         has_baseline: Whether TFMA evaluated a model of the teacher, too.
+        further: Further tests.
+        confidence: Of all lower bounds.
     """
-    compared = teacher_comparison.compare(predictions, spec.class_names)
+
+    evaluation_dir: str
+    spec: DataSpec
+    split: str
+    predictions: Predictions
+    served: Served | None
+    has_baseline: bool
+    further: Further
+    confidence: float
+
+
+def decide(gate: ResolvedGate, found: Evidence) -> Verdict:
+    """Reads TFMA's metrics and checks every bound."""
+    spec, predictions, served = found.spec, found.predictions, found.served
+    compared = teacher_comparison.compare(
+        predictions, spec.class_names, found.confidence
+    )
     teacher, paired = compared.teacher, compared.paired
-    measured = _measured(evaluation_dir, spec, has_baseline)
+    measured = _measured(found.evaluation_dir, spec, found.has_baseline)
     student = {
         name: {**measured[STUDENT].get(name, {}), **values}
         for name, values in compared.student.items()
@@ -68,41 +81,52 @@ def decide(
     checks = [
         *_overall_checks(gate, student, teacher, paired),
         *_class_checks(gate, student, teacher, paired, spec),
+        *further_tests.checks(gate, found.further),
         *_served_checks(gate, served),
     ]
-    reasons = [*refusals(checks), *_problems(served)]
+    reasons = [*refusals(checks), *_problems(gate, served)]
     reasons += _foreign_counts(measured, predictions)
-    if not tfma.load_validation_result(evaluation_dir).validation_ok and not reasons:
+    is_valid = tfma.load_validation_result(found.evaluation_dir).validation_ok
+    if not is_valid and not reasons:
         reasons = ["TensorFlow Model Analysis refused the student; see its validation"]
     overall = student.get(OVERALL, {})
     return Verdict(
         blessed=not reasons,
         reasons=tuple(reasons),
         checks=tuple(checks),
-        split=split,
+        split=found.split,
         num_examples=int(overall.get("num_examples", 0)),
         agreement=overall.get("agreement"),
         student=student,
         teacher=teacher,
         paired=paired,
         served=served,
+        **vars(found.further),
     )
 
 
-def _problems(served: Served | None) -> list[str]:
-    """Why the served model could not be compared, if that matters."""
-    if served is None or not served.problem or served.rule == REPORT:
+def _problems(gate: ResolvedGate, served: Served | None) -> list[str]:
+    """Why the served model could not be compared, unless a person takes it upon them."""
+    if served is None or not served.problem:
         return []
-    return [f"gate.against_served: {served.problem}"]
+    if served.rule == REPORT and gate.decided_by:
+        return []
+    return [
+        f"gate.against_served: {served.problem}. To replace it all the same, once: --set "
+        "gate.against_served=report --set gate.decided_by=NAME --set gate.reason=TEXT"
+    ]
 
 
 def _overall_checks(
-    gate: GateConfig, student: SliceMetrics, teacher: SliceMetrics, paired: SliceMetrics
+    gate: ResolvedGate,
+    student: SliceMetrics,
+    teacher: SliceMetrics,
+    paired: SliceMetrics,
 ) -> list[Check]:
     values = student.get(OVERALL, {})
     low = paired.get(OVERALL, {}).get("low")
     checks = [
-        _check("gate.margin", OVERALL, -gate.margin, low, tolerance=0.0),
+        Check.of("gate.margin", OVERALL, -gate.margin, low),
         *_point_checks(
             student,
             teacher,
@@ -120,12 +144,12 @@ def _overall_checks(
         if bound is not None:
             key = f"gate.{'max' if at_most else 'min'}_{name}"
             value = values.get(name)
-            checks.append(_check(key, OVERALL, bound, value, at_most=at_most))
+            checks.append(_inclusive(key, OVERALL, bound, value, at_most=at_most))
     return checks
 
 
 def _class_checks(
-    gate: GateConfig,
+    gate: ResolvedGate,
     student: SliceMetrics,
     teacher: SliceMetrics,
     paired: SliceMetrics,
@@ -134,36 +158,48 @@ def _class_checks(
     checks = []
     for name in spec.class_names:
         size = int(student.get(name, {}).get("num_examples", 0))
-        low = paired.get(name, {}).get("low")
-        checks += [
-            _check("gate.min_class_size", name, gate.min_class_size, size),
-            _check("gate.class_margin", name, -gate.class_margin, low, tolerance=0.0),
-            *_point_checks(
+        is_small = gate.skips_small_classes and size < gate.min_class_size
+        if not is_small:
+            minimum, margin = gate.min_class_size, gate.class_margin
+            checks.append(Check.of("gate.min_class_size", name, minimum, size))
+            if margin is not None:
+                low = paired.get(name, {}).get("low")
+                found = Check.of("gate.class_margin", name, -margin, low)
+                checks.append(found)
+        if size or not is_small:
+            checks += _point_checks(
                 student,
                 teacher,
                 name,
                 "class_accuracy",
                 gate.min_class_accuracy,
                 _unless_implied(gate.max_class_accuracy_drop, gate.class_margin),
-            ),
-        ]
+            )
     return checks
 
 
-def _served_checks(gate: GateConfig, served: Served | None) -> list[Check]:
-    if served is None or served.problem or gate.against_served == REPORT:
+def _served_checks(gate: ResolvedGate, served: Served | None) -> list[Check]:
+    if served is None or served.problem:
         return []
-    margin = gate.margin if gate.served_margin is None else gate.served_margin
-    bound = 0.0 if gate.against_served == MUST_BE_BETTER else -margin
-    return [_check("gate.against_served", OVERALL, bound, served.low, tolerance=0.0)]
+    checks = []
+    if gate.against_served != REPORT:
+        margin = gate.margin if gate.served_margin is None else gate.served_margin
+        bound = 0.0 if gate.against_served == MUST_BE_BETTER else -margin
+        checks.append(Check.of("gate.against_served", OVERALL, bound, served.low))
+    if (most := gate.max_churn) is not None:
+        churn = Check.of("gate.max_churn", OVERALL, most, served.churn, at_most=True)
+        checks.append(churn)
+    return checks
 
 
-def _unless_implied(max_drop: float | None, margin: float) -> float | None:
+def _unless_implied(max_drop: float | None, margin: float | None) -> float | None:
     """None for a bound that holds whenever the margin does: it can decide nothing.
 
     The margin bounds the difference's lower bound, which is below the difference.
     """
-    return None if max_drop is None or max_drop >= margin else max_drop
+    if max_drop is None or margin is None:
+        return max_drop
+    return None if max_drop >= margin else max_drop
 
 
 def _point_checks(
@@ -181,28 +217,15 @@ def _point_checks(
         change = round(value - reference, _DIGITS)
     checks = []
     if lowest is not None:
-        checks.append(_check(f"gate.min_{metric}", slice_name, lowest, value))
+        checks.append(_inclusive(f"gate.min_{metric}", slice_name, lowest, value))
     if max_drop is not None:
         name = f"gate.max_{metric}_drop"
-        checks.append(_check(name, slice_name, -max_drop, change))
+        checks.append(_inclusive(name, slice_name, -max_drop, change))
     return checks
 
 
-def _check(
-    name: str,
-    slice_name: str,
-    bound: float,
-    value: float | None,
-    *,
-    at_most: bool = False,
-    tolerance: float = TOLERANCE,
-) -> Check:
-    ok = value is not None and (
-        value <= bound + tolerance if at_most else value >= bound - tolerance
-    )
-    return Check(
-        name=name, slice=slice_name, bound=bound, value=value, ok=ok, at_most=at_most
-    )
+def _inclusive(name: str, where: str, bound: float, *rest: Any, **more: Any) -> Check:
+    return Check.of(name, where, bound, *rest, tolerance=TOLERANCE, **more)
 
 
 def _foreign_counts(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -75,6 +75,16 @@ def predict(predictor: Predictor, role: str, split: Split) -> np.ndarray:
     return found
 
 
+def classifier(predictor: Predictor, role: str) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from images to predicted classes, which raises as `predict`."""
+
+    def classify(images: np.ndarray) -> np.ndarray:
+        labels = np.zeros(len(images), np.int32)
+        return predict(predictor, role, Split(images, labels)).argmax(axis=1)
+
+    return classify
+
+
 def imported(folder: str, split_name: str, split: Split) -> np.ndarray:
     """A teacher's answers to all images, without a model of it.
 
@@ -138,6 +148,7 @@ def against_served(
     split: Split,
     inputs: ExecutionInputs,
     copies: PrivateCopies,
+    confidence: float,
 ) -> tuple[Served, np.ndarray | None]:
     """Compares the student with the model that served before it.
 
@@ -147,6 +158,7 @@ def against_served(
         split: The test split.
         inputs: The Evaluator's.
         copies: Get one of the served model.
+        confidence: Of both bounds.
 
     Returns:
         The comparison, or with its `problem`; and the served model's log-probabilities.
@@ -164,11 +176,12 @@ def against_served(
         served,
         accuracy=result.reference_accuracy,
         difference=result.difference,
-        low=noninferiority.lower_bound(*counts, len(split)),
-        high=-noninferiority.lower_bound(*counts[::-1], len(split)),
+        low=noninferiority.lower_bound(*counts, len(split), confidence),
+        high=-noninferiority.lower_bound(*counts[::-1], len(split), confidence),
         only_student=result.only_first,
         only_served=result.only_second,
         p_value=result.p_value,
+        churn=result.only_second / len(split),
     )
     return compared, predictions
 

@@ -23,7 +23,7 @@ class Compared:
         teacher: `accuracy`, `cross_entropy`, `calibration_error`, `num_examples`.
         student: `agreement`, `cross_entropy`; TFMA measures the rest.
         paired: `difference` of the accuracies, student minus teacher; `low`, its lower
-            one-sided 95 % bound, `noninferiority`'s; the numbers of images that only one
+            one-sided bound, `noninferiority`'s; the numbers of images that only one
             classified correctly, `only_student` and `only_teacher`; `p_value`, two-sided,
             see `paired_interval.Estimate`.
     """
@@ -33,12 +33,15 @@ class Compared:
     student: Mapping[str, Mapping[str, float]]
 
 
-def compare(predictions: Predictions, class_names: Sequence[str]) -> Compared:
+def compare(
+    predictions: Predictions, class_names: Sequence[str], confidence: float
+) -> Compared:
     """Compares student and teacher.
 
     Args:
         predictions: Of at least one image, all finite.
         class_names: In label order.
+        confidence: Of the lower bounds.
     """
     slices = {OVERALL: np.ones(len(predictions.labels), bool)}
     for label, name in enumerate(class_names):
@@ -52,7 +55,10 @@ def compare(predictions: Predictions, class_names: Sequence[str]) -> Compared:
     right, teacher_right = student == predictions.labels, teacher == predictions.labels
     return Compared(
         teacher={n: _metrics(predictions, rows) for n, rows in slices.items()},
-        paired={n: _paired(right[s], teacher_right[s]) for n, s in slices.items()},
+        paired={
+            name: paired(right[rows], teacher_right[rows], confidence)
+            for name, rows in slices.items()
+        },
         student={
             n: {
                 "agreement": float(np.mean((student == teacher)[rows])),
@@ -87,12 +93,15 @@ def _cross_entropy(predictions: Predictions, role: str, rows: np.ndarray) -> flo
     return float(nats[rows].mean(dtype=np.float64))
 
 
-def _paired(right: np.ndarray, teacher_right: np.ndarray) -> dict[str, float]:
+def paired(
+    right: np.ndarray, teacher_right: np.ndarray, confidence: float
+) -> dict[str, float]:
+    """See `Compared.paired`; bool `(num_examples,)`, whether a model is correct."""
     only_student = int(np.sum(right & ~teacher_right))
     only_teacher = int(np.sum(teacher_right & ~right))
     size = len(right)
     return {
-        "low": noninferiority.lower_bound(only_student, only_teacher, size),
+        "low": noninferiority.lower_bound(only_student, only_teacher, size, confidence),
         "difference": (only_student - only_teacher) / size,
         "only_student": float(only_student),
         "only_teacher": float(only_teacher),

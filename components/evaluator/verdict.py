@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from tfx_distill.components.checks import OVERALL, Decision
+from tfx_distill.trainer.evaluation.measured import Corruptions, Measured
 
 # Metrics by slice (`overall` or a class name), then by metric name.
 SliceMetrics = Mapping[str, Mapping[str, float]]
@@ -31,6 +32,7 @@ class Served:
         only_student: Number of images that only the student classified correctly.
         only_served: As `only_student`.
         p_value: Two-sided, see `paired_interval.Estimate`.
+        churn: Share of all images that only the served model classified correctly.
     """
 
     uri: str
@@ -45,6 +47,14 @@ class Served:
     only_student: int | None = None
     only_served: int | None = None
     p_value: float | None = None
+    churn: float | None = None
+
+    @property
+    def churn_text(self) -> str:
+        """The churn, to follow the other numbers; empty if it is unknown."""
+        if self.churn is None:
+            return ""
+        return f", churn {self.churn:.4f}"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,10 +69,20 @@ class Verdict(Decision):
             accuracies, `low`, its lower one-sided 95 % bound, and the numbers of images
             that only one classified correctly, `only_student` and `only_teacher`.
         served: The comparison with the model that served before; None without one.
+        notes: What else decided, in lines: what `auto` in the section `gate` stood for,
+            the number of the attempt if it counts, and whose decision it was to replace
+            a model without a comparison.
+        metrics: Metrics beside the accuracy, by name.
+        slices: Accuracies on the slices of `gate.slices`, by name.
+        corruptions: Accuracies on corrupted images; None if they were not tested.
         overlaps: Number of images of this split that are in another one, too, by the
             names of both; None: unknown.
     """
 
+    notes: tuple[str, ...] = ()
+    metrics: Mapping[str, Measured] = dataclasses.field(default_factory=dict)
+    slices: Mapping[str, Measured] = dataclasses.field(default_factory=dict)
+    corruptions: Corruptions | None = None
     overlaps: Mapping[str, int] | None = None
     agreement: float | None = None
     student: SliceMetrics = dataclasses.field(default_factory=dict)

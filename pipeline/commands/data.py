@@ -39,7 +39,7 @@ def check(file: str | None, overrides: tuple[str, ...], as_json: bool) -> int:
         from tfx_distill.pipeline.inspection import data_checks
 
         with local_data.reading(file, overrides, terminal) as config:
-            found = data_checks.check(config.data)
+            found = data_checks.check(config)
         if as_json:
             terminal.out.print_json(found.to_json(), indent=2)
         else:
@@ -59,7 +59,7 @@ def init(images: str, output: str | None) -> int:
     """Write a configuration to start from, for a folder of IMAGES.
 
     Reads every image, and writes only what should differ from the default: models and
-    training for their size and number, and a gate that the test images can decide.
+    training for their size and number.
     IMAGES may also be a CSV or JSON-lines file. Exit status: 1 if a run would refuse
     the data set.
 
@@ -75,7 +75,7 @@ def init(images: str, output: str | None) -> int:
     with log_capture.captured(None) as terminal:
         from tfx_distill.pipeline.inspection import data_checks, starting_configuration
 
-        found = data_checks.check(config.data)
+        found = data_checks.check(config)
         terminal.err.print(data_checks.table(found))
         chosen = starting_configuration.settings(found, images)
         command = shlex.join(["distill", "init", images])
@@ -97,7 +97,8 @@ def init(images: str, output: str | None) -> int:
 def keys(file: str | None, overrides: tuple[str, ...], output: str | None) -> None:
     """List the key of every image, to answer them in another framework.
 
-    The columns are `key`, `split`, `label` and `class`. A file that answers each key is
+    The columns are `key`, `split`, `label`, `class`, `height` and `width`, the last two
+    before the image was fitted. A file that answers each key is
     a teacher: set teacher.answers.
 
     \b

@@ -21,7 +21,7 @@ _SUBSTITUTES = {"mnist": "digits"}
 _MAX_PARTS = 20  # of a dotted key
 
 # Sections that null turns off, also above a layer that turned them on.
-_OPTIONAL = ("assistant", "tuning")
+_OPTIONAL = ("assistant", "tuning", "corruptions")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +63,7 @@ def load_layers(
 
     layers = [Layer(f"--config {file}", read_file(file))] if file is not None else []
     layers += [Layer(f"--set {text}", _override(text)) for text in overrides]
+    layers = [Layer(one.source, _with_gate(one.values)) for one in layers]
     if dataset is not None:
         # `manual_dir` names the files of the data set that is not available.
         values = {"data": {"dataset": dataset, "manual_dir": None}}
@@ -104,6 +105,14 @@ def load_fallback(
     if config.data.images or not config.data.substitute or substitute is None:
         return None
     return load_config(file, overrides, dataset=substitute)
+
+
+def _with_gate(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`gate: auto` as all its keys: they hide what lies below, and keys may follow."""
+    from tfx_distill.trainer.config.gate_config import AUTO, GateConfig
+
+    is_auto = values.get("gate") == AUTO
+    return {**values, "gate": GateConfig().model_dump()} if is_auto else values
 
 
 def load_places(

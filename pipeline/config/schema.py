@@ -232,6 +232,10 @@ class PipelineConfig(Section, Places):
         ):
             expected = f"{str(allowed).lower()} with teacher.answers: {reason}"
             require(given == allowed, key, given, expected)
+        corruptions = self.gate.corruptions
+        margin = corruptions.margin if corruptions else None
+        expected = "null with teacher.answers: a file cannot answer corrupted images"
+        require(margin is None, "gate.corruptions.margin", margin, expected)
         return self
 
     def secret_references(self) -> dict[str, str]:

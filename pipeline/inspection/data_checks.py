@@ -12,10 +12,12 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from tfx_distill.components.evaluator import margin_check
+from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.inspection import render
-from tfx_distill.trainer.config.data_config import DataConfig
 from tfx_distill.trainer.data import data_check, data_findings
 from tfx_distill.trainer.data.data_report import DataReport, EqualImages
+from tfx_distill.trainer.errors import ConfigError
 
 _MAX_CLASSES = 30  # that get a line each
 
@@ -28,18 +30,20 @@ class DataCheck:
         report: About the data set.
         notices: What the user should know, each a sentence or two.
         refusals: Why a run would refuse it.
+        gate: The gate's bounds that are fitted to it, in lines.
     """
 
     report: DataReport
     notices: tuple[str, ...]
     refusals: tuple[str, ...]
+    gate: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         values = dataclasses.asdict(self)
         return json.dumps({**values.pop("report"), **values}, indent=2)
 
 
-def check(data: DataConfig) -> DataCheck:
+def check(config: PipelineConfig) -> DataCheck:
     """Reads the whole data set.
 
     Raises:
@@ -47,12 +51,15 @@ def check(data: DataConfig) -> DataCheck:
     """
     from tfx_distill.components.example_gen import sources
 
+    data = config.data
     report = data_check.look(sources.open_source(data), data)
-    return DataCheck(
-        report,
-        tuple(data_findings.notices(report, data)),
-        tuple(data_findings.refusals(report, data)),
-    )
+    refusals, gate = list(data_findings.refusals(report, data)), tuple[str, ...]()
+    try:
+        gate = margin_check.of_report(config.gate, report)
+    except ConfigError as error:
+        refusals.append(str(error))
+    notices = tuple(data_findings.notices(report, data))
+    return DataCheck(report, notices, tuple(refusals), gate)
 
 
 def table(found: DataCheck) -> Group:
@@ -63,6 +70,7 @@ def table(found: DataCheck) -> Group:
     sizes = render.indented(_sizes(report))
     lines: list[RenderableType] = [title, _counts(report), sizes]
     lines += [render.indented(text) for text in found.notices]
+    lines += [Text(f"  {line}", overflow="fold") for line in found.gate]
     if found.refusals:
         lines.append(Text("A run would refuse this data set:", style="bold red"))
         lines += [render.indented(text) for text in found.refusals]

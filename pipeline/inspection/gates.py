@@ -46,6 +46,7 @@ class Gate:
         bounds: The checks of the same bound on several classes together.
         served: The comparison with the model that served before, if any.
         against_teacher: See `Verdict.against_teacher`.
+        notes: See `Verdict.notes`.
         num_tested: See `Graph.tested`; None when unknown.
         problem: Why its verdict's file could not be read; empty otherwise.
     """
@@ -60,6 +61,7 @@ class Gate:
     bounds: tuple[Bound, ...] = ()
     served: Served | None = None
     against_teacher: str = ""
+    notes: tuple[str, ...] = ()
     num_tested: int | None = None
     problem: str = ""
 
@@ -107,12 +109,17 @@ def _gate(artifact: ArtifactRecord, kind: str) -> Gate:
             )
         ),
         bounds=bounds,
-        served=decision.served if isinstance(decision, Verdict) else None,
-        against_teacher=(
-            decision.against_teacher if isinstance(decision, Verdict) else ""
-        ),
+        **_quality(decision),
         problem=problem,
     )
+
+
+def _quality(decision: Decision) -> dict[str, Any]:
+    """What only the quality gate says."""
+    if not isinstance(decision, Verdict):
+        return {}
+    names = ("served", "against_teacher", "notes")
+    return {name: getattr(decision, name) for name in names}
 
 
 def _decision(blessing: ArtifactRecord) -> tuple[Decision, tuple[Bound, ...], str]:

@@ -104,6 +104,7 @@ def _gate(gate: Gate) -> list[RenderableType]:
     for text in (gate.against_teacher, gates.tested_text(gate.num_tested)):
         if text:
             parts.append(render.indented(text))
+    parts += [Text(f"  {line}", overflow="fold") for line in gate.notes]
     if gate.served:
         parts.append(render.indented(_served(gate.served)))
     return parts
@@ -129,7 +130,8 @@ def _served(served: Served) -> str:
         short(value) or "?"
         for value in (served.accuracy, served.difference, served.low, served.high)
     )
-    return f"{text}accuracy {accuracy}, difference {difference} ({low} to {high})"
+    text += f"accuracy {accuracy}, difference {difference} ({low} to {high})"
+    return text + served.churn_text
 
 
 def _data(data: Mapping[str, Any]) -> str:

@@ -8,14 +8,11 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from scipy import stats
-
 from tfx_distill.pipeline.config import dotted_keys, reference
 from tfx_distill.pipeline.config.loader import read_file
 from tfx_distill.pipeline.inspection.data_checks import DataCheck
 from tfx_distill.pipeline.short_text import clean
 from tfx_distill.trainer.data.data_report import DataReport
-from tfx_distill.trainer.evaluation import noninferiority
 
 _PHOTOS = "photos"  # the shipped configuration for colour images
 _LARGE_SIDE = 40  # in pixels; the default models are made for digits of 28
@@ -24,9 +21,6 @@ _IMBALANCE = 3.0  # largest class by smallest
 _RECIPES = {"default": 54_000, _PHOTOS: 10_000}
 _BATCHES = {1_000: 32, 5_000: 64}  # below so many training images
 _MAX_EPOCHS = 60
-# Share of images on which exactly one of two equally good models is right, and how
-# often such a student should pass.
-_DISCORDANT, _POWER = 0.1, 0.9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +46,6 @@ def settings(found: DataCheck, images: str) -> list[Setting]:
         for setting in (
             Setting("data.images", images, _content(report)),
             *_recipe(report, base),
-            *_gate(report, base),
         )
     }
     defaults = dotted_keys.flat(read_file("default"))
@@ -89,33 +82,6 @@ def _recipe(report: DataReport, base: Mapping[str, Any]) -> Iterator[Setting]:
         few = f"{number:,} training images: fewer in a step, more passes"
         yield Setting(f"{model}.epochs", enough, few)
         yield Setting(f"{model}.batch_size", batch)
-
-
-def _gate(report: DataReport, base: Mapping[str, Any]) -> Iterator[Setting]:
-    """The shipped bounds, or wider ones that the test images can decide."""
-    sizes = [n for n in report.num_images["test"] if n]
-    total, smallest = sum(sizes), min(sizes, default=0)
-    few = f"The smallest class has {smallest:,} test images"
-    for key, size, comparisons, reason in (
-        ("", total, 1, f"What {total:,} test images can show, or wider"),
-        ("class_", smallest, len(sizes), few),
-    ):
-        margin = max(base[f"gate.{key}margin"], _margin(size, comparisons))
-        drop = max(base[f"gate.max_{key}accuracy_drop"], margin)
-        yield Setting(f"gate.{key}margin", margin, reason)
-        yield Setting(f"gate.max_{key}accuracy_drop", drop)
-        yield Setting(f"gate.min_{key}accuracy", None, "Set it to what your users need")
-    yield Setting("gate.min_class_size", max(1, smallest))
-
-
-def _margin(size: int, comparisons: int) -> float:
-    """A margin, in hundredths, that an equally good student mostly keeps in all."""
-    passing = _POWER ** (1 / max(1, comparisons))
-    distance = stats.norm.ppf(noninferiority.CONFIDENCE) + stats.norm.ppf(passing)
-    margin = math.ceil(100 * distance * math.sqrt(_DISCORDANT / max(1, size))) / 100
-    while margin < 0.99 and noninferiority.images_needed(margin) > size:
-        margin += 0.01
-    return round(min(margin, 0.99), 2)
 
 
 def text(found: DataCheck, chosen: Sequence[Setting], command: str, file: str) -> str:

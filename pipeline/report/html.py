@@ -19,6 +19,7 @@ from markupsafe import Markup, escape
 from tfx_distill.pipeline.report import class_tables, compare, number_text
 from tfx_distill.pipeline.report.charts import (
     lineage_drawing,
+    robustness_chart,
     run_charts,
     search_charts,
 )
@@ -35,6 +36,7 @@ def run_page(report: Report) -> str:
         lineage=lineage_drawing.laid_out(report.graph, report.run.name),
         charts=run_charts,
         search_charts=search_charts,
+        robustness=robustness_chart.robustness,
         classes=class_tables,
     )
 

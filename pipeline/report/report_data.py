@@ -20,6 +20,7 @@ from tfx_distill.pipeline.report.collect.prediction_analysis import (
 from tfx_distill.pipeline.report.collect.thumbnails import Thumbnail
 from tfx_distill.trainer.data.data_report import DataReport
 from tfx_distill.trainer.evaluation.lite_scores import LiteScore
+from tfx_distill.trainer.evaluation.measured import Corruptions, Measured
 from tfx_distill.trainer.timeline import Span
 from tfx_distill.trainer.tuning.trials import Trials
 
@@ -221,6 +222,9 @@ class Report:
         calibrations: Of teacher and student.
         against_teacher: See `Verdict.against_teacher`.
         tested: How often these images have decided, in a sentence.
+        notes: See `Verdict.notes`.
+        measured: Further metrics and slices of the gate, by their name.
+        corruptions: See `Verdict.corruptions`.
         disagreements: Number of images with different predictions; None if the
             predictions are unknown.
         images: Some of these images.
@@ -255,6 +259,9 @@ class Report:
     calibrations: tuple[Calibration, ...] = ()
     against_teacher: str = ""
     tested: str = ""
+    notes: tuple[str, ...] = ()
+    measured: Mapping[str, Measured] = dataclasses.field(default_factory=dict)
+    corruptions: Corruptions | None = None
     disagreements: int | None = None
     images: tuple[ImageGroup, ...] = ()
     costs: Mapping[str, Measurement] = dataclasses.field(default_factory=dict)

@@ -65,7 +65,7 @@ def evaluate(folder, examples, student, teachers, gate=GATE, logits=(), **proper
         },
         {"evaluation": [evaluation], "blessing": [blessing]},
         {
-            "eval_config": proto_utils.proto_to_json(eval_config.eval_config(gate)),
+            "eval_config": proto_utils.proto_to_json(eval_config.eval_config()),
             "example_splits": json.dumps(["test"]),
             "gate": gate.to_json(),
             **properties,

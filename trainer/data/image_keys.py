@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tfx_distill.trainer.data.image_facts import Facts
 
 FILE_NAME = "image_keys.parquet"
-COLUMNS = ("key", "split", "label", "class")
+COLUMNS = ("key", "split", "label", "class", "height", "width")
 
 
 def table(facts: Facts, class_names: Sequence[str]) -> pa.Table:
@@ -35,7 +35,8 @@ def table(facts: Facts, class_names: Sequence[str]) -> pa.Table:
 
     Returns:
         `key`: string, the image's name; `split`: string; `label`: int32, a class index
-        or -1 if it has none; `class`: string, null if it has none.
+        or -1 if it has none; `class`: string, null if it has none; `height`, `width`:
+        int32, of the image in pixels before it was fitted.
     """
     names = np.array([*class_names, None], object)  # the last one is that of -1
     columns = (
@@ -43,6 +44,8 @@ def table(facts: Facts, class_names: Sequence[str]) -> pa.Table:
         pa.array(np.array(ALL_SPLITS, object)[facts.splits], pa.string()),
         pa.array(facts.labels, pa.int32()),
         pa.array(names[facts.labels], pa.string()),
+        pa.array(facts.heights, pa.int32()),
+        pa.array(facts.widths, pa.int32()),
     )
     return pa.table(dict(zip(COLUMNS, columns, strict=True)))
 
@@ -78,6 +81,22 @@ def load(examples_dir: str) -> pa.Table:
         )
     with file_system.open_file(path, "rb") as file:
         return parquet.read_table(io.BytesIO(file.read()))
+
+
+def sizes_of_split(keys: pa.Table, split: str) -> np.ndarray:
+    """Pixels of each image of a split before it was fitted, int64, in record order.
+
+    Raises:
+        DataError: If an earlier version wrote the keys, without sizes.
+    """
+    if "height" not in keys.column_names:
+        raise DataError(
+            f"{FILE_NAME} of an earlier version has no sizes. Run with --set "
+            "pipeline.cache=false once, so that this version's ExampleGen writes them."
+        )
+    inside = keys.filter(pa.compute.equal(keys["split"], split))
+    height, width = (inside[side].to_numpy() for side in ("height", "width"))
+    return height.astype(np.int64) * width
 
 
 def of_split(keys: pa.Table, split: str) -> tuple[list[str], np.ndarray]:

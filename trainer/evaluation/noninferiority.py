@@ -17,17 +17,20 @@ import math
 from scipy import optimize, stats
 
 CONFIDENCE = 0.95
-_QUANTILE = float(stats.norm.ppf(CONFIDENCE))
+QUANTILE = float(stats.norm.ppf(CONFIDENCE))
 _CORRECTION = 0.5  # images
 
 
-def lower_bound(only_first: int, only_second: int, size: int) -> float:
-    """Lower one-sided 95 % bound of the difference in accuracy, first − second.
+def lower_bound(
+    only_first: int, only_second: int, size: int, confidence: float = CONFIDENCE
+) -> float:
+    """Lower one-sided bound of the difference in accuracy, first − second.
 
     Args:
         only_first: Number of images that only the first model classified correctly.
         only_second: As `only_first`.
         size: Number of all images, including the concordant ones.
+        confidence: Of the bound.
 
     Returns:
         In [-1, 1); NaN without images.
@@ -39,9 +42,11 @@ def lower_bound(only_first: int, only_second: int, size: int) -> float:
     if size == 0:
         return math.nan
     difference = (only_first - only_second) / size
+    is_usual = confidence == CONFIDENCE
+    quantile = QUANTILE if is_usual else float(stats.norm.ppf(confidence))
 
     def distance(true_difference: float) -> float:
-        return score(only_first, only_second, size, true_difference) - _QUANTILE
+        return score(only_first, only_second, size, true_difference) - quantile
 
     # The score falls as the assumed difference grows. There is no bound below -1.
     lowest, highest = -1 + 1e-12, min(difference, 1 - 1e-12)
@@ -85,7 +90,7 @@ def images_needed(margin: float) -> int:
         margin: In (0, 1).
     """
     # Without a discordant image the score is (n m - 1/2) / sqrt(n m (1 - m)).
-    z = _QUANTILE * math.sqrt(1 - margin)
+    z = QUANTILE * math.sqrt(1 - margin)
     root = (z + math.sqrt(z * z + 4 * _CORRECTION)) / 2
     guess = max(1, math.floor(root * root / margin) - 1)
     while lower_bound(0, 0, guess) < -margin:

@@ -17,6 +17,7 @@ from tfx_distill.pipeline.report import report_data
 from tfx_distill.pipeline.report.collect import intervals
 from tfx_distill.pipeline.report.collect.intervals import Interval
 from tfx_distill.trainer.evaluation import comparison
+from tfx_distill.trainer.evaluation.measured import Measured
 
 
 def outcome(graph: Graph, run: str, gates: Sequence[Gate]) -> report_data.Outcome:
@@ -99,6 +100,13 @@ def classes(
         for name, student in verdict.student.items()
         if name != OVERALL
     )
+
+
+def measured(verdict: Verdict) -> dict[str, Measured]:
+    """What was measured beside the accuracy, by a name for people."""
+    found = {name.replace("_", " "): one for name, one in verdict.metrics.items()}
+    slices = {f"accuracy of slice {name}": one for name, one in verdict.slices.items()}
+    return found | slices
 
 
 def _two_sided(found: Served, num_examples: int) -> Interval:

@@ -95,8 +95,7 @@ def run_nodes(
         def data_found(report: DataReport) -> None:
             watcher.data_found(data_findings.notices(report, config.data))
             if until is None:  # the gate checks this again, after the training
-                num_test = report.num_examples["test"]
-                margin_check.require_resolvable(config.gate, num_test)
+                watcher.data_found(margin_check.of_report(config.gate, report))
 
         runner = _DagRunner(connection, watcher, data_found)
         limit = memory_limit.limited_to(config.pipeline.images_in_memory_mb)

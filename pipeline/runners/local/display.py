@@ -130,7 +130,7 @@ def _served(served: Served) -> str:
         return f"Not compared with the model that served ({model}): {served.problem}"
     return (
         f"Against the model that served ({model}): {signed(served.difference)}, "
-        f"95 % lower bound {served.low:+.4f}"
+        f"95 % lower bound {served.low:+.4f}{served.churn_text}"
     )
 
 

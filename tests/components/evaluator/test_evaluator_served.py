@@ -16,6 +16,7 @@ from tfx.proto.orchestration import pipeline_pb2
 from tfx.types import standard_artifacts
 
 from tfx_distill.components.evaluator import driver, inference
+from tfx_distill.trainer.config.gate_config import GateConfig
 from tfx_distill.trainer.data import example_reader
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.export import saved_model_files
@@ -80,8 +81,9 @@ def test_a_served_model_of_other_data_refuses_unless_it_is_only_reported(
     )
     other = digit_models.artifact(student_model, spec, "student", tmp_path / "other")
     uri = digit_models.serving_path(other)
+    person = {"decided_by": "Ada", "reason": "ten new classes"}
     for rule, blessed in (("report", True), ("must_not_be_worse", False)):
-        gate = GATE.replace(against_served=rule)
+        gate = GATE.replace(against_served=rule, **person)
         folder = tmp_path / rule
         evaluated = evaluations.evaluate(
             folder, examples, student, [teacher], gate, served_model=uri
@@ -89,6 +91,12 @@ def test_a_served_model_of_other_data_refuses_unless_it_is_only_reported(
         assert "it is a model of other data" in evaluated.verdict.served.problem
         assert evaluated.verdict.blessed == blessed
         assert evaluated.answers.served is None
+        recorded = evaluated.blessing.get_string_custom_property
+        assert (recorded("decided_by"), recorded("decision_reason")) == (
+            *person.values(),
+        )
+        told = evaluated.verdict.notes[-1]
+        assert ("by decision of Ada: ten new classes" in told) == blessed or not blessed
 
 
 def test_latest_without_a_driver_is_a_problem_and_nothing_served_is_none():
@@ -131,11 +139,32 @@ class Store:
         self.store.put_attributions_and_associations([link], [])
         return id_
 
+    def tested(self, images, student):
+        """Puts the blessing of a student that was tested in the pipeline `p`."""
+        kind = metadata_store_pb2.ArtifactType(name="ModelBlessing")
+        artifact = metadata_store_pb2.Artifact(
+            type_id=self.store.put_artifact_type(kind)
+        )
+        artifact.custom_properties["test_images"].string_value = images
+        artifact.custom_properties["model_digest"].string_value = student
+        (id_,) = self.store.put_artifacts([artifact])
+        context = self.store.get_context_by_type_and_name("pipeline", "p")
+        link = metadata_store_pb2.Attribution(artifact_id=id_, context_id=context.id)
+        self.store.put_attributions_and_associations([link], [])
+
     def version(self, id_):
         return self.folder / "serving" / str(id_)
 
     def served(self):
         """Uri and id, as the driver finds them for the student `student`."""
+        found = self.found()
+        return (
+            found["served_model_uri"].string_value,
+            found["served_artifact_id"].int_value,
+        )
+
+    def found(self, **properties):
+        """What the driver adds for the student `student`."""
         model = standard_artifacts.Model()
         model.uri = str(self.folder / "model")
         os.makedirs(self.folder / "model" / "Format-Serving", exist_ok=True)
@@ -143,15 +172,11 @@ class Store:
         file.write_text("student")
         info = data_types.ExecutionInfo(
             input_dict={"model": [model]},
-            exec_properties={"served_model": "latest"},
+            exec_properties={"served_model": "latest", **properties},
             pipeline_info=pipeline_pb2.PipelineInfo(id="p"),
         )
         made = driver.Driver(metadata.Metadata(self.connection)).run(info)
-        found = made.exec_properties
-        return (
-            found["served_model_uri"].string_value,
-            found["served_artifact_id"].int_value,
-        )
+        return made.exec_properties
 
 
 @pytest.fixture
@@ -200,6 +225,21 @@ def test_a_version_whose_folder_is_gone_serves_nobody(store):
     old, new = store.push("old"), store.push("new")
     shutil.rmtree(store.version(new))
     assert store.served() == (str(store.version(old)), old)
+
+
+def test_earlier_students_are_counted_only_where_they_matter(store):
+    store.push("old")
+    gate = GateConfig(attempts="corrected").to_json()
+    for student in ("first", "second", "first"):
+        store.tested("images", student)
+    found = store.found(gate=gate)
+    assert found["tested_before"].string_value == '{"images": 2}'
+    assert "tested_before" not in store.found(gate=GateConfig().to_json())
+    own = saved_model_files.content_digest(str(store.folder / "model/Format-Serving"))
+    store.tested("images", own)
+    store.tested("images", "third")
+    # The same again is no further attempt, and so comes from the cache.
+    assert store.found(gate=gate)["tested_before"].string_value == '{"images": 2}'
 
 
 def test_a_model_given_by_uri_is_left_as_it_is(store):

@@ -3,10 +3,12 @@
 import pytest
 
 from tfx_distill.components.evaluator import margin_check
-from tfx_distill.trainer.config.gate_config import GateConfig
+from tfx_distill.trainer.config.gate_config import GateConfig, ResolvedGate
 from tfx_distill.trainer.errors import ConfigError
 
-GATE = GateConfig()
+GATE = ResolvedGate(
+    margin=0.005, class_margin=0.03, min_class_size=100, min_accuracy=None
+)
 
 
 def test_a_margin_that_the_split_resolves_is_taken():
@@ -19,7 +21,10 @@ def test_a_margin_that_it_cannot_resolve_is_refused_with_the_images_it_needs():
     assert str(error.value).startswith(
         "gate.margin is 0.005, and the test split has 360"
     )
-    assert "It needs 725 images; take more, or 0.011 or wider." in str(error.value)
+    assert (
+        "It needs 725 images; take more, or 0.011 or wider; auto takes 0.113."
+        in str(error.value)
+    )
 
 
 def test_a_margin_of_classes_is_held_against_each_class():
@@ -40,3 +45,15 @@ def test_an_empty_split_is_left_to_the_verdict():
 
 def test_the_margin_it_proposes_is_taken():
     margin_check.require_resolvable(GATE.replace(margin=0.011), 360)
+
+
+def test_auto_needs_images_too():
+    margin_check.require_resolvable(GateConfig(), 22)
+    with pytest.raises(ConfigError, match="gate.margin is auto"):
+        margin_check.require_resolvable(GateConfig(), 20)
+
+
+def test_bounds_fitted_to_a_data_set_could_be_kept():
+    with pytest.raises(ConfigError, match="gate.class_margin is 0.01"):
+        margin_check.fitted(GateConfig(class_margin=0.01, min_class_size=1), {"a": 99})
+    assert margin_check.fitted(GateConfig(), {"a": 99, "b": 99}).lines

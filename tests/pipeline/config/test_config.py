@@ -6,6 +6,7 @@ import yaml
 
 from tfx_distill.pipeline.config.loader import load_config, load_places
 from tfx_distill.trainer.config import moved_paths
+from tfx_distill.trainer.config.gate_config import GateConfig
 from tfx_distill.trainer.config.training_config import StudentConfig
 
 
@@ -20,6 +21,18 @@ def test_a_data_sets_own_values_lie_between_defaults_and_file(own_file):
     config = load_config(own_file("gate: {min_accuracy: 0.5}"), dataset="digits")
     assert config.gate.min_accuracy == 0.5
     assert config.gate.max_accuracy_drop == 0.03
+
+
+def test_gate_auto_hides_what_lies_below_and_keys_may_follow():
+    assert load_config().gate.margin == 0.005
+    config = load_config(None, ["gate=auto", "gate.attempts=corrected"])
+    assert (config.gate.margin, config.gate.min_class_accuracy) == ("auto", None)
+    assert config.gate.attempts == "corrected"
+
+
+def test_data_without_a_file_of_their_own_have_the_gate_that_fits():
+    for overrides in (["data.images=photos"], ["data.dataset=fashion_mnist"]):
+        assert load_config(None, overrides).gate == GateConfig()
 
 
 def test_the_resolved_configuration_is_a_configuration_file(own_file):

@@ -72,7 +72,7 @@ BATCH = "tuning.space.student.batch_size="
         ("student.schedule=linear", "student.schedule must be cosine or constant"),
         (
             "gate.min_accuracy=99",
-            r"gate.min_accuracy must be a number in \[0, 1\], or null, received 99",
+            r"gate.min_accuracy must be a number in \[0, 1\], auto, or null, received 99",
         ),
         ("data.image_shape=[28, 28]", r"must be \[height, width, channels\]"),
         ("lite.flavours=[int4]", "must be a list of float32 and int8, each at most"),
@@ -228,7 +228,7 @@ def test_every_error_is_reported_in_a_line_of_its_own():
     assert str(caught.value).splitlines() == [
         "Unknown configuration key student.epoch. Did you mean student.epochs?",
         "seeds must be an integer in [1, 9], received 0.",
-        "gate.margin must be a number > 0 and < 1, received 2.",
+        "gate.margin must be a number > 0 and < 1, or auto, received 2.",
     ]
 
 
@@ -249,3 +249,10 @@ def test_given_places_are_checked():
     assert load_places(None, ["pipeline.name=x"]).pipeline_name == "x"
     with pytest.raises(ConfigError, match=r"Did you mean pipeline\.name"):
         load_places(None, ["pipeline.nam=x"])
+
+
+def test_a_file_of_answers_has_none_for_corrupted_images():
+    answers = "teacher.answers=answers.parquet"
+    assert load_config(None, [answers, "gate.corruptions={}"]).gate.corruptions
+    with pytest.raises(ConfigError, match=r"gate.corruptions.margin must be null with"):
+        load_config(None, [answers, "gate.corruptions.margin=0.1"])

@@ -64,7 +64,9 @@ def check(capfd, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
 
     def run(photos, *options):
-        arguments = ["data", "check", "--set", f"data.images={photos}", *options]
+        gate = "gate={margin: 0.6, class_margin: null, min_accuracy: null}"
+        given = ["--set", f"data.images={photos}", "--set", gate]
+        arguments = ["data", "check", *given, *options]
         status = cli.main(arguments, standalone_mode=False)
         lines = (line.rstrip() for line in capfd.readouterr().out.splitlines())
         return "\n".join(lines) + "\n", status
@@ -80,6 +82,14 @@ def _spoil(photos):
 
 def test_sound_data_are_shown_and_used(photos, check):
     assert check(photos) == (SOUND, 0)
+
+
+def test_the_gate_that_fits_is_shown_and_too_few_images_are_refused(photos, check):
+    text, status = check(photos, "--set", "gate=auto")
+    assert status == 1
+    assert "gate.margin is auto, and the test split has 6 images: too few" in text
+    text, status = check(photos, "--set", "gate=auto", "--set", "gate.margin=0.6")
+    assert status == 0 and "The gate, fitted to 6 test images (auto):" in text
 
 
 def test_all_that_is_wrong_is_told_once(photos, check):

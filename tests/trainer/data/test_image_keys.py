@@ -21,7 +21,7 @@ def test_keys_are_the_paths_of_a_folders_images(keys):
     rows = {row["key"]: row for row in keys.to_pylist()}
     assert len(rows) == 22
     expected = {"key": "test/dog/1.png", "split": "test", "label": 1, "class": "dog"}
-    assert rows["test/dog/1.png"] == expected
+    assert rows["test/dog/1.png"] == {**expected, "height": 8, "width": 8}
 
 
 @pytest.mark.parametrize("name", ["keys.csv", "keys.parquet"])

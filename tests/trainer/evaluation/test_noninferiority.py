@@ -34,7 +34,7 @@ def test_without_the_correction_it_is_tangos_interval(monkeypatch):
     # Airway reactivity of 21 children before and after a transplantation, 1 and 7
     # discordant: -0.517 to -0.026 (Fagerland et al. 2014, doi:10.1002/sim.6148).
     monkeypatch.setattr(noninferiority, "_CORRECTION", 0.0)
-    monkeypatch.setattr(noninferiority, "_QUANTILE", stats.norm.ppf(0.975))
+    monkeypatch.setattr(noninferiority, "QUANTILE", stats.norm.ppf(0.975))
     low, high = (
         noninferiority.lower_bound(1, 7, 21),
         -noninferiority.lower_bound(7, 1, 21),
