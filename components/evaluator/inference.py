@@ -22,6 +22,7 @@ from tfx_distill.components.evaluator.verdict import Served
 from tfx_distill.components.execution_inputs import ExecutionInputs
 from tfx_distill.components.private_copies import PrivateCopies
 from tfx_distill.trainer import model_faults
+from tfx_distill.trainer.config.config_errors import shown
 from tfx_distill.trainer.data import example_reader, example_records
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.data.example_reader import Split
@@ -137,8 +138,8 @@ def _require_fit(predictor: Predictor, role: str, spec: DataSpec) -> None:
         # A model without a card has no names.
         if received != expected and received != ():
             raise ModelError(
-                f"the {role} {what} {received}, data set {spec.dataset} has {expected}: "
-                "it is a model of other data"
+                f"the {role} {what} {shown(received)}, data set {spec.dataset} has "
+                f"{shown(expected)}: it is a model of other data"
             )
 
 
