@@ -28,9 +28,8 @@ from tfx_distill.pipeline.runners.kubeflow.compiler import (
 from tfx_distill.pipeline.runners.kubeflow.container import mounts
 from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import CompileError
 from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package
-from tfx_distill.trainer.config.gate_config import CORRECTED
 from tfx_distill.trainer.data import memory_limit
-from tfx_distill.trainer.errors import ConfigError, DistillError
+from tfx_distill.trainer.errors import DistillError
 
 # Runs in the image, whose `python` has this package. Compiled files keep this name, so
 # it must stay.
@@ -43,11 +42,6 @@ def compile_plan(planned: plan.Plan) -> Package:
     Raises:
         DistillError: For what cannot run there, in one line with the alternative.
     """
-    if planned.config.gate.attempts == CORRECTED:
-        raise ConfigError(
-            "gate.attempts is corrected: a driver counts the students in ML Metadata, and "
-            "pods run none. Set gate.attempts: report."
-        )
     paths, kubeflow = planned.pod_paths, planned.config.kubeflow
     pipeline = graph.create_pipeline(
         paths.config,

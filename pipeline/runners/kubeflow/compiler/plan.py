@@ -13,6 +13,8 @@ from tfx_distill.pipeline.runners.kubeflow.compiler import (
 )
 from tfx_distill.pipeline.runners.kubeflow.container import mounts
 from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import CompileError
+from tfx_distill.trainer.config.gate_config import CORRECTED
+from tfx_distill.trainer.errors import ConfigError
 
 KFP, VERTEX = "kfp", "vertex"
 
@@ -52,6 +54,11 @@ def make(config: PipelineConfig, image: str | None, target: str = KFP) -> Plan:
         raise CompileError("An image is required. Give --image, or set kubeflow.image.")
     server_checks.require_image(image)
     _check_secrets(config)
+    if config.gate.attempts == CORRECTED:
+        raise ConfigError(
+            "gate.attempts is corrected: a driver counts the students in ML Metadata, and "
+            "pods run none. Set gate.attempts: report."
+        )
     if target == VERTEX:
         _check_vertex(config)
     values = run_parameters.defaults(config)

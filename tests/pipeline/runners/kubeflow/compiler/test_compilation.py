@@ -140,8 +140,3 @@ def test_an_imported_teacher_is_passed_by_its_uri():
 def test_an_imported_teacher_of_this_machine_is_refused():
     with pytest.raises(ConfigError, match="teacher.from: t.keras exists only on this"):
         _compiled("teacher.from=t.keras")
-
-
-def test_attempts_that_no_driver_counts_are_refused():
-    with pytest.raises(ConfigError, match="gate.attempts is corrected: a driver"):
-        _compiled("gate.attempts=corrected")

@@ -171,3 +171,8 @@ def test_a_secret_that_pods_do_not_get_is_refused():
         ConfigError, match="file:/secrets/token, which pods do not have"
     ):
         _make(*registry, secret)
+
+
+def test_attempts_that_no_driver_counts_are_refused():
+    with pytest.raises(ConfigError, match="gate.attempts is corrected: a driver"):
+        _make("gate.attempts=corrected")
