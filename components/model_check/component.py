@@ -84,12 +84,11 @@ class ModelCheck(base_component.BaseComponent):
         configs = [*teachers, student, *([assistant] if assistant else [])]
         for config in configs:
             keras_objects.require_known(config)
-        models = _models(teachers, student, assistant, distillation)
         spec = component_specs.build(
             ModelCheckSpec,
             examples=examples,
             hyperparameters=hyperparameters,
-            models=models,
+            models=_models(teachers, student, assistant, distillation),
             lite=lite or LiteConfig(flavours=()),
             tuning=tuning,
             code=json.dumps([architectures.recipe_digest(c) for c in configs]),

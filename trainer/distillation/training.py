@@ -75,19 +75,12 @@ def train_teacher(
     """
     start = time.monotonic()
     model = _new_model(config, spec)
+    options = _batch_options(config, train, spec)
     fit = Fit(
-        task="training the teacher",
-        section="teacher",
-        config=config,
-        batches=TeacherBatches(
-            train,
-            config,
-            spec.num_classes,
-            **_batch_options(config, train, spec),
-        ),
-        validation=labelled(evaluation, spec.num_classes),
-        **fit_options,
-    )
+        task="training the teacher", section="teacher", config=config,
+        batches=TeacherBatches(train, config, spec.num_classes, **options),
+        validation=labelled(evaluation, spec.num_classes), **fit_options,
+    )  # fmt: skip
     epoch = fit.run(
         model,
         fit.optimizer(),
@@ -129,12 +122,10 @@ def train_student(
     """
     start = time.monotonic()
     student = _new_model(config, spec)
+    options = _batch_options(config, train.split, spec)
     fit = Fit(
-        task=task, section="student", config=config,
-        batches=DistillationBatches(
-            train, config, **_batch_options(config, train.split, spec)
-        ),
-        validation=evaluation.originals(), **fit_options,
+        task=task, section="student", config=config, validation=evaluation.originals(),
+        batches=DistillationBatches(train, config, **options), **fit_options,
     )  # fmt: skip
     is_answered = train.predictions is not None
     epoch = _fit_student(

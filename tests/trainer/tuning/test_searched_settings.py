@@ -48,41 +48,39 @@ def task_in_loop(spec, train, evaluation, teacher):
     return dataclasses.replace(task, data={**task.data, "train": fresh})
 
 
-def test_a_trial_trains_with_all_searched_settings(task, monkeypatch):
-    seen = []
-    real = training.train_student
+@pytest.fixture
+def students(monkeypatch):
+    """Settings and result of each training so far."""
+    found, real = [], training.train_student
 
-    def spy(*arguments, **options):
-        seen.append(arguments[3])
-        return real(*arguments, **options)
+    def train(*arguments, **options):
+        found.append((arguments[3], real(*arguments, **options)))
+        return found[-1][1]
 
-    monkeypatch.setattr(training, "train_student", spy)
+    monkeypatch.setattr(training, "train_student", train)
+    return found
+
+
+def test_a_trial_trains_with_all_searched_settings(task, students):
     values = {
         "student.optimizer": {"name": "sgd"},
         "student.optimizer.momentum": 0.9,
         "student.warmup_share": 0.25,
-        "student.label_smoothing": 0.1,
         "student.class_weight": "balanced",
     }
     assert trial_training.train(task, values, epochs=8) > 0.8
-    assert seen[0].optimizer.arguments == {"momentum": 0.9}
-    assert (seen[0].warmup_share, seen[0].class_weight) == (0.25, "balanced")
+    ((config, _),) = students
+    assert config.optimizer.arguments == {"momentum": 0.9}
+    assert (config.warmup_share, config.class_weight) == (0.25, "balanced")
 
 
-def test_the_objective_is_that_of_the_epoch_that_is_kept(task, monkeypatch):
+def test_the_objective_is_that_of_the_epoch_that_is_kept(task, students):
     best = {"restore_best_weights": True}
     task = dataclasses.replace(task, student=STUDENT.replace(early_stopping=best))
-    trained = []
-    real = training.train_student
-    monkeypatch.setattr(
-        training,
-        "train_student",
-        lambda *a, **options: trained.append(real(*a, **options)) or trained[-1],
-    )
     objective = trial_training.train(task, {RATE: 0.5}, epochs=6)
-    accuracies = trained[0].history["val_accuracy"]
-    assert len(accuracies) == 6
-    assert objective == max(accuracies)
+    ((_, trained),) = students
+    assert len(trained.history["val_accuracy"]) == 6
+    assert objective == max(trained.history["val_accuracy"])
 
 
 def test_a_search_has_the_teacher_in_its_trials(task_in_loop, teacher, tmp_path):
