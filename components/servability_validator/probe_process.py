@@ -66,11 +66,8 @@ def run(
             too slow, or fails by anything that a model did not raise, as for lack of
             memory or disk.
     """
-    request = {
-        "student_dir": student_dir,
-        "teacher_dir": teacher_dir,
-        "batch_sizes": BATCH_SIZES,
-    }
+    models = {"student_dir": student_dir, "teacher_dir": teacher_dir}
+    request = {**models, "batch_sizes": BATCH_SIZES}
     with tempfile.TemporaryDirectory(prefix="distill-probe-") as folder:
         serving_probe.write_request(folder, request, records, images)
         try:
@@ -78,23 +75,20 @@ def run(
         except _Stopped as stopped:
             raise _environment(str(stopped), _stage(folder)) from None
         except subprocess.TimeoutExpired:
-            stage, waited = _stage(folder), _waited_s(folder)
-            is_called = stage.startswith(serving_probe.CALLING)
-            if not is_called or waited < timeout_s / 2:  # a slow machine, perhaps
-                ended = f"was killed after {timeout_s:g} s (servability.timeout_s)"
-                raise _environment(ended, stage) from None
-            return Probed(
-                fault=f"it gave no answer within {waited:.0f} s while {stage}"
-            )
-        if ended is not None:
-            stage = _stage(folder)
-            if stage == serving_probe.STARTING:
-                raise _environment(ended, stage)
-            return Probed(fault=f"the process that serves it {ended} while {stage}")
-        result = json.loads(_read(folder, serving_probe.RESULT))
-        return Probed(
-            fault=result["fault"], latency=result["latency"], replies=_replies(folder)
-        )
+            return _timed_out(folder, timeout_s)
+        if ended is None:
+            return _result(folder)
+        stage = _stage(folder)
+        if stage == serving_probe.STARTING:
+            raise _environment(ended, stage)
+        return Probed(fault=f"the process that serves it {ended} while {stage}")
+
+
+def _result(folder: str) -> Probed:
+    result = json.loads(_read(folder, serving_probe.RESULT))
+    return Probed(
+        fault=result["fault"], latency=result["latency"], replies=_replies(folder)
+    )
 
 
 class _Stopped(Exception):
@@ -107,6 +101,15 @@ def _environment(ended: str, stage: str) -> DistillError:
         "machine's fault. The log has the rest; free memory or disk, or raise "
         "servability.timeout_s, and run again."
     )
+
+
+def _timed_out(folder: str, timeout_s: float) -> Probed:
+    """The student's fault, if it was asked and did not answer for half of the time."""
+    stage, waited = _stage(folder), _waited_s(folder)
+    if stage.startswith(serving_probe.CALLING) and waited >= timeout_s / 2:
+        return Probed(fault=f"it gave no answer within {waited:.0f} s while {stage}")
+    ended = f"was killed after {timeout_s:g} s (servability.timeout_s)"
+    raise _environment(ended, stage)  # a slow machine's, perhaps
 
 
 def _stage(folder: str) -> str:
