@@ -82,7 +82,6 @@ def create_pipeline(
         pipeline_root=str(config.artifacts_dir),
         components=dag.nodes(until),
         enable_cache=config.pipeline.cache,
-        beam_pipeline_args=list(config.beam.args),
         **arguments,
     )
 

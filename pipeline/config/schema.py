@@ -13,6 +13,7 @@ from pydantic import Field, NonNegativeInt, model_validator
 from typing_extensions import Self
 
 from tfx_distill.pipeline.config import plain_secrets
+from tfx_distill.pipeline.config.beam_config import BeamConfig
 from tfx_distill.pipeline.config.kubeflow_config import PIPELINE_NAME, KubeflowConfig
 from tfx_distill.pipeline.config.pipeline_places import Places
 from tfx_distill.pipeline.config.tracking_config import TrackingConfig
@@ -27,7 +28,6 @@ from tfx_distill.trainer.config.section import (
     NUMBER,
     WHOLE,
     Folder,
-    Items,
     Rule,
     Section,
     Table,
@@ -83,16 +83,6 @@ class PusherConfig(Section):
     directory: Folder | None = Field(
         None, description="Null: serving in the pipeline's folder"
     )
-
-
-class BeamConfig(Section):
-    """How Apache Beam runs ExampleGen, StatisticsGen and the Evaluator."""
-
-    args: Items[
-        Annotated[
-            str, Rule("an option that begins with --", lambda arg: arg.startswith("--"))
-        ]
-    ] = Field((), description="Beam options, such as --direct_num_workers=2")
 
 
 class PipelineConfig(Section, Places):

@@ -17,11 +17,13 @@ from tfx.proto.orchestration import pipeline_pb2
 from tfx_distill.components import beam_workers, property_names
 from tfx_distill.components.evaluator import margin_check
 from tfx_distill.pipeline import interruption
+from tfx_distill.pipeline.config.beam_config import BeamConfig
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.mlmd import store_connection
 from tfx_distill.pipeline.mlmd.records import CACHED
 from tfx_distill.pipeline.mlmd.store import Store
 from tfx_distill.pipeline.runners.local import (
+    beam_engines,
     node_failures,
     node_launcher,
     results,
@@ -87,6 +89,7 @@ def run_nodes(
         DistillError: If a node fails. Nothing was pushed unless the message says so.
     """
     beam_workers.watch()
+    beam_engines.require_reachable(config.beam)
     connection = store_connection.connection_config(config)
     with run_folders.only_run(config.pipeline_dir):
         ir = node_launcher.compiled(config, connection, run_dir.name, until)
@@ -97,7 +100,7 @@ def run_nodes(
             if until is None:  # the gate checks this again, after the training
                 watcher.data_found(margin_check.of_report(config.gate, report))
 
-        runner = _DagRunner(connection, watcher, data_found)
+        runner = _DagRunner(connection, config.beam, watcher, data_found)
         limit = memory_limit.limited_to(config.pipeline.images_in_memory_mb)
         interruptible = interruption.as_errors(runner.state_when_stopped)
         recorded = run_records.recorded(config, run_dir, lambda: runner.current_node)
@@ -123,11 +126,12 @@ class _DagRunner:
     def __init__(
         self,
         connection: Any,
+        beam: BeamConfig,
         watcher: Watcher,
         data_found: Callable[[DataReport], None],
     ) -> None:
-        self._connection, self._watcher = connection, watcher
-        self._data_found = data_found
+        self._connection, self._beam = connection, beam
+        self._watcher, self._data_found = watcher, data_found
         self.current_node = ""
         self.completed = CompletedNodes({}, {})
 
@@ -184,7 +188,8 @@ class _DagRunner:
             other nodes want the user to know.
         """
         node_id = node.node_info.id
-        info = node_launcher.of(pipeline, node, self._connection).launch()
+        executors = beam_engines.executors(self._beam.engine(node_id))
+        info = node_launcher.of(pipeline, node, self._connection, executors).launch()
         if info is None or info.execution_id is None:
             raise DistillError(
                 "Its inputs are missing. Run again with --set pipeline.cache=false."

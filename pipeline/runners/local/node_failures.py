@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 
+import grpc
+
 from tfx_distill.trainer.errors import DistillError, Interrupted, causes
 
 _NOTHING_PUSHED = "Nothing was pushed."
@@ -40,8 +42,18 @@ def explained(node_id: str, error: BaseException) -> DistillError:
                 f"{node_id}: no space left on the disk. Free some space, or set "
                 f"pipeline.root to a folder on another disk. {outcome}"
             )
-    text = str(error).strip().split("\n")[0] or "no message"
     return NodeFailed(
-        f"{node_id} failed: {type(error).__name__}: {text}. See the log for details. "
-        f"{outcome}"
+        f"{node_id} failed: {_reason(error)}. See the log for details. {outcome}"
     )
+
+
+def _reason(error: BaseException) -> str:
+    """The line of an error that says most."""
+    if isinstance(error, grpc.FutureTimeoutError):
+        return "a server did not answer in time"
+    if isinstance(error, grpc.RpcError) and isinstance(error, grpc.Call):
+        return f"a call ended as {error.code().name}: {error.details() or 'no details'}"
+    lines = str(error).strip().splitlines() or ["no message"]
+    # A worker's error comes as its traceback.
+    is_traceback = any(line.startswith("Traceback (most recent") for line in lines)
+    return f"{type(error).__name__}: {lines[-1 if is_traceback else 0].strip()}"

@@ -13,6 +13,7 @@ from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
 from tfx_distill.components.property_names import SERVED_MODEL
 from tfx_distill.pipeline import graph
+from tfx_distill.pipeline.config.beam_config import BeamConfig
 from tfx_distill.pipeline.config.kubeflow_config import KubeflowConfig
 from tfx_distill.pipeline.config.webhook_config import WebhookConfig
 from tfx_distill.pipeline.runners.kubeflow.compiler import (
@@ -48,6 +49,7 @@ def compile_plan(planned: plan.Plan) -> Package:
         hyperparameters_dir=paths.hyperparameters_uri,
         teacher_sources=paths.teacher_sources,
     )
+    _add_engines(pipeline, paths.config.beam, planned.image)
     package = compile_pipeline(
         pipeline,
         planned.image,
@@ -68,6 +70,16 @@ def compile_plan(planned: plan.Plan) -> Package:
         package = dataclasses.replace(package, platform=platform)
     validate(package)
     return package
+
+
+def _add_engines(
+    pipeline: tfx_pipeline.Pipeline, config: BeamConfig, image: str
+) -> None:
+    for component in pipeline.components:
+        if options := config.engine(component.id).options():
+            # Otherwise TFX sends a copy of itself to the workers, which have one.
+            options = [f"--sdk_container_image={image}", *options]
+            tfx_pipeline.add_beam_pipeline_args_to_component(component, options)
 
 
 def compile_pipeline(
