@@ -55,5 +55,5 @@ def _reason(error: BaseException) -> str:
         return f"a call ended as {error.code().name}: {error.details() or 'no details'}"
     lines = str(error).strip().splitlines() or ["no message"]
     # A worker's error comes as its traceback.
-    is_traceback = any(line.startswith("Traceback (most recent") for line in lines)
+    is_traceback = "Traceback (most recent call last)" in str(error)
     return f"{type(error).__name__}: {lines[-1 if is_traceback else 0].strip()}"
