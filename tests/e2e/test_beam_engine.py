@@ -13,8 +13,6 @@ import time
 import pytest
 from runs import Place
 
-pytestmark = pytest.mark.e2e
-
 SERVICE = "apache_beam.runners.portability.local_job_service_main"
 POOL = "apache_beam.runners.worker.worker_pool_main"
 
@@ -33,13 +31,18 @@ def _served(module, option, folder):
             start_new_session=True,
         )  # fmt: skip
     try:
-        while socket.socket().connect_ex(("localhost", port)):
+        while not _answers(port):
             assert process.poll() is None
             time.sleep(0.2)
         yield process, port
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def _answers(port):
+    with socket.socket() as client:
+        return client.connect_ex(("localhost", port)) == 0
 
 
 @contextlib.contextmanager
@@ -62,6 +65,7 @@ def place(tmp_path_factory):
     return Place(tmp_path_factory.mktemp("engine"))
 
 
+@pytest.mark.e2e
 def test_an_engine_elsewhere_makes_what_this_process_makes(place, tmp_path):
     with _engine(tmp_path) as (_, engine):
         process = place.run_anew(*engine)
@@ -71,6 +75,8 @@ def test_an_engine_elsewhere_makes_what_this_process_makes(place, tmp_path):
     assert all(node["cached"] for node in here["nodes"].values())
 
 
+@pytest.mark.attack
+@pytest.mark.slow
 def test_a_lost_worker_is_no_refusal(place, tmp_path):
     changed = "gate.margin=0.3"
     with (
