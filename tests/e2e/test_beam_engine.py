@@ -78,7 +78,7 @@ def test_an_engine_elsewhere_makes_what_this_process_makes(place, tmp_path):
 @pytest.mark.attack
 @pytest.mark.slow
 def test_a_lost_worker_is_no_refusal(place, tmp_path):
-    changed = "gate.margin=0.3"
+    changed = "gate.min_accuracy=0.51"
     with (
         _engine(tmp_path) as (pool, engine),
         subprocess.Popen(
@@ -86,6 +86,7 @@ def test_a_lost_worker_is_no_refusal(place, tmp_path):
         ) as process,
     ):
         told = list(_until("Evaluator ...", process.stderr))
+        assert "Evaluator ..." in told[-1], told
         os.kill(_child(pool.pid), signal.SIGKILL)
         told += process.stderr
     assert process.returncode == 1
