@@ -191,10 +191,9 @@ def _deciding_run(store: Store, artifact_id: Id) -> str:
             f"Artifact {artifact_id} is of type {artifact.type}, expected a model, "
             f"blessing or pushed model. `{hints.command(f'show {artifact_id}')}` shows it."
         )
-    if artifact.type_name == "Model":
-        runs = [e.run for e in graph.executions.values() if e.run]
-        return runs[-1] if runs else artifact.run
-    return artifact.run
+    runs = [e.run for e in graph.executions.values() if e.run]
+    is_model = artifact.type_name == "Model"
+    return runs[-1] if runs and is_model else artifact.run
 
 
 def _rolled_back_to(

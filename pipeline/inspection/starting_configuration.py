@@ -46,6 +46,7 @@ def settings(found: DataCheck, images: str) -> list[Setting]:
         for setting in (
             Setting("data.images", images, _content(report)),
             *_recipe(report, base),
+            *_balance(report),
         )
     }
     defaults = dotted_keys.flat(read_file("default"))
@@ -84,6 +85,20 @@ def _recipe(report: DataReport, base: Mapping[str, Any]) -> Iterator[Setting]:
         yield Setting(f"{model}.batch_size", batch)
 
 
+def _balance(report: DataReport) -> Iterator[Setting]:
+    """Weights for classes of very different sizes."""
+    if _is_balanced(report):
+        return
+    for model in ("teacher", "student"):
+        reason = "The smallest class counts as much as the largest"
+        yield Setting(f"{model}.class_weight", "balanced", reason)
+
+
+def _is_balanced(report: DataReport) -> bool:
+    counts = report.num_images["train"]
+    return max(counts) <= _IMBALANCE * min(counts)
+
+
 def text(found: DataCheck, chosen: Sequence[Setting], command: str, file: str) -> str:
     """The configuration as YAML, with comments.
 
@@ -118,7 +133,7 @@ def _remarks(found: DataCheck) -> Iterator[str]:
         zip(report.class_names, report.num_images["train"], strict=True)
     )
     few, many = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
-    if counts[many] > _IMBALANCE * counts[few]:
+    if not _is_balanced(report):
         yield (
             f"Not balanced: {counts[many]:,} training images of {many}, {counts[few]:,} "
             f"of {few}. Accuracy says little about the small classes: look at each "

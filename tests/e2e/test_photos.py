@@ -7,6 +7,8 @@ import pytest
 from photo_files import encoded, orientation
 from runs import Place
 
+from tfx_distill.pipeline.cli import cli
+
 pytestmark = pytest.mark.e2e
 
 # Two classes that any model tells apart, and the gate that fits few test images.
@@ -44,6 +46,17 @@ def test_broken_file_ends_the_run_before_anything_is_trained(place, photos):
     process = place.run(*EASY, f"data.images={photos}")
     assert process.returncode == 1
     assert "day/broken.jpg" in process.stderr and "Teacher ..." not in process.stderr
+
+
+def test_what_init_writes_for_the_folder_runs(place, photos, tmp_path):
+    file = str(tmp_path / "own.yaml")
+    cli.main(["init", str(photos), "--output", file], standalone_mode=False)
+    short = ("teacher.epochs=1", "student.epochs=1", "data.max_bad_share=0.01")
+    process = place.run(*short, options=("--json", "--config", file))
+    assert process.returncode in (0, 3), process.stderr
+    result = json.loads(process.stdout)
+    assert result["dataset"] == "Night & Day"
+    assert result["student"]["parameters"] > 70_000  # the residual one
 
 
 def test_folder_becomes_a_pushed_student(place, photos):

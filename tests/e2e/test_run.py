@@ -9,10 +9,8 @@ import sys
 
 import planted
 import pytest
-import yaml
+import python_page
 from runs import Place
-
-from tfx_distill.pipeline.config.loader import CONFIGS_DIR
 
 pytestmark = pytest.mark.e2e
 
@@ -26,24 +24,6 @@ BEFORE_THE_STUDENT = (
     "Teacher",
     "TeacherLogits",
 )
-
-# What follows the code of the page: it prints what the frames say of the student.
-FRAMES = """
-import json
-from tfx_distill.pipeline.prediction import dataset_images
-test = dataset_images.open_split(run._config.data, "test").read(range(40))[0]
-overall = accuracy.query("slice == 'overall' and model == 'student'").value.item()
-assert len(run.bounds) and not len(run.bounds.query("not ok"))
-assert set(run.history.node) >= {"Teacher", "DistillationTrainer"}
-assert table.index[0] == warmer.name != run.name and same.name == run.name
-assert run.report().is_file() and run.explain()["conclusion"]
-print(json.dumps({
-    "accuracy": [overall, (found.student == found.label).mean()],
-    "model": str(run.model_dir()),
-    "again": (run.predict(test).student == found.student[:40]).mean(),
-    "lineage": list(dict.fromkeys(run.lineage.node)),
-}))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -189,14 +169,7 @@ def test_another_temperature_trains_the_student_only(place, first):
 def test_the_page_for_python_runs_and_its_frames_tell_what_the_command_tells(
     place, first, tmp_path
 ):
-    file = yaml.safe_load((CONFIGS_DIR / "smoke.yaml").read_text())
-    file["pipeline"]["root"] = str(place.folder)
-    file["data"]["data_dir"] = str(place.folder / "tfds")
-    (tmp_path / "smoke.yaml").write_text(yaml.safe_dump(file))
-    page = pathlib.Path(__file__).parents[2] / "docs" / "python.md"
-    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.M | re.S)
-    code = "\n".join(blocks).replace('"smoke"', repr(str(tmp_path / "smoke.yaml")))
-    (tmp_path / "page.py").write_text(code + FRAMES)
+    python_page.write(tmp_path / "page.py", place)
     process = place.script(tmp_path / "page.py")
     assert process.returncode == 0, process.stderr
     told = json.loads(process.stdout.splitlines()[-1])

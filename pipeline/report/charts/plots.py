@@ -84,8 +84,7 @@ def values(
     axis: Axis,
     *,
     zero: bool = False,
-    bars: bool = False,
-    starts: Sequence[float] = (),
+    bars: Sequence[float] = (),
 ) -> Chart | None:
     """One value with its interval in each row, written beside it.
 
@@ -95,12 +94,11 @@ def values(
         rows: Name, colour (see `Series`) and value of each; None results from none.
         axis: Of the values.
         zero: Draw a line at 0, and let it be in sight.
-        bars: Draw bars from 0, not points with their intervals.
-        starts: Where the bars begin instead, one for each row.
+        bars: Where they begin, for each row; without, points and intervals.
     """
     if not rows:
         return None
-    names = [name for name, _, _ in rows]
+    names = [row[0] for row in rows]
     cells = [[(name, axis.write(v.value), _ends(v, axis))] for name, _, v in rows]
 
     def paint(axes: Axes) -> None:
@@ -109,15 +107,13 @@ def values(
         for row, (name, colour, value) in enumerate(rows):
             look = _look(row, name, colour)
             if bars:
-                left = starts[row] if starts else 0
-                look = {"color": look["color"], "gid": look["gid"], "left": left}
-                axes.barh(row, value.value, 0.6, **look)
-            else:
-                reach = _reach([value])
-                axes.errorbar(value.value, row, xerr=reach, capsize=5, **look)
+                bar = {name: look[name] for name in ("color", "gid")}
+                axes.barh(row, value.value, 0.6, bars[row], **bar)
+                continue
+            axes.errorbar(value.value, row, xerr=_reach([value]), capsize=5, **look)
         _name_rows(axes, names, axis)
-        for row, ((_, text, _),) in enumerate(cells):
-            _write_beside(axes, row, text)
+        for row, (cell,) in enumerate(cells):
+            _write_beside(axes, row, cell[1])
 
     header = ("", axis.label, "95 % interval")
     return _chart(title, description, _rows_height(names), header, cells, paint)

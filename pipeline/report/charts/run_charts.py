@@ -225,7 +225,7 @@ def latencies(costs: Mapping[str, Measurement]) -> list[Chart]:
         title = f"Latency of a request of {size} image{'s' * (size != '1')}"
         text = "Milliseconds. Both models in one process, on the same images."
         axis = Axis(label="milliseconds")
-        found.append(plots.values(title, text, rows, axis, bars=True))
+        found.append(plots.values(title, text, rows, axis, bars=[0] * len(rows)))
     return [chart for chart in found if chart is not None]
 
 
@@ -245,7 +245,7 @@ def timeline(spans: Sequence[Span]) -> Chart | None:
     )
     axis = Axis(label="seconds", write="{:.1f}".format)
     starts = [span.start_s for span in parts]
-    return plots.values("Time", text, rows, axis, bars=True, starts=starts)
+    return plots.values("Time", text, rows, axis, bars=starts)
 
 
 def _number(text: str) -> tuple[int, str]:

@@ -19,6 +19,9 @@ from tfx_distill.pipeline.report.collect.intervals import Interval
 from tfx_distill.trainer.evaluation import comparison
 from tfx_distill.trainer.evaluation.measured import Measured
 
+_SEARCHED = "The search is complete. It trains and pushes no student."
+_NO_GATE = "The run ended before a gate decided. Nothing was pushed."
+
 
 def outcome(graph: Graph, run: str, gates: Sequence[Gate]) -> report_data.Outcome:
     """How a run ended."""
@@ -50,13 +53,9 @@ def outcome(graph: Graph, run: str, gates: Sequence[Gate]) -> report_data.Outcom
             reasons=reasons,
         )
     if not gates:
+        is_search = graph.latest(run, "TunerResults") is not None
         return report_data.Outcome(
-            state=report_data.UNDECIDED,
-            headline=(
-                "The search is complete. It trains and pushes no student."
-                if graph.latest(run, "TunerResults")
-                else "The run ended before a gate decided. Nothing was pushed."
-            ),
+            state=report_data.UNDECIDED, headline=_SEARCHED if is_search else _NO_GATE
         )
     return report_data.Outcome(
         state=report_data.BLESSED,

@@ -170,25 +170,12 @@ def perform(
     Raises:
         DistillError: If the work fails.
     """
-    store_connection.require_usable(store_connection.connection_config(config))
-    named_inputs.check(config)
-    log = run_folders.new_log(config)
+    log = _checked_log(config)
     with log_capture.captured(log) as terminal, timeline.recording():
         terminal.err.print(f"Loading TensorFlow Extended (log: {log})", soft_wrap=True)
-        with timeline.part("loading"):
-            from tfx_distill.pipeline.runners.local import (
-                dag_runner,  # noqa: F401 (what `work` runs)
-                dataset_fallback,
-                display,
-                live_progress,
-            )
-
-        with live_progress.RunDisplay(terminal.err) as watcher:
+        with _loaded().RunDisplay(terminal.err) as watcher:
             watcher.doing(f"Preparing {config.data.name}")
-            with timeline.part("preparing data"):
-                config, notice = dataset_fallback.available(config, file, overrides)
-            if notice:
-                terminal.err.print(display.notice(notice))
+            config = _available(config, file, overrides, terminal)
             run_dir = run_folders.make_run_dir(config)
             with _failure_reported(config, run_dir, terminal):
                 result = work(config, watcher, run_dir)
@@ -197,6 +184,40 @@ def perform(
         _report(config, run_dir, terminal)
         _track(config, result, run_dir, terminal)
     return result
+
+
+def _checked_log(config: PipelineConfig) -> pathlib.Path:
+    """The log of a run, whose configuration can be used as far as anyone can see."""
+    store_connection.require_usable(store_connection.connection_config(config))
+    named_inputs.check(config)
+    return run_folders.new_log(config)
+
+
+@timeline.part("loading")
+def _loaded() -> Any:
+    """The module with the display, after all that `work` runs."""
+    from tfx_distill.pipeline.runners.local import (
+        dag_runner,  # noqa: F401 (loads TFX)
+        live_progress,
+    )
+
+    return live_progress
+
+
+@timeline.part("preparing data")
+def _available(
+    config: PipelineConfig,
+    file: str | os.PathLike[str] | None,
+    overrides: Sequence[str],
+    terminal: log_capture.Terminal,
+) -> PipelineConfig:
+    """The configuration, with a data set that is prepared; announces a fallback."""
+    from tfx_distill.pipeline.runners.local import dataset_fallback, display
+
+    config, notice = dataset_fallback.available(config, file, overrides)
+    if notice:
+        terminal.err.print(display.notice(notice))
+    return config
 
 
 def _print_result(

@@ -52,6 +52,11 @@ def test_the_gate_is_left_to_auto():
         assert not any(key.startswith("gate") for key in keys)
 
 
+def test_classes_of_very_different_sizes_are_weighted():
+    assert _chosen((100, 301), (50, 50))["student.class_weight"] == "balanced"
+    assert "student.class_weight" not in _chosen((100, 300), (50, 50))
+
+
 def test_imbalance_and_refusals_are_told():
     found = _found((100, 400), (10, 10))
     text = starting_configuration.text(
