@@ -59,6 +59,15 @@ def check(config: TrackingConfig) -> None:
             )
 
 
+def record_run(config: PipelineConfig, result: str, run_dir: pathlib.Path) -> None:
+    """Sends a run with its learning curves, if there is a tracker; see `record`."""
+    if config.tracking.mlflow or config.tracking.wandb:
+        from tfx_distill.pipeline import notebook
+
+        curves = notebook.opened(config, run_dir.name).curves()
+        record(config, result, curves, run_dir)
+
+
 def record(
     config: PipelineConfig,
     result: str,

@@ -13,7 +13,6 @@ from typing import Any, Protocol, TypeVar
 
 from tfx_distill.pipeline import hints, log_capture
 from tfx_distill.pipeline.config.schema import PipelineConfig
-from tfx_distill.pipeline.config.tracking_config import TrackingConfig
 from tfx_distill.pipeline.mlmd import store_connection
 from tfx_distill.pipeline.runners.local import named_inputs, run_folders
 from tfx_distill.trainer import profiling, timeline
@@ -259,14 +258,11 @@ def _track(
     terminal: log_capture.Terminal,
 ) -> None:
     """Tells experiment trackers; as with the report, a failure changes nothing else."""
-    if config.tracking == TrackingConfig():
-        return
-    from tfx_distill.pipeline import notebook, tracking
+    from tfx_distill.pipeline import tracking
     from tfx_distill.pipeline.runners.local import display
 
     try:
-        curves = notebook.opened(config, run_dir.name).curves()
-        tracking.record(config, result.to_json(), curves, run_dir)
+        tracking.record_run(config, result.to_json(), run_dir)
     except Exception as error:
         logger.exception("A tracker could not be told")
         text = str(error) or type(error).__name__
