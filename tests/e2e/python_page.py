@@ -18,7 +18,9 @@ assert len(run.bounds) and not len(run.bounds.query("not ok"))
 assert set(run.history.node) >= {"Teacher", "DistillationTrainer"}
 assert table.index[0] == warmer.name != run.name and same.name == run.name
 assert run.report().is_file() and run.explain()["conclusion"]
+states = dict(zip(warmer.lineage.node, warmer.lineage.state))
 print(json.dumps({
+    "cached": [node for node, state in states.items() if state == "CACHED"],
     "accuracy": [overall, (found.student == found.label).mean()],
     "model": str(run.model_dir()),
     "again": (run.predict(test).student == found.student[:40]).mean(),
