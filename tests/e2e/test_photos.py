@@ -51,8 +51,9 @@ def test_broken_file_ends_the_run_before_anything_is_trained(place, photos):
 def test_what_init_writes_for_the_folder_runs(place, photos, tmp_path):
     file = str(tmp_path / "own.yaml")
     cli.main(["init", str(photos), "--output", file], standalone_mode=False)
-    short = ("teacher.epochs=1", "student.epochs=1", "data.max_bad_share=0.01")
-    process = place.run(*short, options=("--json", "--config", file))
+    short = ("teacher.epochs=1", "student.epochs=1", "views.count=2")
+    sets = (*short, "data.max_bad_share=0.01")
+    process = place.run(*sets, options=("--json", "--config", file))
     assert process.returncode in (0, 3), process.stderr
     result = json.loads(process.stdout)
     assert result["dataset"] == "Night & Day"
