@@ -87,7 +87,7 @@ def test_a_lost_worker_is_no_refusal(place, tmp_path):
     ):
         told = list(_until("Evaluator ...", process.stderr))
         assert "Evaluator ..." in told[-1], told
-        os.kill(_child(pool.pid), signal.SIGKILL)
+        os.kill(_started_after(_children(pool.pid), pool.pid), signal.SIGKILL)
         told += process.stderr
     assert process.returncode == 1
     assert "Evaluator" in told[-1] and "Nothing was pushed" in told[-1]
@@ -102,11 +102,13 @@ def _until(text, lines):
             return
 
 
-def _child(process_id):
-    """Waits for the process that a pool has started."""
-    file = pathlib.Path(f"/proc/{process_id}/task/{process_id}/children")
-    while True:
-        tasks = file.parent.parent.glob("*/children")
-        if found := [int(one) for task in tasks for one in task.read_text().split()]:
-            return found[0]
+def _started_after(earlier, process_id):
+    """Waits for a process that a pool has started since."""
+    while not (later := _children(process_id) - earlier):
         time.sleep(0.05)
+    return later.pop()
+
+
+def _children(process_id):
+    tasks = pathlib.Path(f"/proc/{process_id}/task").glob("*/children")
+    return {int(one) for task in tasks for one in task.read_text().split()}
