@@ -99,9 +99,8 @@ def test_the_article_is_the_article():
 
 
 def test_yaml_output_holds_plain_values_only():
-    assert yaml.safe_load(load_config(None, ["beam.args=[--a=1]"]).to_yaml())[
-        "beam"
-    ] == {"args": ["--a=1"]}
+    config = load_config(None, ["beam.args=[--a=1]"])
+    assert yaml.safe_load(config.to_yaml())["beam"]["args"] == ["--a=1"]
 
 
 def test_numbers_as_yaml_reads_them_are_accepted(own_file):

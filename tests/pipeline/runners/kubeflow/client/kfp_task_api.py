@@ -32,7 +32,7 @@ class TaskApi:
     def get_runs_tasks(self, query, run_id, **_):
         if self.tasks is None:
             raise grpc_error(404, 5, "Not Found")
-        of_run = [task for task in self.tasks if task["run_id"] == run_id]
+        of_run = [task for task in self.tasks if task.get("run_id", run_id) == run_id]
         return self._page("tasks", of_run, query)
 
     def get_artifacts(self, query, **_):

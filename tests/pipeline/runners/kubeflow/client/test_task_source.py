@@ -10,7 +10,7 @@ from kfp_task_records import PIPELINE, VERSION
 from tfx_distill.pipeline import cli
 from tfx_distill.trainer.errors import DistillError
 
-_TIMES = ("created_ms", "updated_ms", "started_ms", "seconds")
+_TIMES = ("created_ms", "updated_ms", "started_ms", "seconds", "timeline")
 _RUNS = {
     "pushed": kfp_task_records.small,
     "cached": lambda: kfp_task_records.small(cached=["Teacher", "LiteConverter"]),
