@@ -71,6 +71,8 @@ def _with(inside: Any, path: list[str], value: Any, key: str) -> Any:
     if not path:
         return value
     name, *rest = path
+    if isinstance(inside, str):  # an object of Keras's, by its name alone
+        inside = {"name": inside}
     if name.isdigit() and isinstance(inside or [], list | tuple):
         items, place = list(inside or ()), int(name)
         items += [value] * (place + 1 - len(items))

@@ -63,3 +63,10 @@ def test_a_path_that_leads_nowhere_is_refused(key):
     student = StudentConfig(views=2, augmentation=["RandomFlip"])
     with pytest.raises(ConfigError, match=f"Unknown hyperparameter {key}"):
         hyperparameters.apply({key: 1}, student, DistillationConfig())
+
+
+def test_an_optimizer_is_searched_together_with_its_arguments():
+    values = {"student.optimizer": "sgd", "student.optimizer.momentum": 0.5}
+    tuned, _ = hyperparameters.apply(values, StudentConfig(), DistillationConfig())
+    assert tuned.optimizer.name == "sgd"
+    assert tuned.optimizer.arguments == {"momentum": 0.5}
