@@ -5,6 +5,7 @@ A terminal gets a bar and a line of details below it; a file gets a line for eac
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -24,6 +25,18 @@ _MIN_SHARE = 0.05  # of a task, after which its pace says how long the rest take
 _LEFT = "{} left"
 
 
+class _LastingLive(Live):
+    """A live display that goes on if a frame cannot be drawn.
+
+    Rich imports modules as it draws. TensorFlow Datasets replaces Python's import while
+    it loads its own, and then that fails in rich's thread, which would end.
+    """
+
+    def refresh(self) -> None:
+        with contextlib.suppress(ImportError, ValueError):
+            super().refresh()
+
+
 class RunDisplay:
     """Shows nodes as they run: a live bar in a terminal, lines elsewhere."""
 
@@ -38,7 +51,7 @@ class RunDisplay:
         self._usual: dict[str, float] = {}
         self._shown_detail = ""
         # What libraries print goes to the log: redirected, it would come back here.
-        self._live = Live(
+        self._live = _LastingLive(
             console=console,
             get_renderable=self._rendered,
             transient=True,

@@ -1,5 +1,6 @@
 """What a person sees while a run works."""
 
+import builtins
 import io
 
 import pytest
@@ -91,3 +92,20 @@ def test_numbers_of_steps_stand_in_a_column():
     steps.node_started("Teacher", 0, 12)
     steps.node_started("Pusher", 11, 12)
     assert console.file.getvalue() == "[ 1/12] Teacher ...\n[12/12] Pusher ...\n"
+
+
+def test_a_frame_that_cannot_be_drawn_does_not_end_the_display(monkeypatch):
+    """As while TensorFlow Datasets loads: it replaces Python's import."""
+
+    def refused(*_, **__):
+        raise ValueError("Relative import statements not supported (text).")
+
+    shown = io.StringIO()
+    with RunDisplay(Console(file=shown, force_terminal=True)) as display:
+        display.doing("Preparing digits")
+        with monkeypatch.context() as replaced:
+            replaced.setattr(builtins, "__import__", refused)
+            display._live.refresh()
+        display.node_started("Teacher", 6, 13)
+        display._live.refresh()
+    assert "[ 7/13] Teacher" in shown.getvalue()
