@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tfx_distill.components import property_names
+from tfx_distill.components.evaluator import tested_students
 from tfx_distill.trainer.config.gate_config import CORRECTED, GateConfig
 from tfx_distill.trainer.errors import ConfigError
 from tfx_distill.trainer.evaluation import noninferiority
@@ -25,16 +26,21 @@ def before(blessings: Iterable[Any], student_digest: str) -> dict[str, int]:
         blessings: ModelBlessing artifacts of one pipeline, the oldest first.
         student_digest: The student's. A second evaluation of it is no other attempt.
     """
-    others: dict[str, set[str]] = {}
+    told = [
+        (images, _property(one, property_names.MODEL_DIGEST) or str(one.id))
+        for one in blessings
+        if (images := _property(one, property_names.TEST_IMAGES))
+    ]
+    found: dict[str, int] = {}
     done = set()
-    for blessing in blessings:
-        images = _property(blessing, property_names.TEST_IMAGES)
-        digest = _property(blessing, property_names.MODEL_DIGEST) or str(blessing.id)
+    for (images, digest), tested in zip(
+        told, tested_students.numbers(told), strict=True
+    ):
         if digest == student_digest:
             done.add(images)
-        elif images and images not in done:
-            others.setdefault(images, set()).add(digest)
-    return {images: len(students) for images, students in sorted(others.items())}
+        elif images not in done:
+            found[images] = tested
+    return dict(sorted(found.items()))
 
 
 def _property(artifact: Any, name: str) -> str:

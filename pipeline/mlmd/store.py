@@ -10,6 +10,7 @@ from typing import Any
 import ml_metadata
 
 from tfx_distill.components import property_names
+from tfx_distill.components.evaluator import tested_students
 from tfx_distill.components.pusher import pushed_models
 from tfx_distill.pipeline import hints
 from tfx_distill.pipeline.mlmd import adapters
@@ -99,19 +100,15 @@ class Store:
 
     @functools.cached_property
     def _tested(self) -> dict[Id, int]:
-        """See `Graph.tested`: whoever tries until one passes has selected on test."""
+        """See `Graph.tested`."""
         types = self._recorded_types("ModelBlessing")
         found = self._queries.newest_artifacts(types, None) if types else {}
-        students: dict[Any, set[Any]] = {}
-        numbers = {}
-        for blessing in sorted(found.values(), key=lambda one: one.age):
-            images = blessing.properties.get(property_names.TEST_IMAGES)
-            if images:
-                tested = students.setdefault(images, set())
-                digest = blessing.properties.get(property_names.MODEL_DIGEST)
-                tested.add(digest or blessing.id)
-                numbers[blessing.id] = len(tested)
-        return numbers
+        told = {
+            one.id: (images, one.properties.get(property_names.MODEL_DIGEST) or one.id)
+            for one in sorted(found.values(), key=lambda one: one.age)
+            if (images := one.properties.get(property_names.TEST_IMAGES))
+        }
+        return dict(zip(told, tested_students.numbers(told.values()), strict=True))
 
     def artifacts(
         self, type_name: str | None = None, limit: int | None = None
