@@ -140,17 +140,13 @@ class _Dag:
         """Adds the trial of all models; returns the node that may fail."""
         config = self._config
         teachers = config.ensemble.recipes(config.teacher)
-        trained = {
-            (one.model, one.optimizer.to_json()): one
-            for one in teachers
-            if one.source is None
-        }
+        trained = [one for one in teachers if one.source is None]
         if config.teacher.answers:
-            trained = {}
+            trained = []
         return self._add(
             ModelCheck(
                 examples=self._examples,
-                teachers=list(trained.values()),
+                teachers=trained,
                 student=config.student,
                 assistant=config.assistant,
                 distillation=config.distillation,

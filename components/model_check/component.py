@@ -81,20 +81,27 @@ class ModelCheck(base_component.BaseComponent):
             hyperparameters: Channel of HyperParameters, which the student will get.
             **arguments: See `ExamplesArguments`.
         """
+        teachers = _distinct(teachers)
         configs = [*teachers, student, *([assistant] if assistant else [])]
         for config in configs:
             keras_objects.require_known(config)
-        spec = component_specs.build(
-            ModelCheckSpec,
-            examples=examples,
-            hyperparameters=hyperparameters,
-            models=_models(teachers, student, assistant, distillation),
-            lite=lite or LiteConfig(flavours=()),
-            tuning=tuning,
-            code=json.dumps([architectures.recipe_digest(c) for c in configs]),
-            **arguments,
+        super().__init__(
+            spec=component_specs.build(
+                ModelCheckSpec,
+                examples=examples,
+                hyperparameters=hyperparameters,
+                models=_models(teachers, student, assistant, distillation),
+                lite=lite or LiteConfig(flavours=()),
+                tuning=tuning,
+                code=json.dumps([architectures.recipe_digest(c) for c in configs]),
+                **arguments,
+            )
         )
-        super().__init__(spec=spec)
+
+
+def _distinct(teachers: Sequence[TeacherConfig]) -> list[TeacherConfig]:
+    """Without members of an ensemble that differ in nothing that is tried."""
+    return list({_text(_architecture(one)): one for one in teachers}.values())
 
 
 # Settings that a trial uses, if they are there.
@@ -113,7 +120,11 @@ def _models(
         "assistant": _architecture(assistant) if assistant else None,
         "distillation": {"features": (distillation or DistillationConfig()).features},
     }
-    return json.dumps(models, default=dict, sort_keys=True)
+    return _text(models)
+
+
+def _text(values: dict[str, Any]) -> str:
+    return json.dumps(values, default=dict, sort_keys=True)
 
 
 def _architecture(config: TrainingConfig) -> dict[str, Any]:

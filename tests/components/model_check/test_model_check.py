@@ -128,6 +128,19 @@ def test_no_epoch_is_chosen_by_images_of_test(check, examples, monkeypatch):
         check(student=student.replace(early_stopping={"patience": 2}))
 
 
+def test_members_of_an_ensemble_are_tried_by_what_differs_in_a_trial():
+    first = TeacherConfig()
+    equal = first.replace(seed=1, epochs=9)
+    stops = first.replace(early_stopping={"patience": 1})
+    node = _component(teachers=[first, equal, stops])
+    tried = json.loads(node.exec_properties["models"])["teachers"]
+    assert [teacher.get("early_stopping") for teacher in tried] == [
+        None,
+        {"patience": 1},
+    ]
+    assert len(json.loads(node.exec_properties["code"])) == len([*tried, "student"])
+
+
 def test_what_keras_does_not_know_is_refused_before_anything_runs():
     for changes, key in (
         ({"optimizer": "sdg"}, r"student\.optimizer\.name sdg\. Did you mean SGD"),
