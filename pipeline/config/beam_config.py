@@ -13,14 +13,16 @@ from tfx_distill.trainer.config.section import Items, Rule, Section, Table, requ
 # The nodes that Beam runs.
 NODES = ("ImageExampleGen", "TfdsExampleGen", "StatisticsGen", "Evaluator")
 DIRECT, DATAFLOW = "direct", "dataflow"
-# Beam's names of them, and its option for the engine's own address.
-_RUNNERS = {
-    DIRECT: ("DirectRunner", ""),
-    "portable": ("PortableRunner", ""),
-    "flink": ("FlinkRunner", "flink_master"),
-    "spark": ("SparkRunner", "spark_master_url"),
-    DATAFLOW: ("DataflowRunner", ""),
+_PLACES = ("job_endpoint", "master", "worker_pool", "image")
+# Beam's names of the engines, and which places each of them uses.
+_RUNNERS: dict[str, tuple[str, frozenset[str]]] = {
+    DIRECT: ("DirectRunner", frozenset()),
+    "portable": ("PortableRunner", frozenset(_PLACES) - {"master"}),
+    "flink": ("FlinkRunner", frozenset(_PLACES)),
+    "spark": ("SparkRunner", frozenset(_PLACES)),
+    DATAFLOW: ("DataflowRunner", frozenset({"image"})),
 }
+_MASTERS = {"flink": "flink_master", "spark": "spark_master_url"}  # Beam's options
 # Beam's deadline of a request is that of the job as well, as it waits for its end in one.
 # Whether anybody answers is asked before.
 _JOB_S = 10 * 24 * 3600
@@ -64,25 +66,22 @@ class EngineConfig(Section):
 
     @model_validator(mode="after")
     def _check_engine(self) -> Self:
-        for key in ("job_endpoint", "master", "worker_pool", "image"):
-            given = getattr(self, key)
-            fits = given is None or self.runner != DIRECT
-            require(fits, key, given, "null with runner direct")
+        _, used = _RUNNERS[self.runner]
+        for key in _PLACES:
+            fits = key in used or getattr(self, key) is None
+            require(fits, key, getattr(self, key), f"null with runner {self.runner}")
+        is_one = self.worker_pool is None or self.image is None
+        require(is_one, "image", self.image, "null with worker_pool")
         if self.runner == DATAFLOW:
             expected = "an image that has this package, for workers of Dataflow"
             require(self.image is not None, "image", None, expected)
         elif self.runner != DIRECT:
-            needed = "master" if _RUNNERS[self.runner][1] else "job_endpoint"
-            is_there = (
-                self.job_endpoint is not None or getattr(self, needed) is not None
-            )
+            is_there = bool(self.job_endpoint or self.master)
             is_there = is_there or any(
                 a.startswith("--job_endpoint=") for a in self.args
             )
-            expected = f"given with runner {self.runner}"
-            require(is_there, needed, None, expected)
-        is_one = self.worker_pool is None or self.image is None
-        require(is_one, "image", self.image, "null with worker_pool")
+            needed = "master" if "master" in used else "job_endpoint"
+            require(is_there, needed, None, f"given with runner {self.runner}")
         return self
 
     def options(self) -> list[str]:
@@ -100,8 +99,9 @@ class EngineConfig(Section):
         return {"direct_running_mode": mode, "direct_num_workers": self.parallelism}
 
     def _of_engine(self) -> dict[str, Any]:
-        runner, master = _RUNNERS[self.runner]
-        options: dict[str, Any] = {"runner": runner, master: self.master}
+        options: dict[str, Any] = {"runner": _RUNNERS[self.runner][0]}
+        if self.runner in _MASTERS:
+            options[_MASTERS[self.runner]] = self.master
         if self.runner == DATAFLOW:
             workers = {
                 "num_workers": self.parallelism,

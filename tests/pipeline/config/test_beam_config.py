@@ -79,6 +79,14 @@ def test_a_node_may_have_an_engine_of_its_own():
         (["beam.runner=flink"], "beam.master must be given with runner flink"),
         (["beam.runner=dataflow"], "beam.image must be an image that has this package"),
         (["beam.image=x"], "beam.image must be null with runner direct, received 'x'"),
+        (
+            [*PORTABLE, "beam.master=a:1"],
+            "beam.master must be null with runner portable",
+        ),
+        (
+            ["beam.runner=dataflow", "beam.image=x", "beam.worker_pool=a:1"],
+            "beam.worker_pool must be null with runner dataflow",
+        ),
         (["beam.job_endpoint=http://x"], "must be HOST:PORT, or null, received 'http"),
         (["beam.nodes={Teacher: {}}"], "beam.nodes must be of ImageExampleGen, Tfds"),
         (
