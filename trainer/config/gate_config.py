@@ -26,7 +26,9 @@ CORRECTED: Literal["corrected"] = "corrected"
 AUTO: Literal["auto"] = "auto"
 
 Kind = Literal["noise", "blur", "brightness", "contrast", "jpeg", "shift", "rotation"]
-_METRIC = re.compile(r"balanced_accuracy|macro_f1|top_([2-9]|[1-9]\d{1,3})_accuracy")
+BALANCED_ACCURACY = "balanced_accuracy"
+MACRO_F1 = "macro_f1"
+_TOP_K = re.compile(r"top_([2-9]|[1-9]\d{1,3})_accuracy")
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 NonEmpty = Annotated[str, Field(min_length=1)]
@@ -36,7 +38,13 @@ _Auto = Literal["auto"]
 
 def is_metric(name: str) -> bool:
     """Whether a further metric has this name: top_K_accuracy with K from 2 on."""
-    return bool(_METRIC.fullmatch(name))
+    return name in (BALANCED_ACCURACY, MACRO_F1) or top_k(name) is not None
+
+
+def top_k(name: str) -> int | None:
+    """K of a metric `top_K_accuracy`; None for others."""
+    found = _TOP_K.fullmatch(name)
+    return int(found[1]) if found else None
 
 
 class MetricConfig(Section):

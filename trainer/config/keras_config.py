@@ -73,8 +73,8 @@ class OptimizerConfig(KerasConfig):
     def _check(self) -> Self:
         names = ("clipnorm", "clipvalue", "global_clipnorm")
         given = [name for name in names if getattr(self, name) is not None]
-        for name in given[1:]:
-            require(False, name, getattr(self, name), f"null with {given[0]}")
+        if given[1:]:
+            require(False, given[1], getattr(self, given[1]), f"null with {given[0]}")
         return self
 
 

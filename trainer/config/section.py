@@ -81,10 +81,10 @@ def as_json(value: Any, key: str = "") -> Any:
     return value
 
 
-# Constraints come before it: pydantic then knows them as those of a number.
 # Context of a serialization that leaves nothing out, for a reader.
 WHOLE = {"whole": True}
 
+# Constraints come before it: pydantic then knows them as those of a number.
 NUMBER = BeforeValidator(number)
 Share = Annotated[float, Field(ge=0, le=1), NUMBER]
 PositiveNumber = Annotated[float, Field(gt=0), NUMBER]

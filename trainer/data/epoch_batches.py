@@ -64,7 +64,11 @@ class EpochBatches(keras.utils.PyDataset, abc.ABC):
         size = len(self._labels)
         if not self._config.balanced_sampling:
             return np.arange(size)
-        return rng.choice(size, size, p=equal_shares(self._labels))
+        return rng.choice(size, size, p=self._chances)
+
+    @functools.cached_property
+    def _chances(self) -> np.ndarray:
+        return equal_shares(self._labels)
 
     def _change(self, index: int) -> Change | None:
         """What changes the images of a batch, each in its own way; None: nothing."""

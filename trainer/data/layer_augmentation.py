@@ -33,14 +33,13 @@ class Augmentation:
                 arguments.
         """
         self._num_classes = num_classes
-        self._steps: list[_Step] = []
-        for number, step in enumerate(config.augmentation):
-            key = f"{config.section_name()}.augmentation[{number}]"
-            if step.is_function:
-                function = keras_objects.function(step.name, key)
-                self._steps.append(_function_step(function, step.name, step.arguments))
-            else:
-                self._steps.append(_layer_step(keras_objects.layer(step, key)))
+        made = keras_objects.augmentation(config)
+        self._steps = [
+            _function_step(one, step.name, step.arguments)
+            if step.is_function
+            else _layer_step(one)
+            for step, one in zip(config.augmentation, made, strict=True)
+        ]
 
     def __bool__(self) -> bool:
         return bool(self._steps)

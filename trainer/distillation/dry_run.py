@@ -155,9 +155,8 @@ def _split(spec: DataSpec) -> Split:
 
 def _distillation_data(split: Split, width: int) -> DistillationData:
     logits = np.random.default_rng(1).normal(size=(NUM_IMAGES, width))
-    return DistillationData(
-        split, lambda images: logits[: len(images)], ViewsConfig(count=1)
-    )
+    views = ViewsConfig(count=1)
+    return DistillationData(split, lambda images: logits[: len(images)], views)
 
 
 def _once(

@@ -25,7 +25,6 @@ from tfx_distill.trainer.data.batches import (
     labelled,
 )
 from tfx_distill.trainer.data.data_spec import DataSpec
-from tfx_distill.trainer.data.epoch_batches import class_shares
 from tfx_distill.trainer.data.example_reader import Split
 from tfx_distill.trainer.data.layer_augmentation import Augmentation
 from tfx_distill.trainer.distillation import devices
@@ -168,7 +167,8 @@ def class_weights(
     if given is None:
         return None
     if given == "balanced":
-        counts = class_shares(split.labels, spec.num_classes).sum(axis=0)
+        labelled = split.labels[split.labels >= 0]
+        counts = np.bincount(labelled, minlength=spec.num_classes).astype(np.float32)
         return counts.sum() / (spec.num_classes * np.maximum(counts, 1))
     for name in given:
         if name not in spec.class_names:

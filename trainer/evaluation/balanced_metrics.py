@@ -12,17 +12,18 @@ interval too narrow. The bound of a difference is lower by one image, since coun
 from __future__ import annotations
 
 import dataclasses
-import re
 
 import numpy as np
 from scipy import stats
 
+from tfx_distill.trainer.config.gate_config import (
+    BALANCED_ACCURACY,
+    MACRO_F1,
+    top_k,
+)
 from tfx_distill.trainer.evaluation.measured import Measured
 
-BALANCED_ACCURACY = "balanced_accuracy"
-MACRO_F1 = "macro_f1"
 ALWAYS = (BALANCED_ACCURACY, MACRO_F1)  # measured, bounded or not
-_TOP_K = re.compile(r"top_([2-9]|[1-9]\d{1,3})_accuracy")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,9 +49,9 @@ def metric(name: str, labels: np.ndarray, probabilities: np.ndarray) -> Metric:
         labels: int `(num_examples,)`, at least one.
         probabilities: float `(num_examples, num_classes)`.
     """
-    if found := _TOP_K.fullmatch(name):
+    if (most := top_k(name)) is not None:
         own = probabilities[np.arange(len(labels)), labels]
-        right = (probabilities > own[:, None]).sum(axis=1) < int(found[1])
+        right = (probabilities > own[:, None]).sum(axis=1) < most
         return mean(right.astype(np.float64))
     num_classes = probabilities.shape[1]
     predicted = probabilities.argmax(axis=1)

@@ -56,20 +56,27 @@ def function(path: str, key: str) -> Callable[..., Any]:
     return found
 
 
+def augmentation(config: TrainingConfig) -> list[Any]:
+    """The layer, or the user's function, of each step of a recipe's augmentation.
+
+    Raises:
+        ConfigError: As `layer` and `function`.
+    """
+    made = []
+    for number, step in enumerate(config.augmentation):
+        key = f"{config.section_name()}.augmentation[{number}]"
+        made.append(function(step.name, key) if step.is_function else layer(step, key))
+    return made
+
+
 def require_known(config: TrainingConfig) -> None:
     """Refuses a recipe whose optimizer or augmentation Keras or Python do not know.
 
     Raises:
         ConfigError: In one line, with the nearest name.
     """
-    section = config.section_name()
-    optimizer(config.optimizer, config.learning_rate, section)
-    for number, step in enumerate(config.augmentation):
-        key = f"{section}.augmentation[{number}]"
-        if step.is_function:
-            function(step.name, key)
-        else:
-            layer(step, key)
+    optimizer(config.optimizer, config.learning_rate, config.section_name())
+    augmentation(config)
 
 
 def make(
