@@ -13,7 +13,7 @@ import json
 
 import numpy as np
 
-from tfx_distill.trainer.evaluation import balanced_metrics
+from tfx_distill.trainer.evaluation import balanced_metrics, noninferiority
 
 CASES = [  # images, classes, ratio of the most to the least frequent
     (300, 3, 1),
@@ -96,10 +96,10 @@ def _passed(rng, name, size, shares, teacher, student, true):
     labels, first = draw(rng, size, shares, teacher, student)
     second = predict(rng, labels, number, teacher, teacher)
     pair = [metrics(name, labels, found, number) for found in (first, second)]
-    low = balanced_metrics.compare(*pair, 0.95).low
+    low = balanced_metrics.compare(*pair, noninferiority.CONFIDENCE).low
     difference = pair[0].influence - pair[1].influence
     error = float(np.sqrt(difference @ difference)) / size
-    plain = pair[0].value - pair[1].value - 1.6449 * error
+    plain = pair[0].value - pair[1].value - noninferiority.QUANTILE * error
     return low > true, plain > true
 
 

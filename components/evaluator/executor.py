@@ -105,11 +105,7 @@ class Executor(tfx_executor.Executor):
         attempt = attempts.number(gate, exec_properties, images)
         if not (inputs.has("baseline_model") or inputs.has(_LOGITS)):
             return verdict.refused("there is no teacher to compare the student with")
-        models = {
-            key: inference.load(inputs, inputs.model_dir(key), role)
-            for key, role in _ROLES.items()
-            if inputs.has(key)
-        }
+        models = _loaded(inputs)
         evaluation_dir = artifact_utils.get_single_uri(output_dict["evaluation"])
         folders = inputs.uri("examples"), keys_dir
         evidence = _evidence(
@@ -166,6 +162,15 @@ class Executor(tfx_executor.Executor):
                 {_ROLES[key]: given[key][0] for key in models}, inputs, SPLIT
             )
             raise
+
+
+def _loaded(inputs: ExecutionInputs) -> dict[str, Predictor]:
+    """The models that there are, by input."""
+    return {
+        key: inference.load(inputs, inputs.model_dir(key), role)
+        for key, role in _ROLES.items()
+        if inputs.has(key)
+    }
 
 
 def _fitted(

@@ -36,9 +36,8 @@ class Executor(base_executor.BaseExecutor):
                 for name in config.flavours
             }
             scores = _write(artifact, contents, copied, config.max_drop)
-            _sign(
-                artifact, contents, scores, saved_model_files.content_digest(model_dir)
-            )
+            digest = saved_model_files.content_digest(model_dir)
+            _sign(artifact, contents, scores, digest)
 
 
 def _write(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tfx_distill.pipeline.config import reference
-from tfx_distill.pipeline.config.loader import Layer, load_layers
+from tfx_distill.pipeline.config.loader import Layer, load_layers, read_file
 from tfx_distill.trainer.config import config_errors
 from tfx_distill.trainer.config.section import WHOLE
 from tfx_distill.trainer.errors import ConfigError
@@ -56,7 +56,7 @@ def explain(
     config, layers = load_layers(file, overrides)
     root = reference.json_schema()
     resolved = config.model_dump(mode="json", context=WHOLE)
-    layers = [Layer("default", _defaults(root)), *layers]
+    layers = [Layer("default", read_file("default")), *layers]
     found = []
     for name, field in _fields(key, root):
         given = [(layer.source, _at(layer.values, name)) for layer in layers]
@@ -93,20 +93,6 @@ def _fields(key: str, root: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         return
     for name in config_errors.section(here, root)["properties"]:
         yield from _fields(f"{at}{name}", root)
-
-
-def _defaults(root: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields' own defaults, nested."""
-
-    def below(schema: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            name: field["default"]
-            if "default" in field
-            else below(config_errors.section(field, root))
-            for name, field in schema["properties"].items()
-        }
-
-    return below(root)
 
 
 def _at(values: Any, key: str) -> Any:

@@ -141,6 +141,27 @@ class PipelineConfig(Section, Places):
         return values
 
     @model_validator(mode="after")
+    def _check_taught(self) -> Self:
+        """Checks what learns from the teacher against how it does."""
+        loss = self.distillation
+        shares = loss.student_loss_weight, loss.student_loss_weight_end
+        learns_labels = self.control or self.tuning is not None or any(shares)
+        for model in filter(None, (self.student, self.assistant)):
+            hyperparameters.require_views(model, self.views)
+            section = model.section_name()
+            expected = (
+                f"true with {section}.augmentation: only then the teacher predicts what "
+                "it makes"
+            )
+            fine = self.views.fresh or not model.augmentation
+            require(fine, "views.fresh", False, expected)
+            fine = learns_labels or not model.label_smoothing
+            expected = "0 without a share of the labels, student_loss_weight"
+            key = f"{section}.label_smoothing"
+            require(fine, key, model.label_smoothing, expected)
+        return self
+
+    @model_validator(mode="after")
     def _check(self) -> Self:
         """Checks between sections."""
         for fine, reason in (
@@ -156,19 +177,6 @@ class PipelineConfig(Section, Places):
         expected = "1 with teacher.from: equal teachers are one; see ensemble.members"
         fine = self.teacher.source is None or not copies
         require(fine, "ensemble.size", len(teachers), expected)
-        for model in (self.student, self.assistant):
-            if model is not None:
-                hyperparameters.require_views(model, self.views)
-                expected = (
-                    f"true with {model.section_name()}.augmentation: only then the "
-                    "teacher predicts what it makes"
-                )
-                fine = self.views.fresh or not model.augmentation
-                require(fine, "views.fresh", False, expected)
-                fine = self._learns_labels or not model.label_smoothing
-                key = f"{model.section_name()}.label_smoothing"
-                expected = "0 without a share of the labels, student_loss_weight"
-                require(fine, key, model.label_smoothing, expected)
         require(
             bool(PIPELINE_NAME.fullmatch(self.pipeline_name)),
             "pipeline.name",
@@ -182,13 +190,6 @@ class PipelineConfig(Section, Places):
             tuning = self.tuning.resolved(self.student, self.distillation, self.views)
             object.__setattr__(self, "tuning", tuning)
         return self
-
-    @property
-    def _learns_labels(self) -> bool:
-        """Whether any student has a loss by labels."""
-        loss = self.distillation
-        shares = loss.student_loss_weight, loss.student_loss_weight_end
-        return self.control or self.tuning is not None or any(shares)
 
     @model_validator(mode="after")
     def _check_eval(self) -> Self:

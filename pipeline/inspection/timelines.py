@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Sequence
@@ -62,8 +63,10 @@ def summed(spans: Sequence[Span]) -> list[Span]:
     """Nodes and their parts, where parts of one name in a node are one."""
     found: dict[tuple[str, str], Span] = {}
     for span in spans:
-        first = found.setdefault((span.inside, span.name), Span(**vars(span)))
-        if first.start_s != span.start_s:
+        first = found.get((span.inside, span.name))
+        if first is None:
+            found[span.inside, span.name] = dataclasses.replace(span)
+        else:
             first.seconds += span.seconds
     return list(found.values())
 

@@ -118,14 +118,7 @@ def _freeze_command(
 
 
 def _report(result: TuningResult) -> Group:
-    table = Table(
-        title=f"Trials on {result.dataset}, by accuracy on its eval split",
-        box=box.SIMPLE_HEAD,
-        title_justify="left",
-        # Narrow columns leave room for the values.
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-    )
+    table = _table(f"Trials on {result.dataset}, by accuracy on its eval split")
     for name in ("rank", "trial", "accuracy", "parameters", "epochs", "seconds"):
         table.add_column(name, justify="right")
     table.add_column("values", overflow="fold")
@@ -153,25 +146,34 @@ def _best_table(ended: Sequence[Trial]) -> Table:
     """The best trials, with the values in which they differ."""
     best = ended[:_NUM_BEST]
     keys = trials.differing(best)
-    table = Table(
-        title=f"The best {len(best)}, and what differs",
+    table = _table(f"The best {len(best)}, and what differs")
+    for name in ("rank", "accuracy", "parameters", *map(trials.short_key, keys)):
+        table.add_column(name, justify="right", overflow="fold")
+    for rank, trial in enumerate(best, 1):
+        values = [trials.value_text(trial.values[key]) for key in keys]
+        accuracy = f"{trial.accuracy:.4f}"
+        table.add_row(*map(Text, [str(rank), accuracy, _size(trial), *values]))
+    return table
+
+
+def _table(title: str) -> Table:
+    """An empty one, whose narrow columns leave room for the values."""
+    return Table(
+        title=title,
         box=box.SIMPLE_HEAD,
         title_justify="left",
         padding=(0, 1, 0, 0),
         pad_edge=False,
     )
-    for name in ("rank", "accuracy", "parameters", *map(trials.short_key, keys)):
-        table.add_column(name, justify="right", overflow="fold")
-    for rank, trial in enumerate(best, 1):
-        size = "?" if trial.parameters is None else f"{trial.parameters:,}"
-        values = [trials.value_text(trial.values[key]) for key in keys]
-        table.add_row(*map(Text, [str(rank), f"{trial.accuracy:.4f}", size, *values]))
-    return table
+
+
+def _size(trial: Trial) -> str:
+    return "?" if trial.parameters is None else f"{trial.parameters:,}"
 
 
 def _row(rank: int, trial: Trial) -> list[str]:
     values = trials.settings_text(trial.values)
-    size = "?" if trial.parameters is None else f"{trial.parameters:,}"
+    size = _size(trial)
     if trial.objective is None:
         return ["", trial.id, trial.status, size, "", "", f"{trial.reason}: {values}"]
     accuracy, seconds = f"{trial.objective:.4f}", f"{trial.seconds:.1f}"
