@@ -45,25 +45,26 @@ def nodes(
     )
     inputs = {"examples": examples, "model": student, "teacher_model": teacher}
     validator = ServabilityValidator(**inputs, servability=servability)
-    yield evaluator
-    yield validator
-    lite_models = None
-    if config.lite.flavours:
-        converter = LiteConverter(model=student, examples=examples, lite=config.lite)
-        yield converter
-        lite_models = converter.outputs["lite_models"]
-    blessings = {
+    yield from (evaluator, validator)
+    pushed = {
+        "model": student,
         "model_blessing": evaluator.outputs["blessing"],
         "infra_blessing": validator.outputs["blessing"],
     }
-    pusher = Pusher(
-        model=student,
-        **blessings,
-        lite_models=lite_models,
-        serving_dir=str(config.serving_dir),
-    )
+    if config.lite.flavours:
+        converter = LiteConverter(model=student, examples=examples, lite=config.lite)
+        yield converter
+        pushed["lite_models"] = converter.outputs["lite_models"]
+    yield from _push(config, pushed)
+
+
+def _push(
+    config: PipelineConfig, pushed: Mapping[str, types.BaseChannel]
+) -> Iterator[base_node.BaseNode]:
+    pusher = Pusher(**pushed, serving_dir=str(config.serving_dir))
     yield pusher
     if config.registry.url is not None:
+        blessings = {k: v for k, v in pushed.items() if k.endswith("_blessing")}
         yield _registration(config, pusher.outputs["pushed_model"], blessings)
 
 

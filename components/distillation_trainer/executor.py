@@ -50,9 +50,8 @@ class Executor(base_executor.BaseExecutor):
         dry_run.check_student(student, distillation, inputs.spec)
         logs_dir = artifact_utils.get_single_uri(output_dict["model_run"])
         checkpoint = checkpoints.path(logs_dir, inputs.identity())
-        options = {"logs_dir": logs_dir, "checkpoint": checkpoint}
         trained, distillation, evaluation = _train(
-            inputs, exec_properties, student, distillation, **options
+            inputs, exec_properties, (student, distillation), logs_dir, checkpoint
         )
         used = {"student": student, "distillation": distillation}
         (model,) = output_dict["model"]
@@ -65,11 +64,12 @@ class Executor(base_executor.BaseExecutor):
 def _train(
     inputs: ExecutionInputs,
     exec_properties: dict[str, Any],
-    student: StudentConfig,
-    distillation: DistillationConfig,
-    **fit_options: Any,
+    configs: tuple[StudentConfig, DistillationConfig],
+    logs_dir: str,
+    checkpoint: str,
 ) -> tuple[training.Trained, DistillationConfig, DistillationData]:
     """Trains the student, or the control; returns what with, and the split `eval`."""
+    student, distillation = configs
     is_control = exec_properties["role"] == CONTROL
     widths, data = prepare(
         inputs, exec_properties, distillation, labels_alone=is_control
@@ -87,7 +87,8 @@ def _train(
         distillation,
         feature_widths=widths,
         task=f"training the {exec_properties['role']}",
-        **fit_options,
+        logs_dir=logs_dir,
+        checkpoint=checkpoint,
     )
     return trained, distillation, data["eval"]
 

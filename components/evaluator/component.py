@@ -89,5 +89,4 @@ class Evaluator(tfx_component.Evaluator):
             served_model=served_model,
             **arguments,
         )
-        # TFX's own constructor takes no further parameters.
-        super(tfx_component.Evaluator, self).__init__(spec=spec)
+        super(tfx_component.Evaluator, self).__init__(spec=spec)  # TFX's takes less

@@ -72,14 +72,13 @@ class Executor(tfx_executor.Executor):
     def Do(self, input_dict, output_dict, exec_properties) -> None:
         inputs = ExecutionInputs(input_dict, exec_properties)
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
+        keys_dir = inputs.uri("examples")
         outcome = private_copies.judge(
             inputs,
             blessing,
             _ROLES,
             SPLIT,
-            work=functools.partial(
-                self._judge, output_dict, exec_properties, inputs.uri("examples")
-            ),
+            work=functools.partial(self._judge, output_dict, exec_properties, keys_dir),
             refused=lambda reason: verdict.refused(f"the evaluation failed: {reason}"),
             folder=os.path.join(self._get_tmp_dir(), "judged"),
         )

@@ -171,20 +171,27 @@ def against_served(
     except ModelError as error:
         return dataclasses.replace(served, problem=copies.told(str(error))), None
     right = student.argmax(axis=1) == split.labels
-    result = comparison.paired(right, predictions.argmax(axis=1) == split.labels)
-    counts = result.only_first, result.only_second
-    compared = dataclasses.replace(
+    served_right = predictions.argmax(axis=1) == split.labels
+    return _compared(served, right, served_right, confidence), predictions
+
+
+def _compared(
+    served: Served, right: np.ndarray, served_right: np.ndarray, confidence: float
+) -> Served:
+    """With what the comparison of the correct answers says."""
+    result = comparison.paired(right, served_right)
+    counts, total = (result.only_first, result.only_second), len(right)
+    return dataclasses.replace(
         served,
         accuracy=result.reference_accuracy,
         difference=result.difference,
-        low=noninferiority.lower_bound(*counts, len(split), confidence),
-        high=-noninferiority.lower_bound(*counts[::-1], len(split), confidence),
+        low=noninferiority.lower_bound(*counts, total, confidence),
+        high=-noninferiority.lower_bound(*counts[::-1], total, confidence),
         only_student=result.only_first,
         only_served=result.only_second,
         p_value=result.p_value,
-        churn=result.only_second / len(split),
+        churn=result.only_second / total,
     )
-    return compared, predictions
 
 
 def served_of(exec_properties: dict[str, Any], rule: str) -> Served | None:

@@ -82,9 +82,6 @@ class ModelCheck(base_component.BaseComponent):
             **arguments: See `ExamplesArguments`.
         """
         teachers = _distinct(teachers)
-        configs = [*teachers, student, *([assistant] if assistant else [])]
-        for config in configs:
-            keras_objects.require_known(config)
         super().__init__(
             spec=component_specs.build(
                 ModelCheckSpec,
@@ -93,10 +90,17 @@ class ModelCheck(base_component.BaseComponent):
                 models=_models(teachers, student, assistant, distillation),
                 lite=lite or LiteConfig(flavours=()),
                 tuning=tuning,
-                code=json.dumps([architectures.recipe_digest(c) for c in configs]),
+                code=_code([*teachers, student, *filter(None, [assistant])]),
                 **arguments,
             )
         )
+
+
+def _code(configs: Sequence[TeacherConfig | StudentConfig]) -> str:
+    """The digests of what the recipes run, once all their names are known."""
+    for config in configs:
+        keras_objects.require_known(config)
+    return json.dumps([architectures.recipe_digest(c) for c in configs])
 
 
 def _distinct(teachers: Sequence[TeacherConfig]) -> list[TeacherConfig]:

@@ -65,8 +65,7 @@ def schedule(
     """
     from tfx_distill.pipeline.runners.kubeflow.client import schedule_timing
 
-    timing = schedule_timing.parse(expression, start, end)
-    timing = _from_now_on(timing, catchup)
+    timing = _from_now_on(schedule_timing.parse(expression, start, end), catchup)
     server = server_options.connect(access)
     from tfx_distill.pipeline.runners.kubeflow.client import schedules
 

@@ -88,6 +88,7 @@ class _Collector:
         )
 
     def report(self, pipeline_name: str) -> Report:
+        graph, name = self._graph, self._run.name
         config_text = self._config_text()
         data = self._try("data", self._data)
         predictions = self._try("answers", self._predictions)
@@ -96,31 +97,29 @@ class _Collector:
         return Report(
             pipeline=pipeline_name,
             run=self._run,
-            graph=self._graph,
-            outcome=gate_results.outcome(self._graph, self._run.name, self._gates),
+            graph=graph,
+            outcome=gate_results.outcome(graph, name, self._gates),
             gates=self._gates,
             split=self._split,
             num_examples=self._verdict.num_examples,
             agreement=self._verdict.agreement,
             against_teacher=self._verdict.against_teacher,
-            tested=gates.tested_text(gates.num_tested(self._graph, self._run.name)),
+            tested=gates.tested_text(gates.num_tested(graph, name)),
             notes=self._verdict.notes,
             measured=gate_results.measured(self._verdict),
             corruptions=self._verdict.corruptions,
             models=tuple(models),
             differences=tuple(self._differences(predictions, gained)),
-            headroom=distillation_effect.headroom_text(self._graph, self._run.name),
+            headroom=distillation_effect.headroom_text(graph, name),
+            from_probabilities=run_models.from_probabilities(graph, name),
             conclusion=gained.conclusion if gained else "",
             gain_over=gained.interval_over if gained else "images",
-            from_probabilities=run_models.from_probabilities(
-                self._graph, self._run.name
-            ),
             classes=gate_results.classes(self._verdict, self._gates),
             costs=self._try("costs", self._costs) or {},
             lite=self._section("lite", "LiteModels", lite_scores.load) or {},
             data=data,
             search=self._section("search", "TunerResults", Trials.load),
-            timeline=timelines.of_run(self._graph, self._run),
+            timeline=timelines.of_run(graph, self._run),
             config=self._try("configuration", lambda: _config(config_text)) or {},
             config_text=config_text,
             versions=self._versions(models),

@@ -156,10 +156,9 @@ def collect(
     reader = Store(store)
     graph = reader.graph_of_runs([reader.run(run_id)])
     outputs = {node: dict(graph.outputs(id_)) for node, id_ in executions.items()}
-    made = [found["examples"] for found in outputs.values() if "examples" in found]
-    examples = made[0].properties
+    made = (found["examples"] for found in outputs.values() if "examples" in found)
+    examples = next(made).properties
     pushed = _pushed(graph.pushed_models(run_id))
-    lite = outputs.get("LiteConverter", {}).get("lite_models")
     return RunResult(
         dataset=examples[property_names.DATASET],
         dataset_version=examples[property_names.DATASET_VERSION],
@@ -169,8 +168,7 @@ def collect(
         num_tested=gates.num_tested(graph, run_id),
         headroom=distillation_effect.headroom(graph, run_id),
         comparison=_comparison(outputs),
-        lite_dir=lite.uri if lite else "",
-        lite=lite_scores.load(lite.uri) if lite else {},
+        **_lite(outputs),
         nodes=nodes,
         run_id=run_id,
         run_dir=run_dir,
@@ -198,6 +196,13 @@ def _judged(outputs: Outputs) -> dict[str, Any]:
         "teacher": _teacher(outputs, verdict.teacher, servability.teacher),
         "student": _model(student, verdict.student, servability.student),
     }
+
+
+def _lite(outputs: Outputs) -> dict[str, Any]:
+    lite = outputs.get("LiteConverter", {}).get("lite_models")
+    if lite is None:
+        return {"lite_dir": "", "lite": {}}
+    return {"lite_dir": lite.uri, "lite": lite_scores.load(lite.uri)}
 
 
 def _comparison(outputs: Outputs) -> Comparison | None:
