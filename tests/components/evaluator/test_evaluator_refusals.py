@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import shutil
+from unittest import mock
 
 import digit_models
 import evaluations
@@ -169,30 +170,26 @@ def test_a_model_that_fails_where_only_tfma_calls_it(
 
 
 @pytest.mark.attack
-@pytest.mark.parametrize(
-    "error",
-    [
+def test_what_no_model_raised_fails_the_node_and_the_next_run_judges(
+    examples, student, teacher, tmp_path, monkeypatch
+):
+    errors = [
         OSError(errno.ENOSPC, "full"),
         Interrupted("stop"),
         MemoryError(),
         KeyError("a bug of ours"),
         # As Beam tells of a worker that was killed.
         RuntimeError("SDK worker disconnected"),
-    ],
-    ids=lambda error: type(error).__name__,
-)
-def test_what_no_model_raised_fails_the_node_and_the_next_run_judges(
-    examples, student, teacher, tmp_path, monkeypatch, error
-):
-    def fail(*_):
-        raise error
-
-    monkeypatch.setattr(tfx_executor.Executor, "Do", fail)
-    with pytest.raises(type(error)):
-        evaluations.evaluate(tmp_path / "1", examples, student, [teacher])
-    assert os.listdir(tmp_path / "1" / "blessing") == []
+    ]
+    failing = mock.Mock(side_effect=errors)
+    monkeypatch.setattr(tfx_executor.Executor, "Do", failing)
+    for error in errors:
+        folder = tmp_path / type(error).__name__
+        with pytest.raises(type(error)):
+            evaluations.evaluate(folder, examples, student, [teacher])
+        assert os.listdir(folder / "blessing") == []
     monkeypatch.undo()
-    again = evaluations.evaluate(tmp_path / "2", examples, student, [teacher])
+    again = evaluations.evaluate(tmp_path / "again", examples, student, [teacher])
     assert again.verdict.blessed
 
 
