@@ -1,6 +1,7 @@
 """What tests of several layers share."""
 
 import pytest
+import small_disks
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +15,10 @@ def digits(tmp_path_factory):
     )
     dataset_source.prepare(data)
     return data
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of its own in `tmp_path`."""
+    with small_disks.mounted(tmp_path) as disk:
+        yield disk

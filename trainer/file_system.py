@@ -171,6 +171,26 @@ def load_arrays(path: str) -> Mapping[str, Any]:
 
 
 @contextlib.contextmanager
+def written_whole(path: str) -> Iterator[str]:
+    """A path to write a file to, which is at `path` when it is whole, and not before.
+
+    Whatever fails meanwhile leaves the file that was there, and no part of a new one.
+    """
+    if is_remote(path):  # an object appears when it is whole
+        yield path
+        return
+    folder, name = os.path.split(path)
+    partial = os.path.join(folder, f".{name}.part")
+    try:
+        yield partial
+        os.replace(partial, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.remove(partial)
+        raise
+
+
+@contextlib.contextmanager
 def written_locally(path: str) -> Iterator[str]:
     """A local path to write a file to, for libraries that know no other.
 

@@ -37,10 +37,9 @@ def relocate(
     """
     config = load_config(file, overrides)
     from tfx_distill.pipeline.mlmd import moved_files, store_connection
-    from tfx_distill.pipeline.mlmd.store_errors import explained
     from tfx_distill.pipeline.runners.local import run_folders
 
-    with explained("ML Metadata"):
+    with store_connection.explained(config):
         store = store_connection.open_store(config)
         with run_folders.only_run(config.pipeline_dir):
             done = moved_files.relocate(

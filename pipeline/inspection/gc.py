@@ -18,7 +18,6 @@ from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.inspection import needed_artifacts
 from tfx_distill.pipeline.mlmd import read_only_store, store_connection, updates
 from tfx_distill.pipeline.mlmd.records import DELETED, RUNNING, ArtifactRecord, Graph
-from tfx_distill.pipeline.mlmd.store_errors import explained
 from tfx_distill.pipeline.runners.local import run_folders
 from tfx_distill.trainer.errors import DistillError
 
@@ -180,5 +179,5 @@ def _size(path: str) -> int:
 
 
 def _mark(config: PipelineConfig, ids: list[int]) -> None:
-    with explained("ML Metadata"):
+    with store_connection.explained(config):
         updates.mark_deleted(store_connection.open_store(config), ids)

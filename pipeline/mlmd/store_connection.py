@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import random
@@ -16,7 +17,7 @@ from ml_metadata.proto import metadata_store_pb2
 
 from tfx_distill.pipeline import hints
 from tfx_distill.pipeline.config.pipeline_places import Places
-from tfx_distill.pipeline.mlmd import store_lock
+from tfx_distill.pipeline.mlmd import store_errors, store_lock
 from tfx_distill.trainer.errors import ConfigError, DistillError
 
 _SECRET_PREFIX = "env:"
@@ -114,7 +115,7 @@ def open_store(config: Places) -> ml_metadata.MetadataStore:
     """Opens the store of a pipeline that ran before, for writing.
 
     Raises:
-        DistillError: If there is no store yet.
+        DistillError: If there is no store yet, or it cannot be opened.
     """
     connection = connection_config(config)
     if not config.metadata.connection and not _default_file(config).exists():
@@ -124,7 +125,8 @@ def open_store(config: Places) -> ml_metadata.MetadataStore:
         )
     require_usable(connection)
     wait_until_free(config)
-    return connect(connection)
+    with explained(config):
+        return connect(connection)
 
 
 def connect(connection: Any) -> ml_metadata.MetadataStore:
@@ -148,6 +150,14 @@ def wait_until_free(config: Places) -> None:
     """Waits for another process that writes to a SQLite store; see `store_lock`."""
     if not config.metadata.connection and _default_file(config).exists():
         store_lock.wait_until_free(_default_file(config))
+
+
+def explained(config: Places) -> contextlib.AbstractContextManager[None]:
+    """Turns errors of the configured store into one line that says what to do."""
+    is_file = not config.metadata.connection
+    return store_errors.explained(
+        f"ML Metadata in {_default_file(config)}" if is_file else "ML Metadata"
+    )
 
 
 def _default_file(config: Places) -> pathlib.Path:

@@ -43,10 +43,9 @@ def _explanation(place: str, error: Exception) -> str:
     if "version" in lower and ("upgrade" in lower or "migrat" in lower):
         return _other_version(place, text)
     if "readonly database" in lower:
-        return (
-            f"{place} is a SQLite database, but not one of ML Metadata. Give another "
-            "file."
-        )
+        return f"{place} cannot be written to. Make its file and folder writable."
+    if "disk is full" in lower:
+        return f"{place}: its disk is full. Free some space, then try again."
     if isinstance(error, errors.UnimplementedError):
         return f"{place} is too old: the server does not know one of our requests."
     return f"{place} cannot be read as ML Metadata: {text[:_MAX_TEXT]}"

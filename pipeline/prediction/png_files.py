@@ -8,6 +8,7 @@ import pathlib
 import warnings
 from typing import TYPE_CHECKING
 
+from tfx_distill.trainer import file_system
 from tfx_distill.trainer.errors import DistillError
 
 if TYPE_CHECKING:
@@ -31,12 +32,13 @@ def write(figure: Figure, path: str | os.PathLike[str]) -> None:
             buffer, format="png", dpi=_DPI, bbox_inches="tight", pad_inches=_MARGIN
         )
     file = pathlib.Path(path)
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_bytes(buffer.getvalue())
-        os.replace(temporary, file)
+        with (
+            file_system.written_whole(str(file)) as partial,
+            file_system.open_file(partial, "wb") as opened,
+        ):
+            opened.write(buffer.getvalue())
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise _not_written(file, str(error.strerror)) from error
 
 

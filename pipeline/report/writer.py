@@ -90,12 +90,13 @@ def _run_dir(config: PipelineConfig, run: str) -> pathlib.Path:
 
 def _write(content: str, path: pathlib.Path) -> pathlib.Path:
     """Writes a file whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with file_system.open_file(str(part), "wb") as file:
+        with (
+            file_system.written_whole(str(path)) as part,
+            file_system.open_file(part, "wb") as file,
+        ):
             file.write(content.encode(errors="replace"))
-        part.replace(path)
     except OSError as error:
         raise DistillError(
             f"Report {path} cannot be written ({error.strerror}). Give another file "

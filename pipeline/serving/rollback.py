@@ -21,7 +21,6 @@ from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.mlmd import store_connection
 from tfx_distill.pipeline.mlmd.records import Graph
 from tfx_distill.pipeline.mlmd.store import Store
-from tfx_distill.pipeline.mlmd.store_errors import explained
 from tfx_distill.pipeline.runners.local import run_folders
 from tfx_distill.pipeline.serving import rollback_record
 from tfx_distill.pipeline.serving.rollback_record import PUSHED_KEY, Rollback
@@ -59,7 +58,7 @@ def roll_back(
             f"Nothing has been pushed to {serving_dir}. `{hints.command('run')}` pushes "
             "a student."
         )
-    with run_folders.only_run(config.pipeline_dir), explained("ML Metadata"):
+    with run_folders.only_run(config.pipeline_dir), store_connection.explained(config):
         store = Store(raw_store)
         pushes = store.pushed_models().pushed_models()
         settled = rollback_record.settle(raw_store, config.pipeline_name, pushes)
@@ -193,7 +192,7 @@ def _publish(
                 store, config.pipeline_name, old, intended
             )
             versions.place(staged, serving_dir, number)
-            with _repeatable(intended):
+            with _repeatable(intended, config):
                 rollback_record.complete(store, execution, old)
     return intended
 
@@ -223,9 +222,9 @@ def _writable(serving_dir: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _repeatable(done: Rollback) -> Iterator[None]:
+def _repeatable(done: Rollback, config: PipelineConfig) -> Iterator[None]:
     try:
-        with explained("ML Metadata"):
+        with store_connection.explained(config):
             yield
     except DistillError as error:
         raise DistillError(

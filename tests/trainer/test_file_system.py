@@ -22,6 +22,19 @@ def remote(request):
     return f"ram://{request.node.name}"
 
 
+def test_a_file_that_is_not_written_whole_leaves_the_one_before(tmp_path):
+    (tmp_path / "file").write_text("before")
+    with (
+        pytest.raises(ZeroDivisionError),
+        file_system.written_whole(str(tmp_path / "file")) as part,
+        open(part, "w") as file,
+    ):
+        file.write("half")
+        raise ZeroDivisionError
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_text() == "before"
+
+
 def test_a_model_is_written_and_read_remotely(exported, spec, evaluation, remote):
     model, local = exported
     saved_model.save(

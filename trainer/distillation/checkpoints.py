@@ -74,11 +74,10 @@ class _State:
             for number, array in enumerate(several)
         }
         file_system.make_folder(os.path.dirname(file))
-        # A process that dies while it writes leaves the state before.
-        partial = file if file_system.is_remote(file) else f"{file}.partial"
-        file_system.save_arrays(partial, words=np.array(json.dumps(words)), **arrays)
-        if partial != file:
-            os.replace(partial, file)
+        with file_system.written_whole(file) as partial:
+            file_system.save_arrays(
+                partial, words=np.array(json.dumps(words)), **arrays
+            )
 
     @classmethod
     def load(cls, file: str) -> _State | None:

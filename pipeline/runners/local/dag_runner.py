@@ -16,8 +16,7 @@ from tfx.proto.orchestration import pipeline_pb2
 
 from tfx_distill.components import beam_workers, property_names
 from tfx_distill.components.evaluator import margin_check
-from tfx_distill.pipeline import interruption
-from tfx_distill.pipeline.config.beam_config import BeamConfig
+from tfx_distill.pipeline import bad_disks, interruption
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.mlmd import store_connection
 from tfx_distill.pipeline.mlmd.records import CACHED
@@ -100,7 +99,7 @@ def run_nodes(
             if until is None:  # the gate checks this again, after the training
                 watcher.data_found(margin_check.of_report(config.gate, report))
 
-        runner = _DagRunner(connection, config.beam, watcher, data_found)
+        runner = _DagRunner(connection, config, watcher, data_found)
         limit = memory_limit.limited_to(config.pipeline.images_in_memory_mb)
         interruptible = interruption.as_errors(runner.state_when_stopped)
         recorded = run_records.recorded(config, run_dir, lambda: runner.current_node)
@@ -126,11 +125,11 @@ class _DagRunner:
     def __init__(
         self,
         connection: Any,
-        beam: BeamConfig,
+        config: PipelineConfig,
         watcher: Watcher,
         data_found: Callable[[DataReport], None],
     ) -> None:
-        self._connection, self._beam = connection, beam
+        self._connection, self._config = connection, config
         self._watcher, self._data_found = watcher, data_found
         self.current_node = ""
         self.completed = CompletedNodes({}, {})
@@ -169,7 +168,8 @@ class _DagRunner:
         # A model's function may call `sys.exit`, which is no success of the run's.
         except (Exception, SystemExit) as error:
             logger.exception("%s failed", node_id)
-            raise node_failures.explained(node_id, error) from error
+            folders = bad_disks.folders(self._config)
+            raise node_failures.explained(node_id, error, folders) from error
         result = results.NodeResult(seconds=span.seconds, cached=span.cached)
         self.completed.results[node_id] = result
         self._watcher.node_finished(node_id, result)
@@ -188,7 +188,7 @@ class _DagRunner:
             other nodes want the user to know.
         """
         node_id = node.node_info.id
-        executors = beam_engines.executors(self._beam.engine(node_id))
+        executors = beam_engines.executors(self._config.beam.engine(node_id))
         info = node_launcher.of(pipeline, node, self._connection, executors).launch()
         if info is None or info.execution_id is None:
             raise DistillError(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import errno
+from collections.abc import Mapping
 
 import grpc
 
+from tfx_distill.pipeline import bad_disks
 from tfx_distill.trainer.errors import DistillError, Interrupted, causes
 
 _NOTHING_PUSHED = "Nothing was pushed."
@@ -22,8 +23,16 @@ class NodeFailed(DistillError):
     """A node failed. The message names the node and the reason."""
 
 
-def explained(node_id: str, error: BaseException) -> DistillError:
-    """The failure of a node, in one sentence."""
+def explained(
+    node_id: str, error: BaseException, folders: Mapping[str, str]
+) -> DistillError:
+    """The failure of a node, in one sentence.
+
+    Args:
+        node_id: The node.
+        error: What it raised.
+        folders: See `bad_disks.folders`.
+    """
     chain = list(causes(error))
     outcome = _OUTCOMES.get(node_id, _NOTHING_PUSHED)
     for cause in chain:
@@ -32,16 +41,9 @@ def explained(node_id: str, error: BaseException) -> DistillError:
     for cause in chain:
         if isinstance(cause, DistillError):
             return NodeFailed(f"{node_id}: {cause}")
-    for cause in chain:
-        is_full = isinstance(cause, OSError) and cause.errno in (
-            errno.ENOSPC,
-            errno.EDQUOT,
-        )
-        if is_full or "No space left on device" in str(cause):
-            return NodeFailed(
-                f"{node_id}: no space left on the disk. Free some space, or set "
-                f"pipeline.root to a folder on another disk. {outcome}"
-            )
+    problem = bad_disks.problem(error, folders)
+    if problem:
+        return NodeFailed(f"{node_id}: {problem} {outcome} The same command resumes.")
     return NodeFailed(
         f"{node_id} failed: {_reason(error)}. See the log for details. {outcome}"
     )

@@ -11,11 +11,11 @@ import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
-from tfx_distill.pipeline import hints, log_capture
+from tfx_distill.pipeline import bad_disks, hints, log_capture
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.mlmd import store_connection
 from tfx_distill.pipeline.runners.local import named_inputs, run_folders
-from tfx_distill.trainer import profiling, timeline
+from tfx_distill.trainer import file_system, profiling, timeline
 from tfx_distill.trainer.errors import DistillError, Interrupted
 
 logger = logging.getLogger(__name__)
@@ -170,7 +170,11 @@ def perform(
         DistillError: If the work fails.
     """
     log = _checked_log(config)
-    with log_capture.captured(log) as terminal, timeline.recording():
+    with (
+        log_capture.captured(log) as terminal,
+        timeline.recording(),
+        bad_disks.explained(config),
+    ):
         terminal.err.print(f"Loading TensorFlow Extended (log: {log})", soft_wrap=True)
         with _loaded().RunDisplay(terminal.err) as watcher:
             watcher.doing(f"Preparing {config.data.name}")
@@ -178,10 +182,8 @@ def perform(
             run_dir = run_folders.make_run_dir(config)
             with _failure_reported(config, run_dir, terminal):
                 result = work(config, watcher, run_dir)
-        (run_dir / result_name).write_text(result.to_json(), encoding="utf-8")
         _print_result(result, table, terminal)
-        _report(config, run_dir, terminal)
-        _track(config, result, run_dir, terminal)
+        _keep(config, result, run_dir, result_name, terminal)
     return result
 
 
@@ -228,47 +230,46 @@ def _print_result(
         terminal.out.print_json(result.to_json(), indent=2)
 
 
-def _report(
-    config: PipelineConfig, run_dir: pathlib.Path, terminal: log_capture.Terminal
-) -> None:
-    """Writes the report of a finished run.
-
-    A student that was pushed stays pushed: if the report fails, the user sees a
-    notice, and nothing else changes.
-    """
-    from tfx_distill.pipeline.runners.local import display
-
-    try:
-        _write_report(config, run_dir, terminal)
-    except Exception as error:
-        logger.exception("The report could not be written")
-        text = str(error) or type(error).__name__
-        terminal.err.print(
-            display.notice(
-                f"The run's report could not be written: {text} The run itself is not "
-                f"affected. To try again: {hints.command('report')}"
-            )
-        )
-
-
-def _track(
+def _keep(
     config: PipelineConfig,
-    result: R,
+    result: Result,
     run_dir: pathlib.Path,
+    name: str,
     terminal: log_capture.Terminal,
 ) -> None:
-    """Tells experiment trackers; as with the report, a failure changes nothing else."""
+    """Writes down a finished run, in files and in experiment trackers.
+
+    A student that was pushed stays pushed: if a part of this fails, the user sees a
+    notice, and nothing else changes.
+    """
     from tfx_distill.pipeline import tracking
+
+    text = result.to_json()
+    again = f"The run itself is not affected. To try again: {hints.command('report')}"
+    with _noticed(terminal, "The run's report could not be written", again):
+        _write_report(config, run_dir, terminal)
+    with (
+        _noticed(terminal, f"The run's {name} could not be written"),
+        file_system.written_whole(str(run_dir / name)) as part,
+    ):
+        pathlib.Path(part).write_text(text, encoding="utf-8")
+    with _noticed(terminal, "The run is not in your experiment tracker"):
+        tracking.record_run(config, text, run_dir)
+
+
+@contextlib.contextmanager
+def _noticed(
+    terminal: log_capture.Terminal, failure: str, advice: str = ""
+) -> Iterator[None]:
+    """Turns an error into a notice."""
     from tfx_distill.pipeline.runners.local import display
 
     try:
-        tracking.record_run(config, result.to_json(), run_dir)
+        yield
     except Exception as error:
-        logger.exception("A tracker could not be told")
-        text = str(error) or type(error).__name__
-        terminal.err.print(
-            display.notice(f"The run is not in your experiment tracker: {text}")
-        )
+        logger.exception(failure)
+        text = f"{failure}: {str(error) or type(error).__name__} {advice}"
+        terminal.err.print(display.notice(text.strip()))
 
 
 @contextlib.contextmanager

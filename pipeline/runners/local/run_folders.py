@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
 import os
 import pathlib
 import shutil
@@ -58,13 +59,29 @@ def make_run_dir(config: PipelineConfig) -> pathlib.Path:
     Raises:
         DistillError: If a folder is not writable, or its disk is too full.
     """
+    _require_space(config)
     run_dir = config.pipeline_dir / "runs" / _timestamp()
-    with _explained(run_dir):
+    with _explained(run_dir), _kept_if_whole(run_dir):
         run_dir.mkdir(parents=True)
         (run_dir / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
-        config.serving_dir.mkdir(parents=True, exist_ok=True)
-        keep_reserve(config.pipeline_dir)
+    keep_reserve(config.pipeline_dir)
+    return run_dir
+
+
+@contextlib.contextmanager
+def _kept_if_whole(folder: pathlib.Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _require_space(config: PipelineConfig) -> None:
+    """Creates the folders in which a run writes, and checks them."""
     for folder in (config.pipeline_dir, config.serving_dir):
+        with _explained(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK):
             raise DistillError(_unwritable(folder, "no permission"))
         free_gb = shutil.disk_usage(folder).free / _GIB
@@ -74,7 +91,6 @@ def make_run_dir(config: PipelineConfig) -> pathlib.Path:
                 f"{config.pipeline.min_free_disk_gb:.1f} GB. Free some space, set "
                 "pipeline.root to another disk, or lower pipeline.min_free_disk_gb."
             )
-    return run_dir
 
 
 def keep_reserve(pipeline_dir: pathlib.Path) -> None:
@@ -108,11 +124,16 @@ def _explained(folder: pathlib.Path) -> Iterator[None]:
         yield
     except OSError as error:
         place = pathlib.Path(error.filename or folder)
-        raise DistillError(_unwritable(place, error.strerror or str(error))) from error
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        advice = "Free some space" if is_full else "Make it writable"
+        reason = error.strerror or str(error)
+        raise DistillError(_unwritable(place, reason, advice)) from error
 
 
-def _unwritable(folder: pathlib.Path, reason: str) -> str:
+def _unwritable(
+    folder: pathlib.Path, reason: str, advice: str = "Make it writable"
+) -> str:
     return (
-        f"Folder {folder} is not writable ({reason}). Make it writable, or set "
-        "pipeline.root or pusher.directory to another folder."
+        f"Folder {folder} is not writable ({reason}). {advice}, or set pipeline.root or "
+        "pusher.directory to another folder."
     )

@@ -15,6 +15,11 @@ from tfx_distill.pipeline.runners.local import run
 DISTILL = [sys.executable, "-c", "from tfx_distill.pipeline.cli import main; main()"]
 
 
+class _Result:
+    def to_json(self):
+        return "{}"
+
+
 def _terminal():
     return log_capture.Terminal(
         out=Console(file=io.StringIO()), err=Console(file=io.StringIO(), width=200)
@@ -23,7 +28,7 @@ def _terminal():
 
 def test_a_run_ends_by_saying_where_its_report_is(tmp_path):
     small, terminal = SmallRun(tmp_path).write(), _terminal()
-    run._report(small.config, small.run_dir, terminal)
+    run._keep(small.config, _Result(), small.run_dir, "result.json", terminal)
     said = terminal.err.file.getvalue()
     assert said == f"Report {small.run_dir / 'report.html'}\n"
 
@@ -31,10 +36,11 @@ def test_a_run_ends_by_saying_where_its_report_is(tmp_path):
 def test_a_report_that_cannot_be_written_is_said_loudly_and_fails_nothing(tmp_path):
     small, terminal = SmallRun(tmp_path).write(), _terminal()
     (small.run_dir / "report.html").mkdir()
-    run._report(small.config, small.run_dir, terminal)
+    run._keep(small.config, _Result(), small.run_dir, "result.json", terminal)
     said = terminal.err.file.getvalue()
     assert "NOTICE" in said
     assert "The run's report could not be written" in said
+    assert (small.run_dir / "result.json").read_text() == "{}"
 
 
 @pytest.mark.parametrize(

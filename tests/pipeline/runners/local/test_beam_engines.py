@@ -91,4 +91,4 @@ ValueError: no such split [while running 'Write']
     ],
 )
 def test_a_failed_call_is_told_by_what_matters(error, told):
-    assert told in str(node_failures.explained("StatisticsGen", error))
+    assert told in str(node_failures.explained("StatisticsGen", error, {}))

@@ -46,6 +46,17 @@ def test_a_file_where_a_folder_must_be_is_named(tmp_path):
         run_folders.make_run_dir(config)
 
 
+@pytest.mark.attack
+def test_a_full_disk_leaves_no_part_of_a_run_folder(small_disk):
+    root = f"pipeline.root={small_disk.folder}"
+    config = load_config("smoke", [root, "pipeline.min_free_disk_gb=0"])
+    run_folders.make_run_dir(config)
+    small_disk.fill()
+    with pytest.raises(DistillError, match="No space left on device.*Free some space"):
+        run_folders.make_run_dir(config)
+    assert len(list((config.pipeline_dir / "runs").iterdir())) == 1
+
+
 def _hold(folder, held, release):
     with run_folders.only_run(folder):
         held.set()
