@@ -1,22 +1,17 @@
 """A store and a serving folder of version 0.1 before its modules had one name.
 
-`tests/golden/earlier_store.tar.xz` is what a real run of `smoke` with a control left,
-without models and examples: types were `distill_artifacts.…`, nodes `components.…`.
+Types were `distill_artifacts.…`, nodes `components.…`.
 """
 
 import json
-import pathlib
 import shutil
-import sqlite3
-import tarfile
 
+import metadata_stores
 import pytest
 from click.testing import CliRunner
 
 from tfx_distill.pipeline.cli import cli
 
-ARCHIVE = pathlib.Path(__file__).resolve().parents[2] / "golden/earlier_store.tar.xz"
-OLD_ROOT = "/ROOT"
 VERSION = "1795891890"
 
 
@@ -24,15 +19,7 @@ VERSION = "1795891890"
 def root(tmp_path_factory):
     """The folder `pipeline.root` of that run, moved here."""
     root = tmp_path_factory.mktemp("earlier")
-    with tarfile.open(ARCHIVE) as archive:
-        archive.extractall(root, filter="data")
-    for path in root.rglob("*"):
-        if path.suffix in (".json", ".yaml", ".sql"):
-            path.write_text(path.read_text().replace(OLD_ROOT, str(root)))
-    folder = root / "smoke-digits"
-    with sqlite3.connect(folder / "metadata.sqlite") as connection:
-        connection.executescript((folder / "metadata.sql").read_text())
-    connection.close()
+    metadata_stores.extract_earlier(root)
     return root
 
 
