@@ -12,7 +12,7 @@ LOCK := pip compile setup.py - --extra dev --extra kubeflow --no-emit-index-url 
 	--no-annotate --quiet --custom-compile-command "make lock" $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all attack check format docs lock image
+.PHONY: help setup run test test-all attack bench bench-compare check format docs lock image
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 15
@@ -31,6 +31,12 @@ test-all: setup  ## Run every test; those that lack a tool, MNIST or root say so
 
 attack: setup  ## Attack the pipeline with wrong input, all of it: ten minutes.
 	@$(PYTEST) -m attack $(ARGS)
+
+bench: setup  ## Measure speed and size; ARGS="--keep new.json serving_speed".
+	@$(BIN)/python benchmarks/bench.py $(ARGS)
+
+bench-compare: setup  ## Say what became slower; ARGS="old.json new.json".
+	@$(BIN)/python benchmarks/bench_compare.py $(ARGS)
 
 check: setup  ## Check format, style and types.
 	@$(BIN)/ruff format --check .

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import tempfile
-import time
-from collections.abc import Callable
 from typing import Any
 
-from measurement import data_parser, data_settings, machine
+from measurement import data_parser, data_settings, figure, machine, timed
+
+_AT_MOST = 0.35
 
 
 def measure(
@@ -63,14 +62,14 @@ def _searches(prepared, folder, config, student, distillation, views):
     spec, splits, teacher_dirs = prepared
     teachers = Teachers(teacher_dirs)
     predictions = teacher_logits.predict_splits(teachers, splits, views)
-    data, predictions_s, predictions_cpu_s = _timed(
+    data, predictions_s, predictions_cpu_s = timed(
         lambda: teacher_logits.join(predictions, splits, views)
     )
 
     def search(name, data):
         task = Task(data=data, spec=spec, student=student, distillation=distillation)
         directory = os.path.join(folder, name)
-        return _timed(lambda: hyperparameter_search.search(task, config, directory))
+        return timed(lambda: hyperparameter_search.search(task, config, directory))
 
     stored, stored_s, stored_cpu_s = search("stored", data)
     in_loop, in_loop_s, in_loop_cpu_s = search("in_loop", _in_loop(data, teacher_dirs))
@@ -85,28 +84,20 @@ def _searches(prepared, folder, config, student, distillation, views):
         "in_loop_s": round(in_loop_s, 1),
         "cached_s_of_each_trial": [round(one.seconds, 1) for one, _ in ran],
         "in_loop_s_of_each_trial": [round(other.seconds, 1) for _, other in ran],
-        # Other work on the machine hardly changes this, unlike wall time.
-        "cpu_ratio": round((predictions_cpu_s + stored_cpu_s) / in_loop_cpu_s, 3),
-        "ratio": round((predictions_s + stored_s) / in_loop_s, 3),
+        "figures": [
+            _ratio(
+                "processor seconds", predictions_cpu_s + stored_cpu_s, in_loop_cpu_s
+            ),
+            _ratio("seconds", predictions_s + stored_s, in_loop_s),
+        ],
         "largest_difference_in_accuracy": round(
             max(abs(one.objective - other.objective) for one, other in ran), 4
         ),
     }
 
 
-def _timed(work: Callable[[], Any]) -> tuple[Any, float, float]:
-    """What `work` returns, its wall time and its CPU time, child processes included."""
-    start, start_cpu = time.monotonic(), _cpu_s()
-    result = work()
-    return result, time.monotonic() - start, _cpu_s() - start_cpu
-
-
-def _cpu_s() -> float:
-    used = [
-        resource.getrusage(who)
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    ]
-    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+def _ratio(what: str, cached: float, in_loop: float) -> dict[str, Any]:
+    return figure(f"{what}, cached / in loop", [cached / in_loop], at_most=_AT_MOST)
 
 
 def _prepare(data_config, folder, num_teachers):

@@ -50,7 +50,7 @@ def runs(
         chosen = context.params
         places = load_places(chosen.get("file"), chosen.get("overrides") or ())
         store = read_only_store.open_store(places, chosen.get("place"))
-        names = [run.name for run in store.runs()]
+        names = store.run_names()
         return [CompletionItem(name) for name in names if name.startswith(incomplete)]
     return []
 

@@ -31,7 +31,6 @@ from tfx_distill.pipeline.mlmd.records import (
 from tfx_distill.pipeline.mlmd.store import Store
 from tfx_distill.trainer.errors import DistillError
 
-_RECENT_PUSHES = 10_000
 # Inputs that are the teacher: of the gate, or of what was trained; its model, if any.
 _TEACHERS = ("baseline_model", "teacher_model", "teacher_logits")
 _EXPLAINED = ("Model", "ModelBlessing", "InfraBlessing", "PushedModel")
@@ -100,11 +99,9 @@ def explain(store: Store, asked: str | None = None) -> Explanation:
     Raises:
         DistillError: If there is nothing of that name.
     """
-    pushes = store.pushed_models(_RECENT_PUSHES)
+    pushes = store.pushes_about(asked)
     run, rollbacks = _find(store, pushes, asked)
-    runs = store.runs()
-    at = [r.name for r in runs].index(run.name)
-    pair = runs[at : at + 2]
+    pair = store.runs_from(run.name, 2)
     graph = store.graph_of_runs(pair)
     (summary,) = summaries.summarize(graph, pair, limit=1)
     decided = gates.of_run(graph, run.name)
@@ -163,7 +160,7 @@ def _find(
     pushed = pushes.pushed_models()
     model = next((model for model in pushed if model.version == asked), None)
     if model is not None:
-        run = pushes.artifacts[model.artifact_id].run
+        run = store.maker(model.artifact_id)
     else:
         id_ = store.artifact_id(asked)
         if id_ is None:
@@ -175,7 +172,7 @@ def _find(
         earlier = _rolled_back_to(model, pushed)
         if earlier is not None:
             rollbacks.append(_rollback(pushes, model))
-            run = pushes.artifacts[earlier.artifact_id].run
+            run = store.maker(earlier.artifact_id)
         model = earlier
     if not run:
         raise DistillError(f"ML Metadata does not say which run made artifact {asked}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -17,11 +17,13 @@ from tfx_distill.pipeline.inspection import gates, render
 from tfx_distill.pipeline.inspection.diff import Difference
 from tfx_distill.pipeline.inspection.explanation import Explanation, ModelOrigin
 from tfx_distill.pipeline.inspection.gates import Gate
-from tfx_distill.pipeline.inspection.gc import Garbage
 from tfx_distill.pipeline.inspection.payload_values import short
 from tfx_distill.pipeline.mlmd.records import short_id
 from tfx_distill.pipeline.short_text import shortened
 from tfx_distill.trainer.data.raw_images import UNLABELLED
+
+if TYPE_CHECKING:  # all of the configuration's schema
+    from tfx_distill.pipeline.inspection.gc import Garbage
 
 _MAX_REASONS = 5
 _MAX_NAME = 30

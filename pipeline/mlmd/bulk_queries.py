@@ -21,6 +21,7 @@ from tfx_distill.pipeline.mlmd.records import (
     ExecutionRecord,
     RunRecord,
 )
+from tfx_distill.pipeline.mlmd.source import Values, values_of
 from tfx_distill.pipeline.mlmd.store_errors import explained
 
 _CHUNK = 500  # ids in one request; servers refuse larger messages
@@ -67,6 +68,9 @@ class BulkQueries:
         """Names of all artifact types as they are recorded."""
         return [kind.name for kind in self._ask(self._store.get_artifact_types)]
 
+    def values(self, types: Collection[str], names: Collection[str]) -> Values:
+        return values_of(self.newest_artifacts(types, None).values(), names)
+
     def newest_artifacts(
         self, types: Collection[str] | None, limit: int | None
     ) -> dict[int, ArtifactRecord]:
@@ -76,9 +80,18 @@ class BulkQueries:
             return _artifacts(self._ask(ask, _newest(limit, None)))
         return _artifacts(self._of_types(ask, types, limit))
 
-    def runs(self, limit: int | None) -> list[RunRecord]:
+    def run_names(self) -> dict[int, str]:
+        return {run.id: run.name for run in self.runs(None)}
+
+    def runs(
+        self, limit: int | None, ids: Collection[int] | None = None
+    ) -> list[RunRecord]:
         """Runs, the newest first."""
-        found = self._of_types(self._store.get_contexts, adapters.RUNS, limit)
+        if ids is not None:
+            found = list(self._chunked(self._store.get_contexts_by_id, ids))
+            found = sorted(found, key=lambda message: message.id, reverse=True)[:limit]
+        else:
+            found = self._of_types(self._store.get_contexts, adapters.RUNS, limit)
         return [adapters.run(message) for message in found]
 
     def placed(self, records: dict[int, ExecutionRecord]) -> dict[int, ExecutionRecord]:

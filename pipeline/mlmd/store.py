@@ -9,16 +9,12 @@ from typing import Any
 
 import ml_metadata
 
-from tfx_distill.components import property_names
-from tfx_distill.components.evaluator import tested_students
 from tfx_distill.components.pusher import pushed_models
 from tfx_distill.pipeline import hints
-from tfx_distill.pipeline.mlmd import adapters
+from tfx_distill.pipeline.mlmd import adapters, artifact_makers, property_queries
 from tfx_distill.pipeline.mlmd.bulk_queries import BulkQueries
 from tfx_distill.pipeline.mlmd.records import (
     CACHED,
-    ArtifactRecord,
-    EventRecord,
     ExecutionRecord,
     Graph,
     Id,
@@ -54,9 +50,19 @@ class Store:
         """As `artifact_id`, of an execution."""
         return self._queries.execution_id(text)
 
+    def run_names(self) -> list[str]:
+        """The names of all runs, the newest first."""
+        return list(self._queries.run_names().values())
+
     def runs(self, limit: int | None = None) -> list[RunRecord]:
         """Runs, the newest first."""
         return self._queries.runs(limit)
+
+    def runs_from(self, name: str, limit: int) -> list[RunRecord]:
+        """A run and the ones before it, the newest first."""
+        names = self._queries.run_names()
+        at = list(names.values()).index(name)
+        return self._queries.runs(limit, list(names)[at : at + limit])
 
     def run(self, name: str) -> RunRecord:
         """The run with this name, or whose name starts with it.
@@ -64,18 +70,20 @@ class Store:
         Raises:
             DistillError: If there is none, or more than one.
         """
-        runs = self.runs()
-        found = [run for run in runs if run.name == name] or [
-            run for run in runs if run.name.startswith(name)
+        names = self._queries.run_names()
+        found = [id_ for id_, one in names.items() if one == name] or [
+            id_ for id_, one in names.items() if one.startswith(name)
         ]
         if len(found) == 1:
-            return found[0]
+            return self._queries.runs(1, found)[0]
         if found:
-            names = ", ".join(run.name for run in found[:3])
+            some = ", ".join(names[id_] for id_ in found[:3])
             raise DistillError(
-                f"{len(found)} runs start with {name}: {names} … Give more of the name."
+                f"{len(found)} runs start with {name}: {some} … Give more of the name."
             )
-        newest = f"The newest is {runs[0].name}" if runs else "It has no runs"
+        newest = next(
+            (f"The newest is {one}" for one in names.values()), "It has no runs"
+        )
         raise DistillError(
             f"{self._place} has no run {name}. {newest}; "
             f"`{hints.command('runs')}` lists them."
@@ -83,7 +91,8 @@ class Store:
 
     def runs_of(self, pipeline: str) -> Iterator[tuple[RunRecord, Graph]]:
         """The runs of a pipeline, the newest first, each with its graph."""
-        for run in self.runs():
+        for id_ in self._queries.run_names():
+            (run,) = self._queries.runs(1, [id_])
             graph = self.graph_of_runs([run])
             if pipeline in {e.pipeline for e in graph.of_run(run.name)}:
                 yield run, graph
@@ -93,22 +102,15 @@ class Store:
         executions: dict[Id, ExecutionRecord] = {}
         for run in runs:
             executions |= self._queries.executions_of_run(run)
-        graph = self._graph(executions)
         # Includes a run that has not started any node.
-        names = {run.name: run for run in runs}
-        return dataclasses.replace(graph, runs=names, tested=self._tested)
+        graph = self._graph(executions, runs={run.name: run for run in runs})
+        return dataclasses.replace(graph, tested=self._tested)
 
     @functools.cached_property
     def _tested(self) -> dict[Id, int]:
         """See `Graph.tested`."""
         types = self._recorded_types("ModelBlessing")
-        found = self._queries.newest_artifacts(types, None) if types else {}
-        told = {
-            one.id: (images, one.properties.get(property_names.MODEL_DIGEST) or one.id)
-            for one in sorted(found.values(), key=lambda one: one.age)
-            if (images := one.properties.get(property_names.TEST_IMAGES))
-        }
-        return dict(zip(told, tested_students.numbers(told.values()), strict=True))
+        return property_queries.tested(self._queries, types)
 
     def artifacts(
         self, type_name: str | None = None, limit: int | None = None
@@ -135,10 +137,27 @@ class Store:
         return self._graph({}, self._queries.newest_artifacts(types, limit))
 
     def pushed_models(self, limit: int | None = None) -> Graph:
-        """The newest pushed models; an empty graph if nothing was ever pushed."""
+        """The newest pushed models, without who made them: see `maker`.
+
+        An empty graph if nothing was ever pushed.
+        """
         types = self._recorded_types(pushed_models.TYPE_NAME)
         found = self._queries.newest_artifacts(types, limit) if types else {}
-        return self._graph({}, found)
+        return Graph(artifacts=found)
+
+    def pushes_about(self, asked: str | None) -> Graph:
+        """All rollbacks, as `pushed_models`.
+
+        Args:
+            asked: A version or an id: its push, too, and those that were repeated.
+        """
+        types = self._recorded_types(pushed_models.TYPE_NAME)
+        found = property_queries.pushes_about(self._queries, types, asked)
+        return Graph(artifacts=found)
+
+    def maker(self, artifact_id: Id) -> str:
+        """Name of the run that made an artifact; empty if unknown."""
+        return self.around_artifact(artifact_id).artifacts[artifact_id].run
 
     def lineage(
         self,
@@ -208,36 +227,47 @@ class Store:
     def everything(self) -> Graph:
         """The whole store."""
         executions = self._queries.all_executions()
-        graph = self._graph(executions, self._queries.all_artifacts())
-        return dataclasses.replace(graph, runs={run.name: run for run in self.runs()})
+        runs = {run.name: run for run in self.runs()}
+        return self._graph(executions, self._queries.all_artifacts(), runs)
 
     def _graph(
-        self, executions: Executions, artifacts: Artifacts | None = None
+        self,
+        executions: Executions,
+        artifacts: Artifacts | None = None,
+        runs: Mapping[str, RunRecord] | None = None,
     ) -> Graph:
-        """A graph of executions, all their inputs and outputs, and more artifacts."""
+        """A graph of executions, all their inputs and outputs, and more artifacts.
+
+        Its runs are those of the executions, unless `runs` says which.
+        """
         events = self._queries.events_of_executions(executions)
         artifacts = dict(artifacts or {})
         missing = {event.artifact_id for event in events} - set(artifacts)
         artifacts |= self._queries.artifacts(missing)
         records = self._queries.placed(executions)
-        makers = _makers(events, records)
+        makers = artifact_makers.found(events, records)
         # The others were made outside of this graph, as in an earlier run.
         others = {i for i in artifacts if i not in makers or makers[i].state == CACHED}
         if others:
             made = self._queries.events_of_artifacts(others)
             ids = {e.execution_id for e in made if e.is_output} - set(records)
             outside = self._queries.placed(self._queries.executions(ids))
-            makers = _makers(events + made, {**records, **outside})
-        names = {record.run for record in records.values()}
+            makers = artifact_makers.found(events + made, {**records, **outside})
+        if runs is None:
+            runs = self._runs_named({record.run for record in records.values()})
         return Graph(
             artifacts={
-                artifact.id: _made_by(artifact, makers.get(artifact.id))
+                artifact.id: artifact_makers.noted(artifact, makers.get(artifact.id))
                 for artifact in sorted(artifacts.values(), key=lambda a: a.age)
             },
             executions={e.id: e for e in sorted(records.values(), key=lambda e: e.age)},
             events=tuple(event for event in events if event.artifact_id in artifacts),
-            runs={run.name: run for run in self.runs() if run.name in names},
+            runs=runs,
         )
+
+    def _runs_named(self, names: Collection[str]) -> dict[str, RunRecord]:
+        ids = [i for i, name in self._queries.run_names().items() if name in names]
+        return {run.name: run for run in self._queries.runs(None, ids)} if ids else {}
 
     def _existing(
         self,
@@ -264,30 +294,3 @@ class Store:
 
         known = self._queries.artifact_types()
         return [recorded for recorded in known if asked.lower() in names(recorded)]
-
-
-def _makers(
-    events: Iterable[EventRecord], executions: Executions
-) -> dict[Id, ExecutionRecord]:
-    """The execution that made each artifact, rather than those that reused it."""
-    makers: dict[Id, ExecutionRecord] = {}
-    for event in events:
-        execution = executions.get(event.execution_id)
-        if not event.is_output or execution is None:
-            continue
-        known = makers.get(event.artifact_id)
-        if known is None or _rank(execution) < _rank(known):
-            makers[event.artifact_id] = execution
-    return makers
-
-
-def _rank(execution: ExecutionRecord) -> tuple[bool, tuple[int, Id]]:
-    return execution.state == CACHED, execution.age
-
-
-def _made_by(artifact: ArtifactRecord, maker: ExecutionRecord | None) -> ArtifactRecord:
-    if maker is None:
-        return artifact
-    return dataclasses.replace(
-        artifact, node=maker.node, run=maker.run, pipeline=maker.pipeline
-    )

@@ -148,6 +148,31 @@ def test_a_lineage_that_is_too_large_is_cut_and_says_so(writer):
     assert len(graph.executions) < 5
 
 
+def test_a_run_is_read_with_those_before_it(writer):
+    for number in range(4):
+        writer.run(f"run-{number}", config=f"c{number}")
+    store = _open(writer)
+    found = store.runs_from("run-2", 2)
+    assert [run.properties["config"] for run in found] == ["c2", "c1"]
+    assert store.runs_from("run-0", 2) == [store.run("run-0")]
+    assert store.run_names() == ["run-3", "run-2", "run-1", "run-0"]
+
+
+def test_pushes_about_a_version_are_its_own_and_all_rollbacks(writer, tmp_path):
+    writer.run("run-1")
+    back = {"rolled_back_by": "ann", "rolled_back_to": "1"}
+    first, second, third, fourth = (
+        writer.artifact("PushedModel", tmp_path, pushed=1, pushed_version=v, **more)
+        for v, more in (("1", {}), ("2", {}), ("3", back), ("4", {}))
+    )
+    writer.execute("Pusher", [], [("pushed_model", second)])
+    store = _open(writer)
+    assert set(store.pushes_about(None).artifacts) == {third}
+    assert set(store.pushes_about("2").artifacts) == {first, second, third}
+    assert set(store.pushes_about(str(fourth)).artifacts) == {first, third, fourth}
+    assert store.maker(second) == "run-1"
+
+
 def test_artifacts_by_type_in_any_case(writer):
     made = writer.distill("run-1")
     graph = _open(writer).artifacts("modelBLESSING")

@@ -14,6 +14,7 @@ from tfx_distill.pipeline.mlmd.records import (
     RunRecord,
     short_id,
 )
+from tfx_distill.pipeline.mlmd.source import Values, values_of
 from tfx_distill.pipeline.mlmd.task_adapters import Answer
 from tfx_distill.pipeline.runners.kubeflow.client.server_connection import Server
 from tfx_distill.pipeline.runners.kubeflow.client.server_errors import (
@@ -78,14 +79,22 @@ class TaskSource:
                 return _only(text, found)
         return None
 
-    def runs(self, limit: int | None) -> list[RunRecord]:
+    def run_names(self) -> dict[str, str]:
+        return {run.id: run.name for run in self._runs()}
+
+    def runs(
+        self, limit: int | None, ids: Collection[str] | None = None
+    ) -> list[RunRecord]:
         """Runs, the newest first."""
-        made = []
-        for answer in itertools.islice(self._newest("runs"), limit):
+        wanted = (run for run in self._runs() if ids is None or run.id in ids)
+        return list(itertools.islice(wanted, limit))
+
+    def _runs(self) -> Iterator[RunRecord]:
+        for answer in self._newest("runs"):
             with self._understood():
-                made.append(task_adapters.run(answer))
-                self._pipeline_of[made[-1].name] = self._pipeline(answer)
-        return made
+                made = task_adapters.run(answer)
+                self._pipeline_of[made.name] = self._pipeline(answer)
+            yield made
 
     def executions_of_run(self, run: RunRecord) -> dict[str, ExecutionRecord]:
         return self._nodes(run.name)
@@ -131,6 +140,9 @@ class TaskSource:
 
     def all_artifacts(self) -> dict[str, ArtifactRecord]:
         return self.newest_artifacts(None, None)
+
+    def values(self, types: Collection[str], names: Collection[str]) -> Values:
+        return values_of(self.newest_artifacts(types, None).values(), names)
 
     def newest_artifacts(
         self, types: Collection[str] | None, limit: int | None
