@@ -61,7 +61,7 @@ def nodes(
 def _push(
     config: PipelineConfig, pushed: Mapping[str, types.BaseChannel]
 ) -> Iterator[base_node.BaseNode]:
-    pusher = Pusher(**pushed, serving_dir=str(config.serving_dir))
+    pusher = Pusher(**pushed, serving_dir=config.serving_dir)
     yield pusher
     if config.registry.url is not None:
         blessings = {k: v for k, v in pushed.items() if k.endswith("_blessing")}

@@ -1,7 +1,7 @@
-"""Files wherever TensorFlow can reach them, without TensorFlow for local ones.
+"""Files here, in object stores (`store_files`), and wherever else TensorFlow reaches.
 
-A path with a scheme, such as `gs://bucket/folder`, goes through `tf.io.gfile`, which is
-imported then and not before: commands that read local files start at once.
+TensorFlow's `tf.io.gfile` is imported for such paths and not before: commands that read
+local files start at once.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any
 
+from tfx_distill.trainer import store_files
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -28,7 +30,10 @@ def is_remote(path: str) -> bool:
     return "://" in path
 
 
-def _gfile() -> Any:
+def _remote(path: str) -> Any:
+    """What reads and writes a remote path, by the names of `tf.io.gfile`."""
+    if store_files.is_in_store(path):
+        return store_files
     import tensorflow as tf
 
     return tf.io.gfile
@@ -45,9 +50,11 @@ def open_file(path: str, mode: str = "r") -> IO[Any]:
     if not is_remote(path):
         encoding = None if "b" in mode else "utf-8"
         return open(path, mode, encoding=encoding, opener=opener)
-    if "r" in mode and not _gfile().exists(path):
+    # TensorFlow's error would be one of its own.
+    is_tensorflows = not store_files.is_in_store(path)
+    if "r" in mode and is_tensorflows and not _remote(path).exists(path):
         raise FileNotFoundError(path)
-    return _gfile().GFile(path, mode)
+    return _remote(path).GFile(path, mode)
 
 
 def opener(path: str, flags: int) -> int:
@@ -66,18 +73,18 @@ def opener(path: str, flags: int) -> int:
 
 def exists(path: str) -> bool:
     """Whether there is a file or folder."""
-    return _gfile().exists(path) if is_remote(path) else os.path.exists(path)
+    return _remote(path).exists(path) if is_remote(path) else os.path.exists(path)
 
 
 def is_folder(path: str) -> bool:
     """Whether there is a folder."""
-    return _gfile().isdir(path) if is_remote(path) else os.path.isdir(path)
+    return _remote(path).isdir(path) if is_remote(path) else os.path.isdir(path)
 
 
 def make_folder(path: str) -> None:
     """Creates a folder and those above it; one that exists stays."""
     if is_remote(path):
-        _gfile().makedirs(path)
+        _remote(path).makedirs(path)
     else:
         os.makedirs(path, exist_ok=True)
 
@@ -85,7 +92,7 @@ def make_folder(path: str) -> None:
 def remove(path: str) -> None:
     """Deletes a file."""
     if is_remote(path):
-        _gfile().remove(path)
+        _remote(path).remove(path)
     else:
         os.remove(path)
 
@@ -93,7 +100,7 @@ def remove(path: str) -> None:
 def size_bytes(path: str) -> int:
     """Size of a file."""
     if is_remote(path):
-        return int(_gfile().stat(path).length)
+        return int(_remote(path).stat(path).length)
     return os.path.getsize(path)
 
 
@@ -108,9 +115,9 @@ def digest(path: str) -> str:
 
 def names(folder: str) -> list[str]:
     """Names of everything in a folder, sorted; empty if there is no folder."""
-    if not is_folder(folder):
+    if not store_files.is_in_store(folder) and not is_folder(folder):
         return []
-    found = _gfile().listdir(folder) if is_remote(folder) else os.listdir(folder)
+    found = _remote(folder).listdir(folder) if is_remote(folder) else os.listdir(folder)
     return sorted(name.rstrip("/") for name in found)
 
 
@@ -121,6 +128,11 @@ def files(top: str, skipped: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
         top: The folder.
         skipped: Names of folders to leave out, wherever they are.
     """
+    if store_files.is_in_store(top):  # in one request
+        for name in store_files.below(top):
+            if not set(name.split("/")[:-1]).intersection(skipped):
+                yield name, f"{top}/{name}"
+        return
     folders = []
     for name in names(top):
         path = os.path.join(top, name)
@@ -217,4 +229,26 @@ def read_locally(path: str) -> Iterator[str]:
         local = os.path.join(folder, os.path.basename(path))
         with open_file(path, "rb") as source, open(local, "wb") as target:
             shutil.copyfileobj(source, target)
+        yield local
+
+
+def copy_folder(source: str, target: str) -> None:
+    """Copies all files of a folder, wherever it is, into a local one."""
+    os.makedirs(target)
+    for below, path in files(source):
+        copy = os.path.join(target, below)
+        os.makedirs(os.path.dirname(copy), exist_ok=True)
+        with open_file(path, "rb") as reader, open(copy, "wb") as writer:
+            shutil.copyfileobj(reader, writer)
+
+
+@contextlib.contextmanager
+def folder_read_locally(folder: str) -> Iterator[str]:
+    """As `read_locally`, a folder; TensorFlow reads what is in no store by itself."""
+    if not store_files.is_in_store(folder):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as top:
+        local = os.path.join(top, "copy")
+        copy_folder(folder, local)
         yield local

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import time
 from typing import Any
 
 from tfx import types
@@ -45,7 +46,7 @@ class Executor(tfx_executor.Executor):
 
     TFX's own executor checks that some model was blessed, and copies file by file
     into the folder that a server watches. Here the blessings must be this model's;
-    the copy is made in a hidden folder, which becomes the new version by one rename.
+    the copy is made where no server looks, and `versions` makes it appear whole.
     Versions only grow. The artifact says why nothing was pushed.
     """
 
@@ -83,30 +84,21 @@ class Executor(tfx_executor.Executor):
         key = PUSH_DESTINATION_KEY
         destination = pusher_pb2.PushDestination()
         proto_utils.json_to_proto(exec_properties[key], destination)
-        serving_dir = destination.filesystem.base_directory
-        if file_system.is_remote(serving_dir):
-            # Object stores have no rename: TFX writes saved_model.pb last there.
-            super().Do(input_dict, output_dict, exec_properties)
-            folder = pushed.get_string_custom_property(
-                property_names.PUSHED_DESTINATION
-            )
-            self._complete(folder, digest, input_dict, pushed)
-            logger.info(push_lines.PUSHED, os.path.basename(folder), serving_dir)
-            return
-        with versions.staging(serving_dir) as staging_dir:
-            destination.filesystem.base_directory = staging_dir
+        serving = versions.at(destination.filesystem.base_directory)
+        with serving.opened(int(time.time())) as new:
+            destination.filesystem.base_directory = new.staging_dir
             staged = {**exec_properties, key: proto_utils.proto_to_json(destination)}
             super().Do(input_dict, output_dict, staged)
-            (name,) = os.listdir(staging_dir)
-            staged_dir = os.path.join(staging_dir, name)
+            (name,) = os.listdir(new.staging_dir)
+            staged_dir = os.path.join(new.staging_dir, name)
             self._complete(staged_dir, digest, input_dict, pushed)
-            version = versions.publish(staged_dir, serving_dir, int(name))
+            version = serving.publish(staged_dir, new)
         self._MarkPushed(
             pushed,
-            pushed_destination=versions.folder(serving_dir, version),
+            pushed_destination=serving.folder(version),
             pushed_version=str(version),
         )
-        logger.info(push_lines.PUSHED, version, serving_dir)
+        logger.info(push_lines.PUSHED, version, serving.path)
 
     def _complete(
         self,

@@ -41,10 +41,14 @@ class Places:
         return self.pipeline_dir / "artifacts"
 
     @property
-    def serving_dir(self) -> pathlib.Path:
-        if self.pusher.directory is not None:
-            return pathlib.Path(self.pusher.directory).expanduser().absolute()
-        return self.pipeline_dir / "serving"
+    def serving_dir(self) -> str:
+        """A folder, or an object store's URL; see `versions.at`."""
+        given = self.pusher.directory
+        if given is None:
+            return str(self.pipeline_dir / "serving")
+        if "://" in given:
+            return str(given.rstrip("/"))
+        return str(pathlib.Path(given).expanduser().absolute())
 
     @property
     def tuning_dir(self) -> pathlib.Path:

@@ -27,7 +27,8 @@ from tfx_distill.trainer.config.registry_config import RegistryConfig
 from tfx_distill.trainer.config.section import (
     NUMBER,
     WHOLE,
-    Folder,
+    FolderOrStore,
+    RootFolder,
     Rule,
     Section,
     Table,
@@ -57,7 +58,7 @@ class RunConfig(Section):
         "{dataset}",
         description="Lower-case letters, digits, dashes; {dataset}: the data set's name",
     )
-    root: Folder = Field("runs", description="The pipeline's folder is root/name")
+    root: RootFolder = Field("runs", description="The pipeline's folder is root/name")
     cache: bool = Field(True, description="Reuse results of steps with equal inputs")
     images_in_memory_mb: NonNegativeInt = Field(
         memory_limit.DEFAULT_MB,
@@ -80,7 +81,7 @@ class MetadataConfig(Section):
 class PusherConfig(Section):
     """Where a blessed student goes."""
 
-    directory: Folder | None = Field(
+    directory: FolderOrStore | None = Field(
         None, description="Null: serving in the pipeline's folder"
     )
 

@@ -13,12 +13,13 @@ import pathlib
 import shutil
 from collections.abc import Iterable
 
-from tfx_distill.components.pusher import pushed_models
+from tfx_distill.components.pusher import pushed_models, versions
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.inspection import needed_artifacts
 from tfx_distill.pipeline.mlmd import read_only_store, store_connection, updates
 from tfx_distill.pipeline.mlmd.records import DELETED, RUNNING, ArtifactRecord, Graph
 from tfx_distill.pipeline.runners.local import run_folders
+from tfx_distill.trainer import file_system
 from tfx_distill.trainer.errors import DistillError
 
 _RUNS = "runs"
@@ -130,12 +131,11 @@ def _seeds(graph: Graph, newest: set[str], config: PipelineConfig) -> set[int]:
 
 def _served(graph: Graph, config: PipelineConfig) -> set[int]:
     """Pushed models that have a folder, in the serving folder or where it was before."""
-    folder = config.serving_dir
-    names = {p.name for p in folder.iterdir()} if folder.is_dir() else set()
+    names = set(map(str, versions.at(config.serving_dir).numbers()))
     return {
         model.artifact_id
         for model in graph.pushed_models()
-        if model.version in names or (model.folder and os.path.isdir(model.folder))
+        if model.version in names or file_system.is_folder(model.folder)
     }
 
 

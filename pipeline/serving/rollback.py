@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import time
 from collections.abc import Iterator
 
@@ -16,6 +15,7 @@ import ml_metadata
 from tfx_distill.components import property_names
 from tfx_distill.components.pusher import versions
 from tfx_distill.components.pusher.pushed_models import PushedModel
+from tfx_distill.components.pusher.versions import ServingFolder
 from tfx_distill.pipeline import hints, interruption
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.mlmd import store_connection
@@ -24,6 +24,7 @@ from tfx_distill.pipeline.mlmd.store import Store
 from tfx_distill.pipeline.runners.local import run_folders
 from tfx_distill.pipeline.serving import rollback_record
 from tfx_distill.pipeline.serving.rollback_record import PUSHED_KEY, Rollback
+from tfx_distill.trainer import file_system
 from tfx_distill.trainer.errors import ConfigError, DistillError
 
 _BLESSINGS = ("model_blessing", "infra_blessing")
@@ -51,11 +52,11 @@ def roll_back(
     """
     for option, text in (("--reason", reason), ("--by", by)):
         _require_text(option, text)
-    serving_dir = str(config.serving_dir)
+    serving = versions.at(config.serving_dir)
     raw_store = store_connection.open_store(config)
-    if not versions.numbers(serving_dir) or not config.pipeline_dir.is_dir():
+    if not serving.numbers() or not config.pipeline_dir.is_dir():
         raise DistillError(
-            f"Nothing has been pushed to {serving_dir}. `{hints.command('run')}` pushes "
+            f"Nothing has been pushed to {serving.path}. `{hints.command('run')}` pushes "
             "a student."
         )
     with run_folders.only_run(config.pipeline_dir), store_connection.explained(config):
@@ -64,12 +65,12 @@ def roll_back(
         settled = rollback_record.settle(raw_store, config.pipeline_name, pushes)
         if settled and version in (None, settled.rolled_back_to):
             return settled
-        recorded = _recorded(store, serving_dir)
-        target = _default(recorded, serving_dir) if version is None else version
-        old = _require_recorded(store, recorded, serving_dir, target)
-        _require_other(recorded, serving_dir, target)
-        with _writable(serving_dir):
-            return _publish(raw_store, config, old, target, by=by, reason=reason)
+        recorded = _recorded(store, serving.path)
+        target = _default(recorded, serving) if version is None else version
+        old = _require_recorded(store, recorded, serving.path, target)
+        _require_other(recorded, serving, target)
+        with _writable(serving.path):
+            return _publish(raw_store, config, serving, old, by=by, reason=reason)
 
 
 def _require_text(option: str, text: str) -> None:
@@ -91,13 +92,13 @@ def _recorded(store: Store, serving_dir: str) -> dict[int, PushedModel]:
     }
 
 
-def _default(recorded: dict[int, PushedModel], serving_dir: str) -> int:
+def _default(recorded: dict[int, PushedModel], serving: ServingFolder) -> int:
     """The version before the newest."""
-    newest = versions.numbers(serving_dir)[-1]
+    newest = serving.numbers()[-1]
     earlier = [number for number in recorded if number < newest]
     if not earlier:
         raise DistillError(
-            f"Version {newest} in {serving_dir} is the only one that was pushed. "
+            f"Version {newest} in {serving.path} is the only one that was pushed. "
             "There is nothing to roll back to."
         )
     return max(earlier)
@@ -140,25 +141,25 @@ def _was_blessed(graph: Graph, pushed_id: int) -> bool:
 
 
 def _require_other(
-    recorded: dict[int, PushedModel], serving_dir: str, version: int
+    recorded: dict[int, PushedModel], serving: ServingFolder, version: int
 ) -> None:
     """Refuses a rollback that would change nothing, or has nothing to copy."""
-    source = versions.folder(serving_dir, version)
-    newest = versions.numbers(serving_dir)[-1]
+    source, there = serving.folder(version), serving.numbers()
+    newest = there[-1]
     if version == newest:
         raise DistillError(
-            f"Version {version} is already the newest in {serving_dir}. "
+            f"Version {version} is already the newest in {serving.path}. "
             "Give an earlier one."
         )
-    if not os.path.isdir(source):
+    if version not in there:
         raise DistillError(
             f"Version {version} is recorded, but its folder {source} is gone. "
             "Give another version, or run the pipeline again."
         )
-    same = versions.have_same_content(source, versions.folder(serving_dir, newest))
+    same = versions.have_same_content(source, serving.folder(newest))
     if newest in recorded and same:
         raise DistillError(
-            f"Version {newest}, the newest in {serving_dir}, already has the content of "
+            f"Version {newest}, the newest in {serving.path}, already has the content of "
             f"version {version}. Give another one."
         )
 
@@ -166,32 +167,32 @@ def _require_other(
 def _publish(
     store: ml_metadata.MetadataStore,
     config: PipelineConfig,
+    serving: ServingFolder,
     old: PushedModel,
-    version: int,
     *,
     by: str,
     reason: str,
 ) -> Rollback:
     """Copies a version to the next number, and records it before and after."""
-    serving_dir = str(config.serving_dir)
-    with versions.staging(serving_dir) as staging_dir:
-        staged = os.path.join(staging_dir, str(version))
-        shutil.copytree(versions.folder(serving_dir, version), staged)
+    with serving.opened(int(time.time())) as new:
+        version = os.path.basename(old.folder)
+        staged = os.path.join(new.staging_dir, version)
+        file_system.copy_folder(old.folder, staged)
         _require_unchanged(staged, old)
-        number = versions.next_number(serving_dir, int(time.time()))
         intended = Rollback(
-            version=number,
-            pushed=versions.folder(serving_dir, number),
-            rolled_back_to=version,
-            rolled_back_from=versions.numbers(serving_dir)[-1],
+            version=new.number,
+            pushed=serving.folder(new.number),
+            rolled_back_to=int(version),
+            rolled_back_from=serving.numbers()[-1],
             rolled_back_by=by,
             reason=reason,
         )
+        new.prepare(staged)
         with interruption.held_back():
             execution = rollback_record.intend(
                 store, config.pipeline_name, old, intended
             )
-            versions.place(staged, serving_dir, number)
+            new.appear()
             with _repeatable(intended, config):
                 rollback_record.complete(store, execution, old)
     return intended
@@ -213,8 +214,7 @@ def _writable(serving_dir: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        # `copytree` raises a list of what failed.
-        reason = error.strerror or str(error.args[0][0][2] if error.args else error)
+        reason = error.strerror or str(error)
         raise DistillError(
             f"No version can be published in {serving_dir} ({reason}). Free some space, "
             "or make the folder writable, then repeat the command."

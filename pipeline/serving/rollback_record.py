@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 
 import ml_metadata
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from tfx_distill.components import property_names
-from tfx_distill.components.pusher import manifest
+from tfx_distill.components.pusher import manifest, versions
 from tfx_distill.components.pusher.pushed_models import PushedModel
 from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.export import saved_model_files
@@ -127,7 +126,10 @@ def settle(
 
 def _is_published(intended: Rollback, old: PushedModel) -> bool:
     try:
-        return os.path.isdir(intended.pushed) and not changes(intended.pushed, old)
+        serving = versions.of_version(intended.pushed)
+        serving.settle()
+        there = intended.version in serving.numbers()
+        return there and not changes(intended.pushed, old)
     except ModelError:  # an empty folder
         return False
 

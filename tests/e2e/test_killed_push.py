@@ -111,9 +111,10 @@ def _killed(model, serving_dir, folder, after_s):
 
 def _contents(serving_dir):
     """Digest of every version that a server sees."""
+    serving = versions.at(serving_dir)
     return {
-        number: saved_model_files.folder_digest(versions.folder(serving_dir, number))
-        for number in versions.numbers(serving_dir)
+        number: saved_model_files.folder_digest(serving.folder(number))
+        for number in serving.numbers()
     }
 
 
@@ -160,5 +161,5 @@ def test_whatever_kills_a_push_every_version_is_whole(students, tmp_path):
     assert killed == KILLS
     assert 0 < adopted < attempts
     for number in list(seen)[:2]:
-        loaded = tf.saved_model.load(versions.folder(serving_dir, number))
+        loaded = tf.saved_model.load(versions.at(serving_dir).folder(number))
         assert set(loaded.signatures) == {"predict_images", "serving_default"}

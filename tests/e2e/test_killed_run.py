@@ -56,9 +56,9 @@ def _digest(folder):
 
 
 def _require_whole_versions(place, digest):
-    serving_dir = str(place.serving_dir)
-    for number in versions.numbers(serving_dir):
-        assert _digest(versions.folder(serving_dir, number)) == digest
+    serving = versions.at(str(place.serving_dir))
+    for number in serving.numbers():
+        assert _digest(serving.folder(number)) == digest
 
 
 def _states(place):

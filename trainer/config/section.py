@@ -12,6 +12,7 @@ import functools
 import json
 import math
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, TypeVar
 
@@ -29,6 +30,7 @@ from pydantic import (
 from pydantic_core import core_schema
 from typing_extensions import Self
 
+from tfx_distill.trainer import store_files
 from tfx_distill.trainer.config import config_errors
 from tfx_distill.trainer.errors import ConfigError
 
@@ -91,19 +93,46 @@ PositiveNumber = Annotated[float, Field(gt=0), NUMBER]
 Degrees = Annotated[float, Field(ge=0, le=180), NUMBER]
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 # A URL would become a local folder of that name.
-Folder = Annotated[
+Folder = Annotated[str, Rule("a folder, not a URL", lambda path: _is_folder(path))]
+# SQLite's file and the locks are there.
+RootFolder = Annotated[
     str,
-    Rule("a folder, not a URL", lambda path: "://" not in path and _is_path(path)),
+    Rule(
+        "a folder of this machine; an object store takes what is pushed "
+        "(pusher.directory) and what Kubeflow makes (kubeflow.pipeline_root)",
+        lambda path: _is_folder(path),
+    ),
+]
+FolderOrStore = Annotated[
+    str,
+    Rule(
+        f"a folder, or BUCKET/FOLDER after {', '.join(store_files.SCHEMES)}",
+        lambda path: _is_store_url(path) if "://" in path else _is_path(path),
+    ),
 ]
 LocalPath = Annotated[str, Rule("a path", lambda path: _is_path(path))]
 Items = Annotated[tuple[T, ...], Strict(False)]  # also accepts lists
 Table = Annotated[dict[str, T], BeforeValidator(as_json)]
 
 
+def _is_folder(text: str) -> bool:
+    return "://" not in text and _is_path(text)
+
+
 def _is_path(text: str) -> bool:
     """Whether a text can be a path; `~NAME` needs a user of that name."""
     is_known = not os.path.expanduser(text).startswith("~")
     return bool(text) and text.isprintable() and is_known
+
+
+def _is_store_url(text: str) -> bool:
+    """Whether a text is a store's URL without a query, credentials or a pattern."""
+    return bool(
+        re.fullmatch(
+            rf"({'|'.join(store_files.SCHEMES)})[\w.-]+(/(?!\.+(/|$))[\w.=+-]+)*/?",
+            text,
+        )
+    )
 
 
 def require(condition: bool, key: str, received: Any, expected: str) -> None:

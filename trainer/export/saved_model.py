@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfx_distill.trainer import model_faults, timeline
+from tfx_distill.trainer import file_system, model_faults, timeline
 from tfx_distill.trainer.config.examples_config import LOGITS, SignatureConfig
 from tfx_distill.trainer.data import memory_limit
 from tfx_distill.trainer.data.data_spec import DataSpec
@@ -217,8 +217,11 @@ def load_saved_model(model_dir: str) -> Any:
         ModelError: If it does not load.
     """
     advice = "Give the folder of a SavedModel, or train the teacher again."
-    with model_faults.raised_by(f"No loadable model in {model_dir}", advice):
-        return tf.saved_model.load(model_dir)
+    with (
+        file_system.folder_read_locally(model_dir) as folder,
+        model_faults.raised_by(f"No loadable model in {model_dir}", advice),
+    ):
+        return tf.saved_model.load(folder)
 
 
 def _is_own(loaded: Any) -> bool:

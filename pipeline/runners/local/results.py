@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,6 +21,7 @@ from tfx_distill.components.servability_validator.servability import (
 from tfx_distill.pipeline.inspection import distillation_effect, gates
 from tfx_distill.pipeline.mlmd.records import ArtifactRecord
 from tfx_distill.pipeline.mlmd.store import Store
+from tfx_distill.trainer import file_system
 from tfx_distill.trainer.errors import DistillError
 from tfx_distill.trainer.evaluation import lite_scores
 from tfx_distill.trainer.evaluation.comparison import Comparison
@@ -163,7 +163,7 @@ def collect(
         dataset=examples[property_names.DATASET],
         dataset_version=examples[property_names.DATASET_VERSION],
         pushed=pushed,
-        newest=versions.newest(os.path.dirname(pushed)) if pushed else None,
+        newest=versions.of_version(pushed).newest() if pushed else None,
         **_judged(outputs),
         num_tested=gates.num_tested(graph, run_id),
         headroom=distillation_effect.headroom(graph, run_id),
@@ -243,7 +243,7 @@ def _pushed(found: Sequence[PushedModel]) -> str | None:
     if not found:
         return None
     folder = found[0].folder
-    if not os.path.isdir(folder):
+    if not file_system.is_folder(folder):
         raise DistillError(
             f"The student was pushed to {folder} by an earlier run, and that folder is "
             "gone. Run again with --set pipeline.cache=false to push it once more."

@@ -10,8 +10,9 @@ import pathlib
 import shutil
 from collections.abc import Iterator
 
+from tfx_distill.components.pusher import versions
 from tfx_distill.pipeline.config.schema import PipelineConfig
-from tfx_distill.trainer import folder_lock
+from tfx_distill.trainer import file_system, folder_lock
 from tfx_distill.trainer.errors import ConfigError, DistillError
 
 _GIB = 2**30
@@ -42,7 +43,7 @@ def new_log(config: PipelineConfig) -> pathlib.Path:
     return log
 
 
-def _require_no_pattern(key: str, folder: pathlib.Path) -> None:
+def _require_no_pattern(key: str, folder: str | pathlib.Path) -> None:
     """Rejects letters that TFX and Beam read as patterns of file names."""
     found = sorted(set(str(folder)) & _PATTERN)
     if found or not str(folder).isprintable():
@@ -79,7 +80,12 @@ def _kept_if_whole(folder: pathlib.Path) -> Iterator[None]:
 
 def _require_space(config: PipelineConfig) -> None:
     """Creates the folders in which a run writes, and checks them."""
-    for folder in (config.pipeline_dir, config.serving_dir):
+    folders = [config.pipeline_dir]
+    if file_system.is_remote(config.serving_dir):
+        versions.at(config.serving_dir).make()
+    else:
+        folders.append(pathlib.Path(config.serving_dir))
+    for folder in folders:
         with _explained(folder):
             folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK):

@@ -248,11 +248,11 @@ def test_what_a_killed_push_left_is_removed(push, tmp_path):
 
 
 def test_what_another_push_works_on_is_left_alone(push, tmp_path):
-    with versions.staging(str(tmp_path / "serving")) as other:
+    with versions.at(str(tmp_path / "serving")).opened(1) as other:
         thread = threading.Thread(target=push)
         thread.start()
         thread.join(0.3)
-        assert os.path.isdir(other)
+        assert os.path.isdir(other.staging_dir)
         assert [name for name in _versions(tmp_path) if name.isdigit()] == []
     thread.join()
     assert len(_versions(tmp_path)) == 1

@@ -12,17 +12,18 @@ pytestmark = pytest.mark.attack
 
 
 def _publish(serving_dir, content, proposed=5):
-    with versions.staging(str(serving_dir)) as staging_dir:
-        staged = os.path.join(staging_dir, "any")
+    serving = versions.at(str(serving_dir))
+    with serving.opened(proposed) as new:
+        staged = os.path.join(new.staging_dir, "any")
         os.mkdir(staged)
         with open(os.path.join(staged, "saved_model.pb"), "w") as file:
             file.write(content)
-        return versions.publish(staged, str(serving_dir), proposed)
+        return serving.publish(staged, new)
 
 
 def test_the_first_version_has_the_number_that_was_proposed(tmp_path):
     assert _publish(tmp_path, "a") == 5
-    assert versions.numbers(str(tmp_path)) == [5]
+    assert versions.at(str(tmp_path)).numbers() == [5]
 
 
 def test_a_later_version_is_higher_whatever_the_clock_says(tmp_path):
@@ -68,10 +69,10 @@ def _path(descriptor):
 def test_who_holds_a_serving_folder_is_said_while_waiting_and_after(
     tmp_path, monkeypatch, caplog
 ):
-    monkeypatch.setattr(versions, "_LOCK_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(versions, "LOCK_TIMEOUT_S", 0.3)
     holder = rf"process {os.getpid()} on .+, since 20.+ UTC"
     with (
-        versions.staging(str(tmp_path)),
+        versions.at(str(tmp_path)).opened(1),
         pytest.raises(DistillError, match=rf"run \({holder}\) .* after 0.3 s. Wait"),
     ):
         _publish(tmp_path, "a")
@@ -82,5 +83,5 @@ def test_who_holds_a_serving_folder_is_said_while_waiting_and_after(
 def test_folders_that_are_no_versions_do_not_count(tmp_path):
     (tmp_path / "latest").mkdir()
     (tmp_path / "-3").mkdir()
-    assert versions.numbers(str(tmp_path)) == []
-    assert versions.numbers(str(tmp_path / "nowhere")) == []
+    assert versions.at(str(tmp_path)).numbers() == []
+    assert versions.at(str(tmp_path / "nowhere")).numbers() == []

@@ -80,7 +80,16 @@ BATCH = "tuning.space.student.batch_size="
         ("lite.calibration_examples=0", "calibration_examples must be an integer >= 1"),
         ("student.quantization_aware_epochs=15", r"in \[0, 14\], the number of epochs"),
         ("assistant={views: 9}", "assistant.views must be at most views.count, 4"),
-        ("pusher.directory=gs://bucket/x", "pusher.directory must be a folder, not a"),
+        (
+            "pipeline.root=gs://bucket/x",
+            "pipeline.root must be a folder of this machine",
+        ),
+        ("pusher.directory=ftp://b/x", "or BUCKET/FOLDER after s3://, minio://, gs://"),
+        (
+            "pusher.directory=s3://b/x?region=eu",
+            "pusher.directory must be a folder, or",
+        ),
+        ("pusher.directory=s3://b/../x", "pusher.directory must be a folder, or"),
         ("data=mnist", "data must be a mapping of keys, received 'mnist'"),
         (
             "beam.args=--x",

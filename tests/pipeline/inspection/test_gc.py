@@ -1,6 +1,7 @@
 """`distill gc`: what may go goes, and nothing else."""
 
 import contextlib
+import os
 import shutil
 import sqlite3
 
@@ -18,7 +19,7 @@ from tfx_distill.trainer.errors import DistillError
 def config(tmp_path):
     config = load_config("smoke", [f"pipeline.root={tmp_path}"])
     for folder in (config.artifacts_dir, config.serving_dir):
-        folder.mkdir(parents=True)
+        os.makedirs(folder)
     return config
 
 
@@ -88,7 +89,7 @@ def test_what_a_kill_left_is_finished(config, writer):
 def test_what_is_served_keeps_all_that_it_comes_from(config, writer):
     made = writer.distill("run-1", config.artifacts_dir, blessed=0, pushed=1)
     assert _ids(gc.find(config, keep=0)) == set(made.values())
-    (config.serving_dir / "170").mkdir()  # the version that it was pushed as
+    os.mkdir(f"{config.serving_dir}/170")  # the version that it was pushed as
     assert gc.find(config, keep=0).artifacts == ()
 
 
@@ -106,7 +107,7 @@ def test_the_statistics_of_what_is_served_stay(config, writer, is_served, gone):
     writer.distill("run-1", config.artifacts_dir, blessed=1, pushed=1)
     statistics = _statistics(writer, config, "run-1")
     if is_served:
-        (config.serving_dir / "170").mkdir()
+        os.mkdir(f"{config.serving_dir}/170")
     assert (statistics in _ids(gc.find(config, keep=0))) == gone
 
 
@@ -117,7 +118,7 @@ def test_the_statistics_of_what_a_rollback_serves_stay(config, writer):
     writer.run_id = writer.context("any", "no run")
     reads = [("pushed_model", made["pushed_model"])]
     writer.execute("distill_rollback", reads, [("pushed_model", again)])
-    (config.serving_dir / "171").mkdir()
+    os.mkdir(f"{config.serving_dir}/171")
     assert statistics not in _ids(gc.find(config, keep=0))
 
 

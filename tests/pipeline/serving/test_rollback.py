@@ -10,13 +10,13 @@ import tempfile
 
 import ml_metadata
 import pytest
+import recorded_pushes
 from click.testing import CliRunner
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from tfx_distill.components.pusher import manifest, versions
+from tfx_distill.components.pusher import local_versions, manifest
 from tfx_distill.pipeline.cli import cli
 from tfx_distill.pipeline.config.loader import load_config
-from tfx_distill.pipeline.mlmd import store_connection
 from tfx_distill.pipeline.mlmd.store import Store
 from tfx_distill.pipeline.runners.local import run_folders
 from tfx_distill.pipeline.serving import rollback, rollback_record
@@ -25,7 +25,6 @@ from tfx_distill.trainer.export import saved_model_files
 
 pytestmark = pytest.mark.attack
 PIPELINE = "smoke-digits"
-BLESSINGS = {"model_blessing": "ModelBlessing", "infra_blessing": "InfraBlessing"}
 
 
 @pytest.fixture
@@ -37,10 +36,7 @@ def config(tmp_path):
 
 @pytest.fixture
 def store(config):
-    store = ml_metadata.MetadataStore(store_connection.connection_config(config))
-    type_id = store.put_context_type(pb.ContextType(name="pipeline"))
-    store.put_contexts([pb.Context(type_id=type_id, name=PIPELINE)])
-    return store
+    return recorded_pushes.new_store(config)
 
 
 @pytest.fixture
@@ -48,47 +44,32 @@ def push(config, store):
     """A function that pushes a content as a version, as a run would."""
 
     def run(version, content, blessed=(1, 1), digest=True):
-        folder = config.serving_dir / str(version)
+        folder = pathlib.Path(config.serving_dir, str(version))
         archive = config.artifacts_dir / str(version)
         for place in (folder, archive):
             (place / "assets.extra").mkdir(parents=True)
             (place / "saved_model.pb").write_text(content)
         (folder / "assets.extra" / "model_card.json").write_text("card")
-        texts = {"pushed_version": str(version), "pushed_destination": str(folder)}
+        digests = {}
         if digest:
-            texts["model_digest"] = saved_model_files.content_digest(str(folder))
-            texts["manifest_digest"] = manifest.write(str(folder))
-        pushed = _artifact(store, "PushedModel", {"pushed": 1}, texts, str(archive))
-        given = [
-            (_artifact(store, kind, {"blessed": value}, {}, ""), pb.Event.INPUT, key)
-            for (key, kind), value in zip(BLESSINGS.items(), blessed, strict=False)
-        ]
-        type_id = store.put_execution_type(pb.ExecutionType(name="Pusher"))
-        (execution,) = store.put_executions([pb.Execution(type_id=type_id)])
-        made = (pushed, pb.Event.OUTPUT, "pushed_model")
-        for artifact, kind, key in (*given, made):
-            event = pb.Event(artifact_id=artifact, execution_id=execution, type=kind)
-            event.path.steps.add().key = key
-            store.put_events([event])
-        return pushed
+            digests["model_digest"] = saved_model_files.content_digest(str(folder))
+            digests["manifest_digest"] = manifest.write(str(folder))
+        return recorded_pushes.record(
+            store, str(folder), str(archive), digests, blessed=blessed
+        )
 
     return run
 
 
-def _artifact(store, kind, numbers, texts, uri):
-    type_id = store.put_artifact_type(pb.ArtifactType(name=kind))
-    artifact = pb.Artifact(type_id=type_id, uri=uri)
-    for name, number in numbers.items():
-        artifact.custom_properties[name].int_value = number
-    for name, text in texts.items():
-        artifact.custom_properties[name].string_value = text
-    return store.put_artifacts([artifact])[0]
+def _version(config, *names):
+    return pathlib.Path(config.serving_dir, *names)
 
 
 def _served(config):
     names = (name for name in os.listdir(config.serving_dir) if name.isdigit())
     return {
-        int(n): (config.serving_dir / n / "saved_model.pb").read_text() for n in names
+        int(name): _version(config, name, "saved_model.pb").read_text()
+        for name in names
     }
 
 
@@ -185,7 +166,7 @@ def test_a_rollback_killed_before_it_published_is_done_anew(
     config, store, push, monkeypatch
 ):
     push(1, "old"), push(2, "new")
-    _killed(config, monkeypatch, versions, "place")
+    _killed(config, monkeypatch, local_versions.LocalVersion, "appear")
     assert sorted(_served(config)) == [1, 2]
     version = _back(config).version
     assert _served(config)[version] == "old"
@@ -230,9 +211,11 @@ def test_a_signal_between_publish_and_record_waits(
     config, store, push, monkeypatch, number
 ):
     push(1, "old"), push(2, "new")
-    place = versions.place
+    appear = local_versions.LocalVersion.appear
     monkeypatch.setattr(
-        versions, "place", lambda *given: (place(*given), signal.raise_signal(number))
+        local_versions.LocalVersion,
+        "appear",
+        lambda new: (appear(new), signal.raise_signal(number)),
     )
     assert _back(config).version == max(_served(config))
     assert _states(store) == [pb.Execution.COMPLETE]
@@ -253,8 +236,8 @@ def test_an_unknown_version_is_refused(config, store, push):
 
 def test_a_version_that_no_run_recorded_is_refused(config, store, push):
     push(2, "new")
-    (config.serving_dir / "1").mkdir()
-    (config.serving_dir / "1" / "saved_model.pb").write_text("by hand")
+    _version(config, "1").mkdir()
+    _version(config, "1", "saved_model.pb").write_text("by hand")
     _nothing_changes(config, store, "Version 1 was not pushed", 1)
 
 
@@ -267,7 +250,7 @@ def test_a_version_without_both_blessings_is_refused(config, store, push, blesse
 @pytest.mark.parametrize("name", ["saved_model.pb", "assets.extra/lite/int8.tflite"])
 def test_changed_files_are_refused(config, store, push, name):
     push(1, "old"), push(2, "new")
-    path = config.serving_dir / "1" / name
+    path = _version(config, "1", name)
     path.parent.mkdir(exist_ok=True)
     path.write_text("edited")
     _nothing_changes(config, store, f"have changed since the push: {name}\\.")
@@ -275,7 +258,7 @@ def test_changed_files_are_refused(config, store, push, name):
 
 def test_without_a_manifest_the_model_is_compared(config, store, push):
     push(1, "old", digest=False), push(2, "new")
-    (config.serving_dir / "1" / "saved_model.pb").write_text("edited")
+    _version(config, "1", "saved_model.pb").write_text("edited")
     _nothing_changes(config, store, "have changed since the push: its model")
 
 
@@ -290,7 +273,7 @@ def test_text_that_cannot_be_recorded_is_refused(config, store, push, given):
 
 def test_a_folder_that_is_gone_is_refused(config, store, push):
     push(1, "old"), push(2, "new")
-    (config.serving_dir / "1").rename(config.serving_dir / "gone")
+    _version(config, "1").rename(_version(config, "gone"))
     _nothing_changes(config, store, "its folder .* is gone")
 
 
@@ -310,7 +293,7 @@ def test_what_the_newest_has_already_is_refused(config, store, push):
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
 @pytest.mark.parametrize(
     ("module", "name"),
-    [(tempfile, "mkdtemp"), (shutil, "copy2"), (os, "fsync"), (os, "rename")],
+    [(tempfile, "mkdtemp"), (shutil, "copyfileobj"), (os, "fsync"), (os, "rename")],
 )
 def test_a_disk_that_takes_nothing_changes_nothing(
     config, store, push, monkeypatch, module, name, number
@@ -321,11 +304,6 @@ def test_a_disk_that_takes_nothing_changes_nothing(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(module, name, fail)
-    if name == "copy2":
-        monkeypatch.setattr(shutil.copytree, "__kwdefaults__", None, raising=False)
-        monkeypatch.setattr(
-            shutil.copytree, "__defaults__", (False, None, fail, False, False)
-        )
     before = _served(config)
     with pytest.raises(DistillError, match=f"in .*serving .*{os.strerror(number)}"):
         _back(config)
@@ -365,7 +343,7 @@ def test_the_command_says_what_is_served_now(config, push):
     newest = max(_served(config))
     assert output == (
         f"Version {newest} has the content of version 1 and is now the newest, after 2.\n"
-        f"{config.serving_dir / str(newest)}\n"
+        f"{config.serving_dir}/{newest}\n"
     )
 
 

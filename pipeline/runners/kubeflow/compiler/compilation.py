@@ -29,6 +29,7 @@ from tfx_distill.pipeline.runners.kubeflow.compiler import (
 from tfx_distill.pipeline.runners.kubeflow.container import mounts
 from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import CompileError
 from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package
+from tfx_distill.trainer import file_system
 from tfx_distill.trainer.data import memory_limit
 from tfx_distill.trainer.errors import DistillError
 
@@ -170,11 +171,11 @@ def _connect_served_model(package: Package, paths: pod_paths.PodPaths) -> None:
     The cache would not notice that another model serves by now.
     """
     inputs = package.component("Evaluator")["inputDefinitions"]
+    serving_dir = paths.config.serving_dir
     if SERVED_MODEL not in inputs.get("parameters", {}):
         paths.mounted.pop("Evaluator", None)
-    elif paths.mounted.get("Evaluator"):
+    elif paths.mounted.get("Evaluator") or file_system.is_remote(serving_dir):
         container = package.executor("Evaluator")["container"]
-        serving_dir = str(paths.config.serving_dir)
         postprocessing.set_environment(
             container, {mounts.SERVING_VARIABLE: serving_dir}
         )

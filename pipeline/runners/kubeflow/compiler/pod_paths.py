@@ -15,6 +15,7 @@ from tfx_distill.pipeline.runners.kubeflow.container.mounts import (
     SCRATCH_DIR,
     is_within,
 )
+from tfx_distill.trainer import file_system
 from tfx_distill.trainer.config.imported_config import is_function
 from tfx_distill.trainer.errors import ConfigError
 
@@ -145,9 +146,9 @@ def _with_pod_folders(
             key = "data.splits.unlabelled"
             folder = data.folder(key, splits.unlabelled, "")
             splits = splits.replace(unlabelled=folder)
-    directory = serving.folder(
-        "pusher.directory", config.pusher.directory, config.pipeline_name
-    )
+    directory = config.pusher.directory
+    if directory is None or not file_system.is_remote(directory):
+        directory = serving.folder("pusher.directory", directory, config.pipeline_name)
     tuning = config.tuning
     if tuning is not None:
         search_dir = data.folder("tuning.directory", tuning.directory, "tuning")
@@ -170,7 +171,7 @@ def _notes(config: PipelineConfig) -> list[str]:
             f"Without kubeflow.volumes.data, each run prepares {config.data.name} "
             "again, in a pod that needs network access."
         )
-    if volumes.serving is None:
+    if volumes.serving is None and not file_system.is_remote(config.serving_dir):
         notes.append(
             "Without kubeflow.volumes.serving, the pushed student is only in the artifact "
             "pushed_model; no model server sees it."

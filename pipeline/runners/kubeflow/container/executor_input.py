@@ -89,8 +89,11 @@ class ExecutorInput:
             if key in declared:
                 artifact["type"] = dict(declared[key]["artifactType"])
             artifact["metadata"] = {
-                # Executors compare these with paths that they are given.
-                name: mapped(_unwrapped(value), self._mounts.path)
+                # Executors compare these with paths that they are given. A version is
+                # where servers see it.
+                name: value
+                if name == property_names.PUSHED_DESTINATION
+                else mapped(_unwrapped(value), self._mounts.path)
                 for name, value in artifact.get("metadata", {}).items()
                 if name not in _SERVER_METADATA and value is not None
             }
@@ -119,7 +122,7 @@ class ExecutorInput:
         served = values.get(property_names.SERVED_MODEL)
         if self._serving_dir and served == run_parameters.LATEST:
             # In a local run, the Evaluator's driver finds it.
-            found = versions.newest(under_root(self._serving_dir))
+            found = versions.at(under_root(self._serving_dir)).newest()
             values[property_names.SERVED_MODEL_URI] = found
         return values
 

@@ -1,0 +1,149 @@
+"""Versions in real object stores: whole or absent, whatever happens to a push."""
+
+import os
+import signal
+import threading
+
+import faulty_proxy
+import forking_pusher
+import polling_reader
+import pytest
+import store_servers
+
+from tfx_distill.components.pusher import versions
+from tfx_distill.trainer import file_system
+
+pytestmark = pytest.mark.attack
+BEFORE, AFTER = "before", "after"
+
+
+def _begun(store):
+    """All versions of which something is there."""
+    return versions.numbers_in(file_system.names(store.folder))
+
+
+def _push(store, pusher, content, fault=lambda *_: None):
+    store.use(fault)
+    found = pusher.push(store.folder, content, store.environment)
+    store.use()
+    return found
+
+
+def _at(place, fault):
+    """Spoils one request."""
+    return lambda number, *_: fault if number == place else None
+
+
+def _num_requests(store, pusher):
+    """Of a push."""
+    numbers = []
+    _push(store, pusher, "to count", lambda number, *_: numbers.append(number))
+    return len(numbers)
+
+
+def test_versions_grow_and_what_is_there_is_not_repeated(store, pusher):
+    pushed = [_push(store, pusher, text) for text in "aab"]
+    assert pushed[0] == pushed[1] < pushed[2]
+    serving = versions.at(store.folder)
+    assert serving.numbers() == [pushed[0], pushed[2]] == _begun(store)
+    assert serving.newest() == f"{store.folder}/{pushed[2]}"
+    assert polling_reader.changes(serving.newest()) == []
+
+
+def _killed(store, pusher, content, place, moment):
+    """A push whose process is killed at a request."""
+    ids = [None]
+    known = threading.Event()
+
+    def kill():
+        known.wait()
+        os.kill(ids[0], signal.SIGKILL)
+        return faulty_proxy.CUT if moment == BEFORE else faulty_proxy.LOST
+
+    store.use(_at(place, kill))
+    ids[0] = pusher.begin(store.folder, content, store.environment)
+    known.set()
+    found = pusher.end()
+    store.use()
+    return found
+
+
+def _places(store, pusher, count):
+    """That many moments of a push: before and after requests, evenly."""
+    requests = _num_requests(store, pusher)
+    every = [(place, moment) for place in range(requests) for moment in (BEFORE, AFTER)]
+    return [every[at * len(every) // count] for at in range(count)]
+
+
+def _kill_at(store, pusher, places):
+    """Kills a push at each place, lets one through after each; tells what became."""
+    kills = pushes = 0
+    with polling_reader.Reader(store.folder) as reader:
+        for number, place in enumerate(places):
+            kills += _killed(store, pusher, f"killed {number}", *place) is None
+            newest = max(reader.seen, default=0)
+            version = _push(store, pusher, f"through {number}")
+            pushes += isinstance(version, int) and version > newest
+            # Nothing is half done but what a dead process may still be sending.
+            assert versions.at(store.folder).numbers() == _begun(store)
+    assert not reader.broken
+    assert reader.seen == set(_begun(store))
+    assert (kills, pushes) == (len(places), len(places))
+    return reader
+
+
+def test_a_push_that_is_killed_shows_no_half_version(store, pusher):
+    _kill_at(store, pusher, _places(store, pusher, 6))
+
+
+@pytest.mark.slow
+def test_40_kills_show_no_half_version(store, pusher):
+    reader = _kill_at(store, pusher, _places(store, pusher, 40))
+    assert reader.polls > 40
+
+
+def test_a_push_that_has_all_but_its_last_step_is_completed(store, pusher):
+    requests = _num_requests(store, pusher)
+    found = set()
+    for place in range(requests - 12, requests):
+        _killed(store, pusher, f"killed {place}", place, AFTER)
+        before = _begun(store)
+        version = _push(store, pusher, f"killed {place}")
+        found.add(version in before)
+        assert polling_reader.changes(f"{store.folder}/{version}") == []
+    assert found == {True, False}
+
+
+def test_pushes_at_once_get_a_version_each_one_after_the_other(store):
+    with (
+        polling_reader.Reader(store.folder) as reader,
+        forking_pusher.started() as one,
+        forking_pusher.started() as other,
+    ):
+        numbers = []
+        for text in "abc":
+            for pusher in (one, other):
+                pusher.begin(store.folder, f"{text} {pusher}", store.environment)
+            pair = [one.end(), other.end()]
+            assert pair[0] != pair[1] and min(pair) > max(numbers, default=0)
+            numbers += pair
+    assert sorted(numbers) == versions.at(store.folder).numbers() == _begun(store)
+    assert not reader.broken
+
+
+@pytest.mark.parametrize("fault", [faulty_proxy.CUT, faulty_proxy.LOST, 503, 507, 403])
+def test_a_fault_in_the_middle_costs_a_push_at_most(store, pusher, fault):
+    requests = _num_requests(store, pusher)
+    with polling_reader.Reader(store.folder) as reader:
+        for place in range(2, requests, requests // 3):
+            found = _push(store, pusher, f"{place}", _from(place, fault))
+            assert isinstance(found, int) or "\n" not in found
+            assert store_servers.SECRET not in str(found)
+            assert isinstance(_push(store, pusher, f"{place} again"), int)
+            assert versions.at(store.folder).numbers() == _begun(store)
+    assert not reader.broken
+
+
+def _from(place, fault):
+    """Spoils all requests from one on: a client that asks again gets the same."""
+    return lambda number, *_: fault if number >= place else None
