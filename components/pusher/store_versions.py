@@ -64,7 +64,8 @@ class StoreFolder(versions.ServingFolder):
         with tempfile.TemporaryDirectory(prefix="push-") as staging_dir:
             new = _StoreVersion(self, *self._claimed(proposed), staging_dir)
             try:
-                self._await_lower(new.number)
+                for lower in filter(new.number.__gt__, self._claims()):
+                    self._await(lower)
                 yield new
             finally:
                 # A store that cannot be reached now: the next push does it.
@@ -122,22 +123,18 @@ class StoreFolder(versions.ServingFolder):
                 "If-None-Match, or a folder."
             )
 
-    def _await_lower(self, number: int) -> None:
-        """Waits for the pushes before this one, which end or are dead."""
-        for lower in self._claims():
-            if lower >= number:
-                continue
-            holder = self._claim(lower)
-            if not waiting.until(
-                lambda lower=lower: self._settle(lower),
-                versions.LOCK_TIMEOUT_S,
-                lambda holder=holder: f"{self.path}, in use by {holder}",
-            ):
-                raise DistillError(
-                    f"Another push ({holder}) is using {self.path} after "
-                    f"{versions.LOCK_TIMEOUT_S:g} s. Wait for it to finish, then run "
-                    "again."
-                )
+    def _await(self, number: int) -> None:
+        """Waits for a push, which ends or is dead."""
+        holder = self._claim(number)
+        if not waiting.until(
+            lambda: self._settle(number),
+            versions.LOCK_TIMEOUT_S,
+            lambda: f"{self.path}, in use by {holder}",
+        ):
+            raise DistillError(
+                f"Another push ({holder}) is using {self.path} after "
+                f"{versions.LOCK_TIMEOUT_S:g} s. Wait for it to finish, then run again."
+            )
 
     def _settle(self, number: int) -> bool:
         """Ends a push that is decided, or whose process is dead; whether it has ended."""
