@@ -31,6 +31,11 @@ from tfx_distill.pipeline.config.loader import load_config
     is_flag=True,
     help="Profile some steps of each training that runs, for TensorBoard.",
 )
+@click.option(
+    "--shortcut/--no-shortcut",
+    default=True,
+    help="If nothing has changed since the last run, show its result and run nothing.",
+)
 def run(
     file: str | None,
     overrides: tuple[str, ...],

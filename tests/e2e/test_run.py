@@ -115,6 +115,24 @@ def test_the_same_command_again_takes_everything_from_the_cache(place, first):
     assert len(place.versions()) == 1
 
 
+def test_while_nothing_changes_its_result_is_shown_and_nothing_runs(place, first):
+    runs = sorted((place.folder / "smoke-digits" / "runs").iterdir())
+    command = [*place.command(), "--json"]
+    process = subprocess.run(command, capture_output=True, text=True)
+    assert "Nothing has changed since run " in process.stderr
+    result = json.loads(process.stdout)
+    assert (process.returncode, _cached(result)) == (0, list(result["nodes"]))
+    assert result["run_id"] == runs[-1].name
+    assert sorted((place.folder / "smoke-digits" / "runs").iterdir()) == runs
+    ran = json.loads(place.run(options=("--no-shortcut", "--json")).stdout)
+    assert result | {"nodes": {}} == ran | {"nodes": {}, **_of_run(result)}
+    assert _cached(ran) == _cached(result)
+
+
+def _of_run(result):
+    return {key: result[key] for key in ("run_id", "run_dir")}
+
+
 def test_a_run_keeps_when_each_of_its_parts_worked(place, first):
     command = [*place.command(name="runs"), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

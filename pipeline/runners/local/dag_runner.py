@@ -65,8 +65,9 @@ def run(
     """Runs the whole pipeline and reads its result; see `run_nodes`."""
     nodes = run_nodes(config, watcher, run_dir)
     with run_records.metadata(config) as handle:
+        store = Store(handle.store)
         return results.collect(
-            handle.store, nodes.executions, nodes.results, run_dir.name, str(run_dir)
+            store, nodes.executions, nodes.results, run_dir.name, str(run_dir)
         )
 
 

@@ -7,8 +7,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import ml_metadata
-
 from tfx_distill.components import property_names
 from tfx_distill.components.checks import OVERALL, Bound, bounds
 from tfx_distill.components.evaluator.verdict import Served, SliceMetrics, Verdict
@@ -135,7 +133,7 @@ class RunResult:
 
 
 def collect(
-    store: ml_metadata.MetadataStore,
+    store: Store,
     executions: dict[str, int],
     nodes: dict[str, NodeResult],
     run_id: str,
@@ -153,8 +151,7 @@ def collect(
     Raises:
         DistillError: If a student counts as pushed but its folder does not exist.
     """
-    reader = Store(store)
-    graph = reader.graph_of_runs([reader.run(run_id)])
+    graph = store.graph_of_runs([store.run(run_id)])
     outputs = {node: dict(graph.outputs(id_)) for node, id_ in executions.items()}
     made = (found["examples"] for found in outputs.values() if "examples" in found)
     examples = next(made).properties

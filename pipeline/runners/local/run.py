@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
-import logging
 import os
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from tfx_distill.pipeline import bad_disks, hints, log_capture
+from tfx_distill.pipeline import bad_disks, log_capture
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.mlmd import store_connection
-from tfx_distill.pipeline.runners.local import named_inputs, run_folders
-from tfx_distill.trainer import file_system, profiling, timeline
-from tfx_distill.trainer.errors import DistillError, Interrupted
-
-logger = logging.getLogger(__name__)
+from tfx_distill.pipeline.runners.local import (
+    named_inputs,
+    run_aftermath,
+    run_folders,
+)
+from tfx_distill.trainer import profiling, timeline
 
 PUSHED = 0
 NOT_BLESSED = 3
@@ -41,11 +40,13 @@ class Options:
         until: Id of the last node; None runs all.
         dry_run: Only say what would run.
         profile: Let trainings write TensorBoard's profile.
+        shortcut: Show the last run's result if nothing has changed since then.
     """
 
     until: str | None = None
     dry_run: bool = False
     profile: bool = False
+    shortcut: bool = True
 
 
 def execute(
@@ -78,8 +79,27 @@ def execute(
         if options.until is not None:
             _run_until(config, file, overrides, options.until, as_json)
             return 0
-        result = perform_run(config, file, overrides, as_json=as_json)
+        is_short = options.shortcut and not options.profile
+        result = _shown_again(config, as_json=as_json) if is_short else None
+        if result is None:
+            result = perform_run(config, file, overrides, as_json=as_json)
     return PUSHED if result.pushed else NOT_BLESSED
+
+
+def _shown_again(config: PipelineConfig, *, as_json: bool) -> Any:
+    """The result of the last run, shown once more; None: something has changed."""
+    from tfx_distill.pipeline.runners.local import repeated_run
+
+    result = repeated_run.result(config)
+    if result is not None:
+        terminal = log_capture.direct()
+        terminal.err.print(
+            f"Nothing has changed since run {result.run_id}; this is its result. To look "
+            "for each node's in the cache: --no-shortcut.",
+            soft_wrap=True,
+        )
+        _print_result(result, None if as_json else _table, terminal)
+    return result
 
 
 def _run_until(
@@ -128,18 +148,23 @@ def perform_run(
 def _run_all(config: PipelineConfig, watcher: Any, run_dir: pathlib.Path) -> Any:
     from tfx_distill.components.evaluator import margin_check
     from tfx_distill.components.example_gen import sources
-    from tfx_distill.pipeline.runners.local import dag_runner, run_webhook
+    from tfx_distill.pipeline.runners.local import (
+        dag_runner,
+        repeated_run,
+        run_webhook,
+    )
 
     # The gate checks this again with the examples; here nothing is trained yet.
     num_test = sources.open_source(config.data).num_test
     if num_test is not None:
         margin_check.require_resolvable(config.gate, num_test)
-    return run_webhook.told(
-        config,
-        run_dir,
-        lambda: dag_runner.run(config, watcher, run_dir),
-        watcher.data_found,
-    )
+    with repeated_run.recorded(config, run_dir):
+        return run_webhook.told(
+            config,
+            run_dir,
+            lambda: dag_runner.run(config, watcher, run_dir),
+            watcher.data_found,
+        )
 
 
 def _table(result: Any) -> Any:
@@ -180,10 +205,10 @@ def perform(
             watcher.doing(f"Preparing {config.data.name}")
             config = _available(config, file, overrides, terminal)
             run_dir = run_folders.make_run_dir(config)
-            with _failure_reported(config, run_dir, terminal):
+            with run_aftermath.failure_reported(config, run_dir, terminal):
                 result = work(config, watcher, run_dir)
         _print_result(result, table, terminal)
-        _keep(config, result, run_dir, result_name, terminal)
+        run_aftermath.keep(config, result, run_dir, result_name, terminal)
     return result
 
 
@@ -228,73 +253,3 @@ def _print_result(
         terminal.out.print(table(result))
     else:
         terminal.out.print_json(result.to_json(), indent=2)
-
-
-def _keep(
-    config: PipelineConfig,
-    result: Result,
-    run_dir: pathlib.Path,
-    name: str,
-    terminal: log_capture.Terminal,
-) -> None:
-    """Writes down a finished run, in files and in experiment trackers.
-
-    A student that was pushed stays pushed: if a part of this fails, the user sees a
-    notice, and nothing else changes.
-    """
-    from tfx_distill.pipeline import tracking
-
-    text = result.to_json()
-    again = f"The run itself is not affected. To try again: {hints.command('report')}"
-    with _noticed(terminal, "The run's report could not be written", again):
-        _write_report(config, run_dir, terminal)
-    with (
-        _noticed(terminal, f"The run's {name} could not be written"),
-        file_system.written_whole(str(run_dir / name)) as part,
-    ):
-        pathlib.Path(part).write_text(text, encoding="utf-8")
-    with _noticed(terminal, "The run is not in your experiment tracker"):
-        tracking.record_run(config, text, run_dir)
-
-
-@contextlib.contextmanager
-def _noticed(
-    terminal: log_capture.Terminal, failure: str, advice: str = ""
-) -> Iterator[None]:
-    """Turns an error into a notice."""
-    from tfx_distill.pipeline.runners.local import display
-
-    try:
-        yield
-    except Exception as error:
-        logger.exception(failure)
-        text = f"{failure}: {str(error) or type(error).__name__} {advice}"
-        terminal.err.print(display.notice(text.strip()))
-
-
-@contextlib.contextmanager
-def _failure_reported(
-    config: PipelineConfig, run_dir: pathlib.Path, terminal: log_capture.Terminal
-) -> Iterator[None]:
-    """Reports a failed run as far as it came; never hides the run's own error."""
-    try:
-        yield
-    except Interrupted:
-        raise
-    except Exception:
-        try:
-            _write_report(config, run_dir, terminal)
-        except DistillError:  # the run had not started
-            pass
-        except Exception:
-            logger.exception("The report of the failed run could not be written")
-        raise
-
-
-def _write_report(
-    config: PipelineConfig, run_dir: pathlib.Path, terminal: log_capture.Terminal
-) -> None:
-    from tfx_distill.pipeline.report import writer
-
-    path = writer.write_run(config, run_dir.name)
-    terminal.err.print(f"Report {path}", soft_wrap=True, highlight=False, markup=False)

@@ -10,7 +10,7 @@ from rich.console import Console
 from small_runs import SmallRun
 
 from tfx_distill.pipeline import log_capture
-from tfx_distill.pipeline.runners.local import run
+from tfx_distill.pipeline.runners.local import run_aftermath
 
 DISTILL = [sys.executable, "-c", "from tfx_distill.pipeline.cli import main; main()"]
 
@@ -28,7 +28,7 @@ def _terminal():
 
 def test_a_run_ends_by_saying_where_its_report_is(tmp_path):
     small, terminal = SmallRun(tmp_path).write(), _terminal()
-    run._keep(small.config, _Result(), small.run_dir, "result.json", terminal)
+    run_aftermath.keep(small.config, _Result(), small.run_dir, "result.json", terminal)
     said = terminal.err.file.getvalue()
     assert said == f"Report {small.run_dir / 'report.html'}\n"
 
@@ -36,7 +36,7 @@ def test_a_run_ends_by_saying_where_its_report_is(tmp_path):
 def test_a_report_that_cannot_be_written_is_said_loudly_and_fails_nothing(tmp_path):
     small, terminal = SmallRun(tmp_path).write(), _terminal()
     (small.run_dir / "report.html").mkdir()
-    run._keep(small.config, _Result(), small.run_dir, "result.json", terminal)
+    run_aftermath.keep(small.config, _Result(), small.run_dir, "result.json", terminal)
     said = terminal.err.file.getvalue()
     assert "NOTICE" in said
     assert "The run's report could not be written" in said

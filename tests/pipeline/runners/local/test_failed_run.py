@@ -8,7 +8,7 @@ import pytest
 from tfx_distill.pipeline import log_capture
 from tfx_distill.pipeline.config.loader import load_config
 from tfx_distill.pipeline.report import writer
-from tfx_distill.pipeline.runners.local import run
+from tfx_distill.pipeline.runners.local import run_aftermath
 
 
 @pytest.fixture
@@ -17,7 +17,9 @@ def config(tmp_path):
 
 
 def _report(config):
-    reported = run._failure_reported(config, pathlib.Path("run"), log_capture.direct())
+    terminal = log_capture.direct()
+    run_dir = pathlib.Path("run")
+    reported = run_aftermath.failure_reported(config, run_dir, terminal)
     with pytest.raises(ZeroDivisionError), reported:
         raise ZeroDivisionError("the run's own error")
 
