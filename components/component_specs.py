@@ -10,9 +10,9 @@ from typing import Any, TypedDict, TypeVar
 from tfx import types
 from tfx.types import component_spec, standard_artifacts
 
+from tfx_distill.trainer.config.ensemble_config import AverageConfig
 from tfx_distill.trainer.config.examples_config import ExamplesConfig, SignatureConfig
 from tfx_distill.trainer.config.section import Section
-from tfx_distill.trainer.config.training_config import AverageConfig
 
 S = TypeVar("S", bound=component_spec.ComponentSpec)
 

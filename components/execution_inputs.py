@@ -22,8 +22,8 @@ from tfx_distill.components.component_specs import (
     TEACHER_SIGNATURE,
 )
 from tfx_distill.trainer import file_system
+from tfx_distill.trainer.config.ensemble_config import AverageConfig
 from tfx_distill.trainer.config.examples_config import ExamplesConfig, SignatureConfig
-from tfx_distill.trainer.config.training_config import AverageConfig
 from tfx_distill.trainer.data import example_reader, spec_resolver
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.errors import ModelError

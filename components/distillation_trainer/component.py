@@ -12,7 +12,8 @@ from tfx_distill.components.component_specs import TeacherArguments
 from tfx_distill.components.distillation_trainer import executor
 from tfx_distill.trainer.config.data_config import ViewsConfig
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
-from tfx_distill.trainer.config.training_config import AverageConfig, StudentConfig
+from tfx_distill.trainer.config.ensemble_config import AverageConfig
+from tfx_distill.trainer.config.training_config import StudentConfig
 from tfx_distill.trainer.models import architectures
 
 

@@ -123,10 +123,12 @@ def _write(
         history=trained.history,
         seconds=trained.seconds,
         source=architectures.source(student["model"], student["options"]),
+        precision=trained.precision,
     )
     num_parameters = trained.model.count_params()
     model.set_string_custom_property(property_names.DATASET, spec.dataset)
     model.set_string_custom_property("architecture", student["model"])
+    model.set_string_custom_property("precision", trained.precision)
     model.set_int_custom_property(property_names.NUM_PARAMETERS, num_parameters)
 
 

@@ -11,7 +11,8 @@ from tfx_distill.components import artifact_types, component_specs
 from tfx_distill.components.component_specs import TeacherArguments
 from tfx_distill.components.distillation_tuner import executor
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
-from tfx_distill.trainer.config.training_config import AverageConfig, StudentConfig
+from tfx_distill.trainer.config.ensemble_config import AverageConfig
+from tfx_distill.trainer.config.training_config import StudentConfig
 from tfx_distill.trainer.config.tuning_config import TuningConfig
 from tfx_distill.trainer.models import architectures
 

@@ -10,7 +10,7 @@ from tfx.types import component_spec, standard_artifacts
 
 from tfx_distill.components import component_specs
 from tfx_distill.components.teacher_ensemble import executor
-from tfx_distill.trainer.config.training_config import MAX_TEACHERS, AverageConfig
+from tfx_distill.trainer.config.ensemble_config import MAX_TEACHERS, AverageConfig
 
 
 class TeacherEnsembleSpec(component_spec.ComponentSpec):

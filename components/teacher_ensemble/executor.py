@@ -7,7 +7,7 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from tfx_distill.components.execution_inputs import ExecutionInputs
-from tfx_distill.trainer.config.training_config import MAX_TEACHERS, AverageConfig
+from tfx_distill.trainer.config.ensemble_config import MAX_TEACHERS, AverageConfig
 from tfx_distill.trainer.models import ensemble
 
 

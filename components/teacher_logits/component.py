@@ -14,7 +14,7 @@ from tfx_distill.components import artifact_types, component_specs
 from tfx_distill.components.component_specs import TeacherArguments
 from tfx_distill.components.teacher_logits import executor
 from tfx_distill.trainer.config.data_config import ViewsConfig
-from tfx_distill.trainer.config.training_config import AverageConfig
+from tfx_distill.trainer.config.ensemble_config import AverageConfig
 
 
 class TeacherLogitsSpec(component_spec.ComponentSpec):

@@ -6,7 +6,7 @@ Layers, each over the one before: the fields' defaults, the data set's own file 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import yaml
 from pydantic import Field, NonNegativeInt, model_validator
@@ -21,6 +21,7 @@ from tfx_distill.pipeline.config.webhook_config import WebhookConfig
 from tfx_distill.trainer.config import secret_reference
 from tfx_distill.trainer.config.data_config import DataConfig, ViewsConfig
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
+from tfx_distill.trainer.config.ensemble_config import EnsembleConfig
 from tfx_distill.trainer.config.gate_config import GateConfig
 from tfx_distill.trainer.config.lite_config import LiteConfig
 from tfx_distill.trainer.config.registry_config import RegistryConfig
@@ -38,7 +39,7 @@ from tfx_distill.trainer.config.servability_config import ServabilityConfig
 from tfx_distill.trainer.config.training_config import (
     MAX_SEEDS,
     AssistantConfig,
-    EnsembleConfig,
+    Precision,
     StudentConfig,
     TeacherConfig,
 )
@@ -69,6 +70,18 @@ class RunConfig(Section):
     )
 
 
+class AllTrainingsConfig(Section):
+    """What all trainings share."""
+
+    NAME: ClassVar[str] = "training"
+
+    precision: Literal["auto", Precision] = Field(
+        "auto",
+        description="What models are trained in; auto: mixed_bfloat16 on processors and "
+        "GPUs that compute it faster. Trained models compute in float32",
+    )
+
+
 class MetadataConfig(Section):
     """Where runs are recorded."""
 
@@ -93,6 +106,7 @@ class PipelineConfig(Section, Places):
 
     pipeline: RunConfig = Field(default_factory=RunConfig)
     data: DataConfig = Field(default_factory=DataConfig)
+    training: AllTrainingsConfig = Field(default_factory=AllTrainingsConfig)
     teacher: TeacherConfig = Field(default_factory=TeacherConfig)
     student: StudentConfig = Field(default_factory=StudentConfig)
     ensemble: EnsembleConfig = Field(default_factory=EnsembleConfig)
@@ -140,6 +154,16 @@ class PipelineConfig(Section, Places):
         """First, so that no other message shows one."""
         plain_secrets.require_none(values)
         return values
+
+    @model_validator(mode="after")
+    def _share_precision(self) -> Self:
+        """Gives recipes what `training` says, unless they say it themselves."""
+        shared = self.training.precision
+        for key in ("teacher", "student", "assistant"):
+            recipe = getattr(self, key)
+            if shared != "auto" and recipe is not None and recipe.precision is None:
+                object.__setattr__(self, key, recipe.replace(precision=shared))
+        return self
 
     @model_validator(mode="after")
     def _check_taught(self) -> Self:

@@ -12,7 +12,8 @@ from tfx_distill.components.distillation_trainer.executor import Executor
 from tfx_distill.components.teacher_logits.executor import Executor as LogitsExecutor
 from tfx_distill.trainer.config.data_config import SplitsConfig, ViewsConfig
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
-from tfx_distill.trainer.config.training_config import AverageConfig, StudentConfig
+from tfx_distill.trainer.config.ensemble_config import AverageConfig
+from tfx_distill.trainer.config.training_config import StudentConfig
 from tfx_distill.trainer.data import example_reader
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.export import keras_files, saved_model_files

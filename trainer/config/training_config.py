@@ -37,11 +37,13 @@ from tfx_distill.trainer.config.section import (
 AnswersKind = Literal["logits", "probabilities", "votes"]
 ANSWERS_KINDS: tuple[str, ...] = get_args(AnswersKind)
 
-MAX_TEACHERS = 9
+Precision = Literal["float32", "mixed_bfloat16"]
+FLOAT32, MIXED_BFLOAT16 = get_args(Precision)
+
 MAX_SEEDS = 9
 
 _ARCHITECTURES = "tfx_distill.trainer.models.architectures"
-_DottedPath = Annotated[
+DottedPath = Annotated[
     str,
     Rule(
         "the dotted path of a function, such as my_package.models.my_model",
@@ -50,7 +52,7 @@ _DottedPath = Annotated[
     AfterValidator(current_path),
 ]
 _Architecture = Annotated[
-    _DottedPath,
+    DottedPath,
     Field(description="Function: (image_shape, num_classes) -> Keras model"),
 ]
 _AnswersFile = Annotated[
@@ -65,14 +67,12 @@ _LearningRate = Annotated[
     Field(ge=1e-7, le=1, description="Learning rate (the schedule's peak)"),
     NUMBER,
 ]
-# Beyond, a teacher counts for nothing in float32, and `size` should say so.
-_TeacherWeight = Annotated[float, Field(ge=1e-6, le=1e6), NUMBER]
 _Weight = Annotated[float, Field(ge=0), NUMBER]
 
 # Keys that change nothing while they are empty, zero or false.
 _OFTEN_UNUSED = (
     "files", "warmup_share", "optimizer", "label_smoothing", "class_weight",
-    "balanced_sampling", "early_stopping", "augmentation",
+    "balanced_sampling", "early_stopping", "augmentation", "precision",
 )  # fmt: skip
 
 
@@ -114,6 +114,10 @@ class TrainingConfig(Section):
         (),
         description="Random changes of training images: layers of Keras's, such as "
         "{name: RandomErasing, factor: 0.5}, or functions: (images, rng) -> images",
+    )
+    precision: Precision | None = Field(
+        None,
+        description="What it is trained in, as training.precision, which null leaves it to",
     )
     shuffle: bool = Field(True, description="False: examples in file order")
     seed: Seed = Field(0, description="Seed of weights, order and augmentation")
@@ -215,6 +219,9 @@ class StudentConfig(TrainingConfig):
         expected = "0 with early_stopping, which ends or undoes these epochs"
         fine = not (number and self.early_stopping.is_used)
         require(fine, "quantization_aware_epochs", number, expected)
+        fine = not number or self.precision != MIXED_BFLOAT16
+        expected = "float32 with quantization_aware_epochs, which round themselves"
+        require(fine, "precision", self.precision, expected)
         return self
 
 
@@ -223,74 +230,3 @@ class AssistantConfig(StudentConfig):
 
     model: _Architecture = f"{_ARCHITECTURES}.article_student"
     learning_rate: _LearningRate = 4e-3
-
-
-class AverageConfig(Section):
-    """How the predictions of several teachers are averaged."""
-
-    of: Literal["probabilities", "logits"] = Field(
-        "probabilities", description="What is averaged"
-    )
-    weights: Items[_TeacherWeight] = Field(
-        (), description="One weight for each teacher; empty: equal weights"
-    )
-
-    def normalized(self, num_teachers: int) -> list[float]:
-        """One weight for each teacher, with the sum 1."""
-        weights = self.weights or (1.0,) * num_teachers
-        require(
-            len(weights) == num_teachers,
-            "ensemble.average.weights",
-            list(self.weights),
-            f"{num_teachers} numbers, one for each teacher",
-        )
-        return [weight / sum(weights) for weight in weights]
-
-
-class EnsembleConfig(Section):
-    """Several teachers whose predictions are averaged."""
-
-    size: int = Field(
-        1,
-        ge=1,
-        le=MAX_TEACHERS,
-        description="Number of teachers; the n-th has the seed teacher.seed + n",
-    )
-    models: Items[_DottedPath] = Field(
-        (), description="An architecture for each teacher; empty: teacher.model"
-    )
-    members: Items[Table[Any]] = Field(
-        (),
-        description="Settings of each teacher over those of teacher, such as {from: "
-        "PATH}; empty: as models says",
-    )
-    average: AverageConfig = Field(default_factory=AverageConfig)
-
-    @model_validator(mode="after")
-    def _check_counts(self) -> Self:
-        if self.members:
-            number = len(self.members)
-            require(
-                number <= MAX_TEACHERS, "members", number, f"{MAX_TEACHERS} or fewer"
-            )
-            require(not self.models, "models", list(self.models), "empty with members")
-            expected = f"{number}, the number of members, or left out"
-            require(self.size in (1, number), "size", self.size, expected)
-            object.__setattr__(self, "size", number)
-        expected = f"empty or {self.size} dotted paths, one for each teacher"
-        fine = len(self.models) in (0, self.size)
-        require(fine, "models", list(self.models), expected)
-        self.average.normalized(self.size)
-        return self
-
-    def recipes(self, teacher: TeacherConfig) -> list[TeacherConfig]:
-        """The recipe of each teacher: its own seed, and what its member says."""
-        members = self.members or [{"model": model} for model in self.models]
-        members = members or [{}] * self.size
-        return [
-            TeacherConfig.build(
-                {**teacher.model_dump(), "seed": teacher.seed + number, **member},
-                f"ensemble.members[{number}]",
-            )
-            for number, member in enumerate(members)
-        ]

@@ -11,8 +11,7 @@ import dataclasses
 import functools
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
 import keras
 import numpy as np
@@ -29,7 +28,7 @@ from tfx_distill.trainer.config.training_config import (
 from tfx_distill.trainer.data.batches import DistillationData
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.data.example_reader import Split
-from tfx_distill.trainer.distillation import answer_checks, training
+from tfx_distill.trainer.distillation import answer_checks, precision, training
 from tfx_distill.trainer.errors import DistillError, ModelError, first_line
 from tfx_distill.trainer.export import keras_files, lite, saved_model, signatures
 from tfx_distill.trainer.models import architectures, opened_files
@@ -43,8 +42,6 @@ _BATCH_SIZE = 10**6
 
 # The models that this process has tried, each with the LiteRT flavours or features.
 _passed: dict[str, set[str]] = {}
-
-_T = TypeVar("_T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,34 +169,20 @@ def _once(
     source = architectures.source(config.model, config.options)
     shape = (spec.image_shape, spec.num_classes)
     files = config.files, architectures.recipe_digest(config)
-    recipe = config.optimizer, config.class_weight, config.augmentation
+    recipe = (
+        config.optimizer, config.class_weight, config.augmentation, config.precision,
+    )  # fmt: skip
     key = repr((type(config), source, files, shape, recipe, training_key))
     if key in _passed and _passed[key].issuperset(looked_at):
         return
     with subtask(functools.partial(_as_trial, config.model)):
-        _apart(functools.partial(_try, config, spec, train, look))
+        precision.apart(functools.partial(_try, config, spec, train, look))
     _passed.setdefault(key, set()).update(looked_at)
 
 
 def _as_trial(path: str, progress: Progress) -> Progress:
     total = progress.total
     return Progress(f"trying {path}", progress.done, total, f"{NUM_IMAGES} images")
-
-
-def _apart(work: Callable[[], _T]) -> _T:
-    """Works in a thread, where Keras counts the names of layers from the beginning.
-
-    Otherwise `conv2d` of the trained model would become `conv2d_1`, and its features
-    could not be found by the names that the model has on its own.
-    """
-    policy = keras.config.dtype_policy()
-
-    def alike() -> _T:
-        keras.config.set_dtype_policy(policy)
-        return work()
-
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(alike).result()
 
 
 def _try(
@@ -210,7 +193,7 @@ def _try(
 ) -> None:
     images = _noise(spec)
     try:
-        other = _apart(functools.partial(_other_model, config, spec))
+        other = precision.apart(functools.partial(_other_model, config, spec))
         answer_checks.require_logits(other, images, config.model)
         model = train().model
         _require_graph(model)

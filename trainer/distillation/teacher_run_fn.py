@@ -53,6 +53,7 @@ def run_fn(fn_args: Any) -> None:
         history=trained.history,
         seconds=trained.seconds,
         source=architectures.source(config.model, config.options),
+        precision=trained.precision,
     )
     checkpoints.forget(checkpoint)
 

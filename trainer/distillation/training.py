@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from tfx_distill.trainer import losses
 from tfx_distill.trainer.config import config_errors
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
 from tfx_distill.trainer.config.training_config import (
+    FLOAT32,
     StudentConfig,
     TeacherConfig,
     TrainingConfig,
@@ -27,7 +29,7 @@ from tfx_distill.trainer.data.batches import (
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.data.example_reader import Split
 from tfx_distill.trainer.data.layer_augmentation import Augmentation
-from tfx_distill.trainer.distillation import devices
+from tfx_distill.trainer.distillation import devices, precision
 from tfx_distill.trainer.distillation.fitting import Fit
 from tfx_distill.trainer.distillation.teacher_logits import TeacherInLoop
 from tfx_distill.trainer.errors import ConfigError
@@ -44,12 +46,14 @@ class Trained:
         history: Values by metric name, one per epoch.
         seconds: Wall time of the training.
         epoch: The epoch, from 1, whose weights the model has.
+        precision: What its layers computed in; the model itself does in float32.
     """
 
     model: keras.Model
     history: dict[str, list[float]]
     seconds: float
     epoch: int
+    precision: str
 
 
 @devices.on_all_gpus
@@ -73,10 +77,11 @@ def train_teacher(
         ModelError: If the architecture does not fit, or the loss is not finite.
     """
     start = time.monotonic()
-    model = _new_model(config, spec)
+    task = "training the teacher"
+    model, used = _new_model(config, spec, task)
     options = _batch_options(config, train, spec)
     fit = Fit(
-        task="training the teacher", section="teacher", config=config,
+        task=task, section="teacher", config=config,
         batches=TeacherBatches(train, config, spec.num_classes, **options),
         validation=labelled(evaluation, spec.num_classes), **fit_options,
     )  # fmt: skip
@@ -89,7 +94,7 @@ def train_teacher(
         ),
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
     )
-    return Trained(model, fit.history, time.monotonic() - start, epoch)
+    return _trained(model, config, spec, used, fit.history, start, epoch)
 
 
 @devices.on_all_gpus
@@ -120,7 +125,7 @@ def train_student(
         ModelError: If the architecture does not fit, or a loss is not finite.
     """
     start = time.monotonic()
-    student = _new_model(config, spec)
+    student, used = _new_model(config, spec, task)
     options = _batch_options(config, train.split, spec)
     fit = Fit(
         task=task, section="student", config=config, validation=evaluation.originals(),
@@ -130,9 +135,8 @@ def train_student(
     epoch = _fit_student(
         student, fit, spec, config, distillation, feature_widths, is_answered
     )
-    seconds = time.monotonic() - start
-    _tell_cost(train.predictions, task, seconds)
-    return Trained(student, fit.history, seconds, epoch)
+    _tell_cost(train.predictions, task, time.monotonic() - start)
+    return _trained(student, config, spec, used, fit.history, start, epoch)
 
 
 def _tell_cost(teacher: Any, task: str, seconds: float) -> None:
@@ -177,11 +181,46 @@ def class_weights(
     return np.array([given.get(name, 1) for name in spec.class_names], np.float32)
 
 
-def _new_model(config: StudentConfig | TeacherConfig, spec: DataSpec) -> keras.Model:
+def _new_model(
+    config: StudentConfig | TeacherConfig, spec: DataSpec, task: str
+) -> tuple[keras.Model, str]:
+    """A new model, and the precision that it is trained in."""
+    build = functools.partial(_built, config, spec)
+    asked = config.precision
+    if asked is None and getattr(config, "quantization_aware_epochs", 0):
+        asked = FLOAT32  # they round to int8 themselves
+    used = precision.chosen(asked, build)
+    if used != config.precision and used != FLOAT32:
+        text = (
+            "in bfloat16, which this machine computes faster; machines without it train "
+            "other weights. For the same everywhere: training.precision=float32"
+        )
+        report(Progress(task, 0, config.epochs, text, milestone=True))
     keras.utils.set_random_seed(config.seed)
+    with precision.computing_in(used):
+        return build(), used
+
+
+def _built(config: StudentConfig | TeacherConfig, spec: DataSpec) -> keras.Model:
     return architectures.build(
         config.model, spec.image_shape, spec.num_classes, config.options
     )
+
+
+def _trained(
+    model: keras.Model,
+    config: StudentConfig | TeacherConfig,
+    spec: DataSpec,
+    used: str,
+    history: dict[str, list[float]],
+    start: float,
+    epoch: int,
+) -> Trained:
+    seconds = time.monotonic() - start
+    if used != FLOAT32:
+        build = functools.partial(_built, config, spec)
+        model = precision.in_float32(model, build)
+    return Trained(model, history, seconds, epoch, used)
 
 
 def _fit_student(

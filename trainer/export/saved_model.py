@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tfx_distill.trainer import file_system, model_faults, timeline
 from tfx_distill.trainer.config.examples_config import LOGITS, SignatureConfig
+from tfx_distill.trainer.config.training_config import FLOAT32
 from tfx_distill.trainer.data import memory_limit
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.data.streamed_arrays import StreamedImages
@@ -37,6 +38,7 @@ def save(
     history: Mapping[str, list[float]],
     seconds: float,
     source: Source | None = None,
+    precision: str = FLOAT32,
 ) -> ModelCard:
     """Writes a SavedModel with two signatures, and the model's card inside it.
 
@@ -51,6 +53,7 @@ def save(
         history: See `training.Trained`.
         seconds: Wall time of the training.
         source: What builds the model again, from `architectures.source`.
+        precision: See `training.Trained`.
     """
     signatures.save(_Variables(model), model_dir, spec, _predict(model))
     card = ModelCard(
@@ -62,6 +65,7 @@ def save(
         seconds=seconds,
         versions=versions(),
         source=source,
+        precision=precision,
     )
     write_card(card, model_dir)
     keras_files.write(model, model_dir)

@@ -76,6 +76,7 @@ class ModelCard:
             ensembles and of imported models.
         origins: Where the model comes from, or the members of an ensemble do, that
             were not trained here.
+        precision: What its layers computed in while it was trained.
     """
 
     role: str
@@ -87,6 +88,7 @@ class ModelCard:
     versions: Mapping[str, str]
     source: Source | None = None
     origins: tuple[Origin, ...] = ()
+    precision: str = "float32"
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True)

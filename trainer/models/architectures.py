@@ -63,7 +63,7 @@ def _convolutional(
     model.add(layers.Dense(units, activation="relu", name="dense_1"))
     if dropout:
         model.add(layers.Dropout(dropout))
-    model.add(layers.Dense(num_classes, name="logits"))
+    model.add(layers.Dense(num_classes, dtype="float32", name="logits"))
     return model
 
 
@@ -92,7 +92,7 @@ def student(
             layers.Activation("relu"),
             layers.Conv2D(third, 3, activation="relu", name="conv_3"),
             layers.Flatten(),
-            layers.Dense(num_classes, name="logits"),
+            layers.Dense(num_classes, dtype="float32", name="logits"),
         ],
         name="student",
     )
@@ -137,7 +137,9 @@ def _deep(
         x = _normalized(x, width, f"conv_{number}", padding, pool=number in (1, 3))
     x = layers.Dropout(dropout)(x) if dropout else x
     pooled = [layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x)]
-    logits = layers.Dense(num_classes, name="logits")(layers.Concatenate()(pooled))
+    logits = layers.Dense(num_classes, dtype="float32", name="logits")(
+        layers.Concatenate()(pooled)
+    )
     return keras.Model(inputs, logits, name=name)
 
 

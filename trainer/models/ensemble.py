@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from tfx_distill.trainer.config.training_config import AverageConfig
+from tfx_distill.trainer.config.ensemble_config import AverageConfig
 from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.export import saved_model_files, signatures
 from tfx_distill.trainer.models.teachers import Teachers

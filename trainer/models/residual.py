@@ -51,7 +51,7 @@ def _residual(
             pair = _convolution(pair, width, f"pair_{number}_2")
             x = keras.layers.Add()([x, pair])
     x = keras.layers.GlobalMaxPooling2D()(x)
-    logits = keras.layers.Dense(num_classes, name="logits")(x)
+    logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(x)
     return keras.Model(inputs, logits, name=name)
 
 

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from scipy import special
 
-from tfx_distill.trainer.config.training_config import AverageConfig
+from tfx_distill.trainer.config.ensemble_config import AverageConfig
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.export import keras_files, saved_model, saved_model_files

@@ -20,6 +20,7 @@ from tfx_distill.pipeline.runners.local.results import (
     RunResult,
 )
 from tfx_distill.trainer.config.servability_config import BATCH_SIZES
+from tfx_distill.trainer.config.training_config import FLOAT32
 
 
 def notice(text: str) -> Panel:
@@ -43,6 +44,9 @@ def result_table(result: RunResult) -> Group:
     table.add_row("accuracy on test", *(share(model.accuracy) for model in models))
     table.add_row("parameters", *(count(model.parameters) for model in models))
     table.add_row("size on disk", *(_size(model.bytes) for model in models))
+    precisions = [model.precision or "" for model in models]
+    if {*precisions} - {"", FLOAT32}:
+        table.add_row("trained in", *precisions)
     for size in BATCH_SIZES:
         images = "1 image" if size == 1 else f"{size} images"
         latencies = [_latency(model, size) for model in models]

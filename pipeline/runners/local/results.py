@@ -50,6 +50,7 @@ class ModelResult:
         path: Folder of its SavedModel, or the file of its answers.
         latency: Milliseconds of a call by number of images (`1`, `64`), as
             `median_ms` and `p95_ms`; empty when it was not measured.
+        precision: What it was trained in; None if it was not, or does not say.
     """
 
     accuracy: float | None
@@ -57,6 +58,7 @@ class ModelResult:
     bytes: int | None
     path: str
     latency: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
+    precision: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -233,6 +235,7 @@ def _model(
         bytes=saved_model_files.saved_model_bytes(folder),
         path=folder,
         latency=measurement.latency,
+        precision=card.precision if card and card.history else None,
     )
 
 

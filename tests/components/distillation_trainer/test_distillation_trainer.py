@@ -21,7 +21,8 @@ from tfx_distill.trainer.config.distillation_config import (
     DistillationConfig,
     FeatureConfig,
 )
-from tfx_distill.trainer.config.training_config import AverageConfig, StudentConfig
+from tfx_distill.trainer.config.ensemble_config import AverageConfig
+from tfx_distill.trainer.config.training_config import StudentConfig
 from tfx_distill.trainer.data import example_reader
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.errors import DataError, ModelError

@@ -15,7 +15,8 @@ from tfx_distill.components.distillation_tuner.executor import Executor
 from tfx_distill.components.teacher_logits.executor import Executor as AskExecutor
 from tfx_distill.trainer.config.data_config import ViewsConfig
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
-from tfx_distill.trainer.config.training_config import AverageConfig, StudentConfig
+from tfx_distill.trainer.config.ensemble_config import AverageConfig
+from tfx_distill.trainer.config.training_config import StudentConfig
 from tfx_distill.trainer.config.tuning_config import TuningConfig
 from tfx_distill.trainer.data import example_reader
 from tfx_distill.trainer.tuning import hyperparameters, trials

@@ -15,7 +15,8 @@ from tfx_distill.components.imported_logits.executor import Executor
 from tfx_distill.trainer import file_system
 from tfx_distill.trainer.config.data_config import ViewsConfig
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
-from tfx_distill.trainer.config.training_config import AverageConfig, StudentConfig
+from tfx_distill.trainer.config.ensemble_config import AverageConfig
+from tfx_distill.trainer.config.training_config import StudentConfig
 from tfx_distill.trainer.data import image_keys
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.data.example_reader import load_split

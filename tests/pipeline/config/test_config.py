@@ -161,3 +161,16 @@ def test_a_configuration_is_shown_whole_and_recorded_without_what_is_not_used():
     assert not {"optimizer", "early_stopping", "label_smoothing"} & set(
         config.student.model_dump()
     )
+
+
+def test_all_recipes_share_a_precision_unless_they_have_their_own():
+    shared = "training.precision=float32", "assistant={}"
+    config = load_config(None, [*shared, "student.precision=mixed_bfloat16"])
+    recipes = config.ensemble.recipes(config.teacher) + [config.assistant]
+    assert {recipe.precision for recipe in recipes} == {"float32"}
+    assert config.student.precision == "mixed_bfloat16"
+    again = type(config).build(yaml.safe_load(config.to_yaml()))
+    assert again == config
+    left = load_config(None)
+    assert left.teacher.precision is None
+    assert "precision" not in left.teacher.to_json()

@@ -54,6 +54,14 @@ BATCH = "tuning.space.student.batch_size="
             "clipvalue must be null with",
         ),
         ("student.optimizer={name: sgd, momentum: .nan}", "momentum must be a finite"),
+        (
+            "student={quantization_aware_epochs: 2, precision: mixed_bfloat16}",
+            "precision must be float32 with quantization_aware_epochs",
+        ),
+        (
+            "training.precision=half",
+            "must be auto, float32 or mixed_bfloat16, received",
+        ),
         ("student.warmup_share=1", "must be a number >= 0 and < 1, received 1"),
         ("student.class_weight=even", "class_weight must be balanced, a mapping"),
         (

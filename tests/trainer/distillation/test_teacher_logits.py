@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tfx_distill.trainer.config.data_config import ViewsConfig
-from tfx_distill.trainer.config.training_config import AverageConfig
+from tfx_distill.trainer.config.ensemble_config import AverageConfig
 from tfx_distill.trainer.data.example_reader import Split
 from tfx_distill.trainer.distillation import logits_files, teacher_logits
 from tfx_distill.trainer.errors import ConfigError, ModelError

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfx_distill.trainer.config.training_config import AverageConfig
+from tfx_distill.trainer.config.ensemble_config import AverageConfig
 from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.export import saved_model, saved_model_files
 from tfx_distill.trainer.models import architectures, ensemble
