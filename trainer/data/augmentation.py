@@ -42,13 +42,16 @@ def shift(images: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     reach = int(np.abs(offsets).max(initial=0))
     if reach == 0:
         return images
-    height, width = images.shape[1:3]
-    padded = np.pad(images, ((0, 0), (reach, reach), (reach, reach), (0, 0)))
+    count, height, width, channels = images.shape
+    # np.pad takes longer than all the rest.
+    large = (count, height + 2 * reach, width + 2 * reach, channels)
+    padded = np.zeros(large, images.dtype)
+    padded[:, reach:-reach, reach:-reach] = images
     windows = np.lib.stride_tricks.sliding_window_view(  # type: ignore[call-overload]
         padded, (height, width), axis=(1, 2)
     )
     rows, columns = (reach - offsets).T
-    moved = windows[np.arange(len(images)), rows, columns]  # (batch, channels, h, w)
+    moved = windows[np.arange(count), rows, columns]  # (batch, channels, h, w)
     return np.moveaxis(moved, 1, -1)
 
 
