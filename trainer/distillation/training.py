@@ -186,9 +186,9 @@ def _new_model(
 ) -> tuple[keras.Model, str]:
     """A new model, and the precision that it is trained in."""
     build = functools.partial(_built, config, spec)
-    asked = config.precision
-    if asked is None and getattr(config, "quantization_aware_epochs", 0):
-        asked = FLOAT32  # they round to int8 themselves
+    asked: str | None = config.precision
+    if isinstance(config, StudentConfig) and config.quantization_aware_epochs:
+        asked = FLOAT32  # these epochs round to int8 themselves
     used = precision.chosen(asked, build)
     if used != config.precision and used != FLOAT32:
         text = (

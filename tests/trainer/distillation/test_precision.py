@@ -17,6 +17,7 @@ from tfx_distill.trainer.distillation import precision, training
 from tfx_distill.trainer.export import saved_model, saved_model_files
 
 STUDENT = StudentConfig(model="small_data.dense", epochs=20, batch_size=16)
+MEASURED = precision.of_this_machine.__wrapped__  # without its cache
 FLAGS = "flags\t\t: fpu avx2 avx512f avx512_bf16 clflush\n"
 
 
@@ -31,8 +32,7 @@ def _machine(monkeypatch, *, float32, bfloat16):
     seconds = {"float32": float32, "bfloat16": bfloat16}
     monkeypatch.setattr(precision, "has_units", lambda: True)
     monkeypatch.setattr(precision, "_seconds_of_a_step", seconds.get)
-    found = precision.of_this_machine.__wrapped__
-    monkeypatch.setattr(precision, "of_this_machine", found)
+    monkeypatch.setattr(precision, "of_this_machine", MEASURED)
 
 
 class Watching(keras.callbacks.Callback):
