@@ -201,7 +201,8 @@ def _loaded_code() -> list[str]:
     # TensorFlow's lazy modules load when they are asked for an attribute.
     modules = [getattr(module, "__dict__", {}) for module in list(sys.modules.values())]
     files = {str(found) for one in modules if (found := one.get("__file__"))}
-    return sorted(file for file in files if not file.startswith(installed))
+    own = (file for file in files if not file.startswith(installed))
+    return sorted(filter(os.path.isfile, own))  # none is `<stdin>`
 
 
 def _listed(paths: Iterable[str]) -> Iterator[str]:
