@@ -42,6 +42,7 @@ _MAX_FILES = 300_000
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 # Sections that no node depends on.
 _ASIDE = ("pipeline", "pusher", "metadata", "beam", "kubeflow", "webhook", "tracking")
+_GENERATED = "__autograph_generated_file"
 _NO_FILE = errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG
 _UNREADABLE = OSError, ValueError, LookupError, DistillError
 
@@ -96,12 +97,16 @@ def recorded(config: PipelineConfig, run_dir: pathlib.Path) -> Iterator[None]:
     yield
     if before is None or before != _attempted(lambda: _inputs(config)):
         return
+    _attempted(lambda: _record(config, run_dir))
+
+
+def _record(config: PipelineConfig, run_dir: pathlib.Path) -> None:
     code, started = _loaded_code(), (run_dir / "config.yaml").stat().st_ctime_ns
-    with contextlib.suppress(*_UNREADABLE):
-        if all(os.stat(file).st_ctime_ns < started for file in code):
-            state = _state(config, code)
-            found = _Record(run=run_dir.name, code=code, state=state)
-            json_files.save(found, config.pipeline_dir / _FILE)
+    changed = [file for file in code if os.stat(file).st_ctime_ns >= started]
+    if changed:
+        raise ValueError(f"{changed[0]} was written during the run.")
+    found = _Record(run=run_dir.name, code=code, state=_state(config, code))
+    json_files.save(found, config.pipeline_dir / _FILE)
 
 
 def _attempted(work: Callable[[], T]) -> T | None:
@@ -202,7 +207,8 @@ def _loaded_code() -> list[str]:
     modules = [getattr(module, "__dict__", {}) for module in list(sys.modules.values())]
     files = {str(found) for one in modules if (found := one.get("__file__"))}
     own = (file for file in files if not file.startswith(installed))
-    return sorted(filter(os.path.isfile, own))  # none is `<stdin>`
+    # None is `<stdin>`, or what TensorFlow has made of a function.
+    return sorted(f for f in own if os.path.isfile(f) and _GENERATED not in f)
 
 
 def _listed(paths: Iterable[str]) -> Iterator[str]:
