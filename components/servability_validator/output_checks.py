@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from tfx_distill.components.checks import OVERALL, Check
-from tfx_distill.trainer.evaluation.serving_probe import SIGNATURES
+from tfx_distill.trainer.evaluation.serving_probe import OFFERED, SIGNATURES
 
 _SKEW = "servability.skew_tolerance"
 _KERAS = "the trained Keras model"
@@ -19,7 +19,7 @@ _KERAS = "the trained Keras model"
 
 @dataclasses.dataclass(frozen=True)
 class Replies:
-    """What both signatures gave for some images.
+    """What the signatures gave for some images.
 
     Attributes:
         requests: How the images were sent, in words.
@@ -53,7 +53,7 @@ def compare(
     first, *others = replies
     checks, reasons = _compared(tolerance, first.outputs, reference)
     if not reasons:
-        for name in SIGNATURES:
+        for name in _names(first.outputs):
             check, found = _asked_otherwise(tolerance, name, first, others)
             checks.append(check)
             reasons += found
@@ -89,11 +89,11 @@ def _asked_otherwise(
 def _compared(
     tolerance: float, outputs: Mapping[str, np.ndarray], reference: np.ndarray
 ) -> tuple[list[Check], list[str]]:
-    """Each signature against the trained model, then against the other one."""
+    """Each signature against the trained model, then against the first one."""
     checks: list[Check] = []
     reasons: list[str] = []
-    logits = {name: outputs[f"{name}/logits"] for name in SIGNATURES}
-    for name in SIGNATURES:
+    logits = {name: outputs[f"{name}/logits"] for name in _names(outputs)}
+    for name in logits:
         fault = _malformed(name, outputs, reference)
         if fault is not None:
             reasons.append(fault)
@@ -104,14 +104,23 @@ def _compared(
             reasons.append(_skew_reason(name, _KERAS, check, logits[name], reference))
         reasons += _inconsistencies(tolerance, name, outputs)
     if not reasons:
-        first, second = SIGNATURES
-        check = _skew(tolerance, "signatures", logits[first], logits[second])
-        checks.append(check)
-        if not check.ok:
-            reasons.append(
-                _skew_reason(first, second, check, logits[first], logits[second])
-            )
+        first, *others = logits
+        found = {
+            other: _skew(tolerance, "signatures", logits[first], logits[other])
+            for other in others
+        }
+        worst = max(found, key=lambda other: found[other].value or 0.0)
+        checks.append(found[worst])
+        if not found[worst].ok:
+            values = logits[first], logits[worst]
+            reasons.append(_skew_reason(first, worst, found[worst], *values))
     return checks, reasons
+
+
+def _names(outputs: Mapping[str, np.ndarray]) -> list[str]:
+    """The signatures that were called, those that every student has first."""
+    known = *SIGNATURES, *OFFERED
+    return [name for name in known if f"{name}/logits" in outputs]
 
 
 def _malformed(

@@ -162,4 +162,4 @@ def test_whatever_kills_a_push_every_version_is_whole(students, tmp_path):
     assert 0 < adopted < attempts
     for number in list(seen)[:2]:
         loaded = tf.saved_model.load(versions.at(serving_dir).folder(number))
-        assert set(loaded.signatures) == {"predict_images", "serving_default"}
+        assert {"predict_files", "predict_images"} < set(loaded.signatures)

@@ -5,12 +5,15 @@ import pathlib
 import re
 import signal
 import subprocess
-import sys
 
+import numpy as np
 import planted
 import pytest
 import python_page
+import rest_answers
 from runs import Place
+
+from tfx_distill.pipeline.report.collect import raw_records
 
 pytestmark = pytest.mark.e2e
 
@@ -89,23 +92,20 @@ def test_library_noise_goes_to_the_log_and_progress_to_the_terminal(place, first
     assert "Going to run a new execution" in log.read_text()
 
 
-def test_plain_tensorflow_gets_the_same_accuracy_from_the_pushed_model(first):
+def test_clients_that_send_examples_or_png_files_get_the_same_accuracy(first):
     _, result = first
-    code = """
-import glob, os, sys, tensorflow as tf
-model = tf.saved_model.load(sys.argv[1])
-(path,) = glob.glob(sys.argv[2] + "/Split-test/*")
-examples = list(tf.data.TFRecordDataset(path, "GZIP").as_numpy_iterator())
-answers = model.signatures["serving_default"](examples=tf.constant(examples))["class"]
-labels = tf.io.parse_example(examples, {"label": tf.io.FixedLenFeature([], tf.int64)})
-print(float(tf.reduce_mean(tf.cast(answers == labels["label"], tf.float64))))
-"""
     root = pathlib.Path(result["run_dir"]).parents[1]
     (examples,) = (root / "artifacts" / "TfdsExampleGen" / "examples").iterdir()
-    command = [sys.executable, "-c", code, result["pushed"], str(examples)]
-    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    accuracy = float(output.splitlines()[-1])
-    assert accuracy == pytest.approx(result["student"]["accuracy"], abs=0.0005)
+    records = list(raw_records.serialized(str(examples), "test"))
+    images, labels = zip(*map(raw_records.image_and_label, records), strict=True)
+    requests = [
+        {"signature_name": name, "instances": list(map(rest_answers.b64, sent))}
+        for name, sent in {"serving_default": records, "predict_files": images}.items()
+    ]
+    for answer in rest_answers.of(result["pushed"], *requests):
+        classes = [row["class"] for row in answer["predictions"]]
+        accuracy = np.mean(np.equal(classes, labels))
+        assert accuracy == pytest.approx(result["student"]["accuracy"], abs=0.0005)
 
 
 def test_the_same_command_again_takes_everything_from_the_cache(place, first):

@@ -79,6 +79,11 @@ def decode_examples(serialized: tf.Tensor, spec: DataSpec) -> tf.Tensor:
     """
     features = {spec.image_feature: tf.io.FixedLenFeature([], tf.string)}
     encoded = tf.io.parse_example(serialized, features)[spec.image_feature]
+    return decode_images(encoded, spec)
+
+
+def decode_images(encoded: tf.Tensor, spec: DataSpec) -> tf.Tensor:
+    """As `decode_image`, of string `(batch,)`."""
     signature = tf.TensorSpec(spec.image_shape, tf.uint8)
     return tf.map_fn(
         lambda e: decode_image(e, spec), encoded, fn_output_signature=signature

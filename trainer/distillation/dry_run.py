@@ -263,6 +263,9 @@ def _require_same_answers(
     exported.require_same("exported", answer["logits"].numpy())
     examples = tf.constant(list(_examples(images, spec)))
     answer = served[signatures.SERVING_DEFAULT](examples=examples)
+    exported.require_same("served PNG files in examples", answer["logits"].numpy())
+    files = tf.constant([tf.io.encode_png(image).numpy() for image in images])
+    answer = served[signatures.PREDICT_FILES](image_bytes=files)
     exported.require_same("served PNG files", answer["logits"].numpy())
 
 

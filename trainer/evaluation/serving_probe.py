@@ -40,6 +40,8 @@ CALLING = "calling "
 # Exit status after an error that is not a model's, such as a full disk.
 MACHINE_FAULT = 75
 SIGNATURES = {"serving_default": "examples", "predict_images": "images"}
+# What students of earlier versions lack; tested where it is offered.
+OFFERED = {"predict_files": "image_bytes"}
 OUTPUTS = ("class", "logits", "probabilities")
 _TIMED = "predict_images"
 # Inputs in small requests, as single ones take long; a multiple of 3, so that requests
@@ -119,7 +121,10 @@ class Probe:
         fault, latency = None, {}
         try:
             student = self._load("student", request["student_dir"])
-            predictions = self._predictions(student, _inputs(self._folder))
+            inputs = _inputs(self._folder)
+            files = [tf.io.encode_png(image).numpy() for image in inputs["images"]]
+            inputs["image_bytes"] = np.array(files, object)
+            predictions = self._predictions(student, inputs)
             np.savez(self._path(PREDICTIONS), **predictions)
             models = {"student": student}
             if request["teacher_dir"] is not None:
@@ -142,7 +147,7 @@ class Probe:
         self, student: Any, inputs: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
         predictions: dict[str, np.ndarray] = {}
-        for name, argument in SIGNATURES.items():
+        for name, argument in self._called(student).items():
             predict, given = self._signature(student, name, "student"), inputs[argument]
             for number, requests in enumerate(REQUESTS):
                 rows, replies = requests.rows(len(given)), []
@@ -155,6 +160,11 @@ class Probe:
                     predictions[f"{number}/{name}/{output}"] = joined[np.argsort(rows)]
         return predictions
 
+    def _called(self, student: Any) -> dict[str, str]:
+        there = getattr(student, "signatures", {})
+        offered = {name: value for name, value in OFFERED.items() if name in there}
+        return {**SIGNATURES, **offered}
+
     def _signature(
         self, loaded: Any, name: str, role: str
     ) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
@@ -163,7 +173,7 @@ class Probe:
         if name not in signatures:
             found = ", ".join(sorted(signatures)) or "none"
             raise Fault(f"the {role} has no signature {name}, found {found}")
-        function, argument = signatures[name], SIGNATURES[name]
+        function, argument = signatures[name], {**SIGNATURES, **OFFERED}[name]
         takes = sorted(function.structured_input_signature[1])
         if takes != [argument]:
             raise Fault(

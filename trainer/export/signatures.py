@@ -1,4 +1,4 @@
-"""The two signatures of every model that this package writes."""
+"""The signatures of every model that this package writes."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from tfx_distill.trainer.data.data_spec import DataSpec
 
 PREDICT_IMAGES = "predict_images"
 SERVING_DEFAULT = "serving_default"
+PREDICT_FILES = "predict_files"
 CLASS_NAME = "class_name"
 
 Outputs = dict[str, tf.Tensor]
 
 
 def outputs(logits: tf.Tensor) -> Outputs:
-    """What both signatures return, without the names that `save` adds.
+    """What all signatures return, without the names that `save` adds.
 
     Args:
         logits: `(batch, num_classes)`.
@@ -41,12 +42,13 @@ def save(
     predict: Callable[[tf.Tensor], Outputs],
     serve: Callable[[tf.Tensor], Outputs] | None = None,
 ) -> None:
-    """Writes a SavedModel with both signatures.
+    """Writes a SavedModel with all signatures.
 
     `serving_default` takes serialized examples (string `(batch,)`), `predict_images`
     takes pixels (uint8 `(batch, height, width, channels)` in 0–255; another dtype is
-    an error). Both return `class_name` as well, string `(batch,)` in UTF-8: clients
-    need no list of the classes.
+    an error), `predict_files` takes PNG or JPEG files (string `(batch,)`). All return
+    `class_name` as well, string `(batch,)` in UTF-8: clients need no list of the
+    classes.
 
     Args:
         module: Holds all variables that the functions use; gets the functions.
@@ -57,9 +59,14 @@ def save(
     """
     pixels = tf.TensorSpec([None, *spec.image_shape], tf.uint8, name="images")
     records = tf.TensorSpec([None], tf.string, name="examples")
+    # Servers write strings of this ending in base64.
+    files = tf.TensorSpec([None], tf.string, name="image_bytes")
 
     def decode_and_predict(examples: tf.Tensor) -> Outputs:
         return predict(example_records.decode_examples(examples, spec))
+
+    def decode_files(image_bytes: tf.Tensor) -> Outputs:
+        return named(predict(example_records.decode_images(image_bytes, spec)))
 
     def named(answer: Outputs) -> Outputs:
         names = tf.constant(list(spec.class_names))
@@ -72,5 +79,7 @@ def save(
     module.serving_default = tf.function(
         lambda examples: named(answer(examples)), input_signature=[records]
     )
-    signatures = {n: getattr(module, n) for n in (PREDICT_IMAGES, SERVING_DEFAULT)}
+    module.predict_files = tf.function(decode_files, input_signature=[files])
+    names = PREDICT_IMAGES, SERVING_DEFAULT, PREDICT_FILES
+    signatures = {name: getattr(module, name) for name in names}
     tf.saved_model.save(module, model_dir, signatures=signatures)

@@ -206,3 +206,17 @@ def test_a_bound_that_means_nothing_is_refused(wrong):
     (key,) = wrong
     with pytest.raises(ConfigError, match=rf"servability\.{key}(\.1)? must be"):
         ServabilityConfig(**wrong)
+
+
+def test_a_signature_that_not_all_students_have_is_compared_where_there_is_one():
+    for logits, blessed in ((LOGITS, True), (LOGITS[:, ::-1], False)):
+        given = _answers(logits=logits)
+        added = {
+            name.replace("predict_images", "predict_files"): values
+            for name, values in given.items()
+            if name.startswith("predict_images")
+        }
+        verdict = _decide({**_answers(), **added})
+        assert verdict.blessed == blessed
+        assert any("predict_files" in check.name for check in verdict.checks)
+    assert verdict.reasons[0].startswith("predict_files differs from the trained Keras")
