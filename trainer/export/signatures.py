@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -59,27 +60,27 @@ def save(
     """
     pixels = tf.TensorSpec([None, *spec.image_shape], tf.uint8, name="images")
     records = tf.TensorSpec([None], tf.string, name="examples")
-    # Servers write strings of this ending in base64.
     files = tf.TensorSpec([None], tf.string, name="image_bytes")
+    decode, named = example_records.decode_images, functools.partial(_named, spec=spec)
 
     def decode_and_predict(examples: tf.Tensor) -> Outputs:
         return predict(example_records.decode_examples(examples, spec))
 
-    def decode_files(image_bytes: tf.Tensor) -> Outputs:
-        return named(predict(example_records.decode_images(image_bytes, spec)))
-
-    def named(answer: Outputs) -> Outputs:
-        names = tf.constant(list(spec.class_names))
-        return {**answer, CLASS_NAME: tf.gather(names, answer["class"])}
-
-    answer = serve or decode_and_predict
-    module.predict_images = tf.function(
-        lambda images: named(predict(images)), input_signature=[pixels]
-    )
-    module.serving_default = tf.function(
-        lambda examples: named(answer(examples)), input_signature=[records]
-    )
-    module.predict_files = tf.function(decode_files, input_signature=[files])
-    names = PREDICT_IMAGES, SERVING_DEFAULT, PREDICT_FILES
-    signatures = {name: getattr(module, name) for name in names}
+    serving = serve or decode_and_predict
+    answers = {
+        PREDICT_IMAGES: (pixels, lambda images: named(predict(images))),
+        SERVING_DEFAULT: (records, lambda examples: named(serving(examples))),
+        PREDICT_FILES: (
+            files,
+            lambda image_bytes: named(predict(decode(image_bytes, spec))),
+        ),
+    }
+    for name, (given, answer) in answers.items():
+        setattr(module, name, tf.function(answer, input_signature=[given]))
+    signatures = {name: getattr(module, name) for name in answers}
     tf.saved_model.save(module, model_dir, signatures=signatures)
+
+
+def _named(answer: Outputs, spec: DataSpec) -> Outputs:
+    names = tf.constant(list(spec.class_names))
+    return {**answer, CLASS_NAME: tf.gather(names, answer["class"])}
