@@ -121,8 +121,9 @@ def _told(path: str) -> Iterator[None]:
         raise
     except Exception as error:  # each client has its own classes
         raise StoreError(
-            f"{path} cannot be reached: {_reason(error)}. Check the network and the "
-            "store's credentials, which come from the environment, then run again."
+            f"{path} cannot be used: {_reason(error)}. Check the network, the "
+            "store's space and its credentials, which come from the environment, then "
+            "run again."
         ) from error
 
 

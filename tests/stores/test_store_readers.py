@@ -107,7 +107,7 @@ def test_what_is_served_is_kept_and_a_store_out_of_reach_keeps_all(
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9")
     store_files.opened.cache_clear()
-    with pytest.raises(DistillError, match="cannot be reached"):
+    with pytest.raises(DistillError, match="cannot be used"):
         gc.find(config, keep=0)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from tfx_distill.components.property_names import SERVED_MODEL
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.runners.kubeflow.pipeline_package import Package
+from tfx_distill.trainer import file_system
 from tfx_distill.trainer.errors import ConfigError
 
 _SEPARATOR = "__"
@@ -51,7 +52,8 @@ def defaults(config: PipelineConfig) -> dict[str, Any]:
             _reject(key, f"not a seed, of which there are {num_models}")
         values[key] = value
     # An input of the Evaluator that is in no section: what serves before the run.
-    values[SERVED_MODEL] = LATEST if config.kubeflow.volumes.serving else ""
+    lasts = config.kubeflow.volumes.serving or file_system.is_remote(config.serving_dir)
+    values[SERVED_MODEL] = LATEST if lasts else ""
     return values
 
 

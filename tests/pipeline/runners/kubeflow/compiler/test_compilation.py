@@ -107,6 +107,15 @@ def test_what_serves_is_found_where_the_driver_of_a_local_run_would_say_it(full)
     assert _compiled().parameters["served_model"]["defaultValue"] == ""
 
 
+def test_what_serves_in_an_object_store_is_found_there():
+    compiled = _compiled("pusher.directory=s3://bucket/models")
+    container = compiled.executor("Evaluator")["container"]
+    variables = {item["name"]: item["value"] for item in container["env"]}
+    assert variables["DISTILL_SERVING_DIR"] == "s3://bucket/models"
+    assert compiled.parameters["served_model"]["defaultValue"] == driver.LATEST
+    assert "cachingOptions" not in compiled.tasks["Evaluator"]
+
+
 def test_no_path_of_this_machine_is_compiled_in(full):
     assert str(pathlib.Path.cwd()) not in full.to_yaml()
     # Not the whole home: it may be /tmp, which pods have as well.

@@ -136,6 +136,14 @@ def test_uris_in_metadata_are_paths_as_executors_know_them():
     assert result["metadata"]["current_model"] == result["uri"]
 
 
+def test_a_version_in_an_object_store_stays_where_servers_see_it():
+    given = _given()
+    metadata = {"pushed_destination": "s3://bucket/models/7"}
+    _artifact(given["inputs"], "model")["metadata"] = metadata
+    found = _artifact(_task(given).for_tfx()["inputs"], "model")["metadata"]
+    assert found["pushed_destination"] == metadata["pushed_destination"]
+
+
 @pytest.mark.parametrize(
     ("versions", "expected"),
     [([], ""), (["9", "10", ".staging-11"], "/serving/digits/10")],
