@@ -28,7 +28,7 @@ from typing import Any, TypeVar
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.mlmd import read_only_store
 from tfx_distill.pipeline.runners.local.results import NodeResult, RunResult, collect
-from tfx_distill.trainer import json_files, user_modules
+from tfx_distill.trainer import file_system, json_files, user_modules
 from tfx_distill.trainer.config.data_config import DataConfig
 from tfx_distill.trainer.data import image_listing
 from tfx_distill.trainer.errors import DistillError
@@ -121,8 +121,7 @@ def _is_local(config: PipelineConfig) -> bool:
     """Whether files show what a run depends on, and nobody else is told of it."""
     tracking = config.tracking
     others = config.webhook.url, config.registry.url, tracking.mlflow, tracking.wandb
-    is_remote = any("://" in text for text in _strings(_decisive(config)))
-    is_shared = is_remote or bool(config.metadata.connection) or any(others)
+    is_shared = bool(config.metadata.connection) or any(others)
     return config.pipeline.cache and not is_shared
 
 
@@ -216,13 +215,15 @@ def _listed(paths: Iterable[str]) -> Iterator[str]:
 
     Raises:
         OSError: If one cannot be looked at.
-        ValueError: If there are too many files.
+        ValueError: If one is on another machine, or there are too many.
     """
     left, seen = sorted(paths, reverse=True), 0
     while left:
         path, seen = left.pop(), seen + 1
         if seen > _MAX_FILES:
             raise ValueError(f"More than {_MAX_FILES:,} files, the last is {path}.")
+        if file_system.is_remote(path):
+            raise ValueError(f"{path} is not on this machine.")
         try:
             found = os.stat(path)
         except OSError as error:

@@ -116,6 +116,13 @@ def test_other_settings_make_an_ordinary_run(place, setting):
     assert repeated_run.unchanged(_config(setting)) is None
 
 
+def test_what_an_object_store_holds_is_not_known(place):
+    config = _config("pusher.directory=s3://bucket/serving")
+    with repeated_run.recorded(config, run_folders.make_run_dir(_config())):
+        pass
+    assert repeated_run.unchanged(config) is None
+
+
 def test_what_changes_while_a_run_works_is_not_taken_for_what_it_read(place):
     run_dir = run_folders.make_run_dir(_config())
     with repeated_run.recorded(_config(), run_dir):
