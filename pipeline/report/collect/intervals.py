@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import statistics
 from collections.abc import Mapping
 
-from scipy import stats
-
-_MAX_TOTAL = 2**53  # only a damaged file has more; SciPy takes no more
+_MAX_TOTAL = 2**53  # only a damaged file has more
+_Z = statistics.NormalDist().inv_cdf(0.975)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,8 +27,17 @@ def wilson(correct: int, total: int) -> Interval:
         correct: Number of correct predictions.
         total: Number of predictions, > 0.
     """
-    ends = stats.binomtest(correct, total).proportion_ci(method="wilson")
-    return Interval(value=correct / total, low=float(ends.low), high=float(ends.high))
+    # SciPy's binomtest gives the same after a p-value that nobody asked for, in 4 ms.
+    share, scale = correct / total, 1 + _Z**2 / total
+    middle = (share + _Z**2 / (2 * total)) / scale
+    reach = (
+        math.sqrt(share * (1 - share) / total + (_Z / (2 * total)) ** 2) * _Z / scale
+    )
+    return Interval(
+        value=share,
+        low=middle - reach if correct else 0.0,
+        high=middle + reach if correct < total else 1.0,
+    )
 
 
 def share(value: float, total: int) -> Interval:
