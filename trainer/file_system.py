@@ -11,6 +11,7 @@ import errno
 import hashlib
 import io
 import os
+import pathlib
 import shutil
 import stat
 import tempfile
@@ -37,6 +38,11 @@ def _remote(path: str) -> Any:
     import tensorflow as tf
 
     return tf.io.gfile
+
+
+def as_uri(path: str) -> str:
+    """A path as a URI, which one with a scheme is."""
+    return path if is_remote(path) else pathlib.Path(path).absolute().as_uri()
 
 
 def open_file(path: str, mode: str = "r") -> IO[Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import pathlib
 from typing import Any
 
 from tfx import types
@@ -16,6 +15,7 @@ from tfx_distill.components.evaluator.verdict import Verdict
 from tfx_distill.components.model_registration import model_registry
 from tfx_distill.components.model_registration.model_registry import Property, Version
 from tfx_distill.components.servability_validator.servability import Servability
+from tfx_distill.trainer import file_system
 from tfx_distill.trainer.config import secret_reference
 from tfx_distill.trainer.config.registry_config import RegistryConfig
 from tfx_distill.trainer.errors import DistillError
@@ -68,7 +68,7 @@ def _version(model: str, given: dict[str, types.Artifact]) -> Version:
     return Version(
         model=model,
         name=pushed.get_string_custom_property(property_names.PUSHED_VERSION),
-        uri=place if "://" in place else pathlib.Path(place).absolute().as_uri(),
+        uri=file_system.as_uri(place),
         properties={**_metrics(given), **_lineage(pushed)},
         run=_run(pushed),
     )

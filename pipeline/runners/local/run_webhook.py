@@ -12,6 +12,7 @@ from tfx_distill.pipeline import webhook
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.mlmd import read_only_store
 from tfx_distill.pipeline.runners.local.results import RunResult
+from tfx_distill.trainer import file_system
 from tfx_distill.trainer.errors import DistillError
 
 
@@ -84,4 +85,4 @@ def _failed(config: PipelineConfig, run: str, error: BaseException) -> dict[str,
 def _place(folder: str | None) -> dict[str, str]:
     if folder is None:
         return {}
-    return {"version": os.path.basename(folder), "uri": pathlib.Path(folder).as_uri()}
+    return {"version": os.path.basename(folder), "uri": file_system.as_uri(folder)}

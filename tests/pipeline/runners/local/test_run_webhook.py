@@ -66,6 +66,11 @@ def test_a_pushed_student(told, tmp_path):
     assert said == []
 
 
+def test_a_version_in_an_object_store_is_told_by_its_url(told):
+    (sent,), _ = told(_result("s3://models/digits/17"))
+    assert sent[2]["uri"] == "s3://models/digits/17"
+
+
 def test_a_refused_student_and_one_of_an_earlier_run(told):
     assert told(_result(None))[0][0][2]["reasons"] == ["too bad"]
     sent, _ = told(_result("/serving/17", cached=True))
