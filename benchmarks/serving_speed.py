@@ -2,16 +2,18 @@
 
 Calls SavedModels by their signatures, and LiteRT files in LiteRT's interpreter, in one
 process with one thread, in turn. The models are those of `--teacher` and `--student`, or
-new ones of the default architectures, whose speed is the same. Prints JSON: milliseconds,
-and the student's as a ratio to the teacher's.
+new ones of the default architectures, whose speed is the same. Prints JSON: milliseconds
+of the processor, and the student's as a ratio to the teacher's.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -45,7 +47,9 @@ def measure(
         for role in folders:
             folders[role] = folders[role] or _export(os.path.join(folder, role), role)
         works = _works(folders)
-    seconds = in_turn({name: _repeated(work) for name, work in works.items()}, rounds)
+    # Of the processor: a busy machine would tell more of itself than of the models.
+    repeated = {name: _repeated(work) for name, work in works.items()}
+    seconds = in_turn(repeated, rounds, time.process_time)
     return {
         "figures": [
             figure(name, [1000 * s / _CALLS for s in found], "ms")
@@ -96,6 +100,7 @@ def _works(folders: Mapping[str, str]) -> dict[str, Work]:
         0, 256, (max(_BATCHES), *shape), np.uint8
     )
     works: dict[str, Work] = {}
+    predictors = _lite(loaded["student"], pixels)
     for size in _BATCHES:
         images = tf.constant(pixels[:size])
         records = tf.constant(_records(pixels[:size]))
@@ -107,7 +112,11 @@ def _works(folders: Mapping[str, str]) -> dict[str, Work]:
             works[f"{role}, {request} as records"] = _call(
                 model.signatures["serving_default"], examples=records
             )
-        works |= _lite(loaded["student"], pixels, size, request)
+        alone = request if size == 1 else f"{request} each alone"
+        for flavour, predictor in predictors.items():
+            works[f"{flavour}, {alone}"] = functools.partial(
+                predictor.predict, pixels[:size]
+            )
     return works
 
 
@@ -138,18 +147,15 @@ def _call(function: Any, **arguments: Any) -> Work:
     return call
 
 
-def _lite(model: Any, pixels: Any, size: int, request: str) -> dict[str, Work]:
-    """LiteRT takes images one at a time."""
+def _lite(model: Any, pixels: Any) -> dict[str, Any]:
+    """LiteRT's interpreter by flavour; it takes images one at a time."""
     from tfx_distill.trainer.config.lite_config import LITE_FLAVOURS
     from tfx_distill.trainer.export import lite
 
-    works: dict[str, Work] = {}
-    name = request if size == 1 else f"{request} each alone"
-    for flavour in LITE_FLAVOURS:
-        predictor = lite.LitePredictor(lite.convert(model, flavour, pixels))
-        given = pixels[:size]
-        works[f"{flavour}, {name}"] = lambda p=predictor, g=given: p.predict(g)
-    return works
+    return {
+        flavour: lite.LitePredictor(lite.convert(model, flavour, pixels))
+        for flavour in LITE_FLAVOURS
+    }
 
 
 def _repeated(work: Work) -> Work:
