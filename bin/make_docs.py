@@ -25,7 +25,8 @@ _HEAD = """\
 
 Exit status of every command: 0 done; 1 failed; 2 wrong usage or configuration.
 `distill run` exits with 0 only when the student was pushed, and with 3 when the
-pipeline ran but the gate did not bless the student.
+pipeline ran but the gate did not bless the student; `distill monitor` exits with 3
+when it found drift.
 Results go to stdout, everything else to stderr.
 """
 

@@ -15,6 +15,7 @@ from typing_extensions import Self
 from tfx_distill.pipeline.config import plain_secrets
 from tfx_distill.pipeline.config.beam_config import BeamConfig
 from tfx_distill.pipeline.config.kubeflow_config import PIPELINE_NAME, KubeflowConfig
+from tfx_distill.pipeline.config.monitor_config import MonitorConfig
 from tfx_distill.pipeline.config.pipeline_places import Places
 from tfx_distill.pipeline.config.tracking_config import TrackingConfig
 from tfx_distill.pipeline.config.webhook_config import WebhookConfig
@@ -144,6 +145,7 @@ class PipelineConfig(Section, Places):
     registry: RegistryConfig = Field(default_factory=RegistryConfig)
     webhook: WebhookConfig = Field(default_factory=WebhookConfig)
     tracking: TrackingConfig = Field(default_factory=TrackingConfig)
+    monitor: MonitorConfig = Field(default_factory=MonitorConfig)
     metadata: MetadataConfig = Field(default_factory=MetadataConfig)
     beam: BeamConfig = Field(default_factory=BeamConfig)
     kubeflow: KubeflowConfig = Field(default_factory=KubeflowConfig)

@@ -11,13 +11,14 @@ import functools
 import hashlib
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 from markupsafe import Markup, escape
 
 from tfx_distill.pipeline.report import class_tables, compare, number_text
 from tfx_distill.pipeline.report.charts import (
+    drift_chart,
     lineage_drawing,
     robustness_chart,
     run_charts,
@@ -25,6 +26,9 @@ from tfx_distill.pipeline.report.charts import (
 )
 from tfx_distill.pipeline.report.report_data import Report
 from tfx_distill.trainer.tuning import trials
+
+if TYPE_CHECKING:
+    from tfx_distill.pipeline.monitoring.monitor import Monitored
 
 
 def run_page(report: Report) -> str:
@@ -48,6 +52,18 @@ def comparison_page(reports: Sequence[Report]) -> str:
         title=f"{len(reports)} runs of {reports[0].pipeline}",
         reports=reports,
         side_by_side=compare,
+    )
+
+
+def monitored_page(found: Monitored, summary: str, notes: Sequence[str]) -> str:
+    """The page of what `distill monitor` found."""
+    return _render(
+        "monitor.html.j2",
+        title=f"Version {found.version}: {'drift' if found.tripped else 'no drift'}",
+        found=found,
+        summary=summary,
+        notes=notes,
+        chart=drift_chart.shares,
     )
 
 

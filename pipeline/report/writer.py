@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tfx_distill.pipeline import hints
 from tfx_distill.pipeline.config.schema import PipelineConfig
@@ -16,6 +17,9 @@ from tfx_distill.pipeline.report.collect import report_collector
 from tfx_distill.pipeline.report.report_data import Report
 from tfx_distill.trainer import file_system
 from tfx_distill.trainer.errors import DistillError
+
+if TYPE_CHECKING:
+    from tfx_distill.pipeline.monitoring.monitor import Monitored
 
 FILE_NAME = "report.html"
 
@@ -59,6 +63,14 @@ def write_comparison(
             f"Give two or more different runs to compare, received {', '.join(names)}."
         )
     return _write(html.comparison_page(reports), pathlib.Path(output))
+
+
+def write_monitored(found: Monitored, output: str | os.PathLike[str]) -> pathlib.Path:
+    """Writes what `distill monitor` found; errors as `write_run`."""
+    from tfx_distill.pipeline.monitoring import monitor
+
+    content = html.monitored_page(found, monitor.summary(found), monitor.notes(found))
+    return _write(content, pathlib.Path(output))
 
 
 def _found(

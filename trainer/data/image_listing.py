@@ -139,7 +139,7 @@ def _images(
 ) -> list[ListedImage]:
     return [
         ListedImage(os.path.relpath(file, root), label, split, file.stat().st_size)
-        for file in _files(folder, ignored)
+        for file in files(folder, ignored)
     ]
 
 
@@ -171,11 +171,11 @@ def _classes(folder: str) -> list[tuple[str, str]]:
     return [(entry.name, entry.path) for entry in _visible(folder) if entry.is_dir()]
 
 
-def _files(folder: str, ignored: _Counts) -> Iterator[os.DirEntry[str]]:
+def files(folder: str, ignored: _Counts) -> Iterator[os.DirEntry[str]]:
     """Yields what may be a photo, also in folders below."""
     for entry in _visible(folder):
         if entry.is_dir():
-            yield from _files(entry.path, ignored)
+            yield from files(entry.path, ignored)
             continue
         suffix = os.path.splitext(entry.name)[1].lower()
         if suffix in _SUFFIXES:
@@ -194,7 +194,7 @@ def _visible(folder: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
             ]
     except OSError as error:
         raise DataError(
-            f"data.images: {folder} cannot be read ({error.strerror}). Make it readable."
+            f"Folder {folder} cannot be read ({error.strerror}). Make it readable."
         ) from None
 
 
