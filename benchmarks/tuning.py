@@ -73,10 +73,7 @@ def _searches(prepared, folder, config, student, distillation, views):
 
     stored, stored_s, stored_cpu_s = search("stored", data)
     in_loop, in_loop_s, in_loop_cpu_s = search("in_loop", _in_loop(data, teacher_dirs))
-    pairs = list(zip(stored.trials, in_loop.trials, strict=True))
-    for one, other in pairs:
-        assert one.values == other.values, "the searches differ"
-    ran = [pair for pair in pairs if pair[0].objective is not None]
+    ran = _pairs(stored, in_loop)
     return {
         "trials": len(ran),
         "answers_s": round(predictions_s, 1),
@@ -94,6 +91,14 @@ def _searches(prepared, folder, config, student, distillation, views):
             max(abs(one.objective - other.objective) for one, other in ran), 4
         ),
     }
+
+
+def _pairs(stored: Any, in_loop: Any) -> list[Any]:
+    """The trials that ran in both searches."""
+    pairs = list(zip(stored.trials, in_loop.trials, strict=True))
+    for one, other in pairs:
+        assert one.values == other.values, "the searches differ"
+    return [pair for pair in pairs if pair[0].objective is not None]
 
 
 def _ratio(what: str, cached: float, in_loop: float) -> dict[str, Any]:
