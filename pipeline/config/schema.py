@@ -6,7 +6,7 @@ Layers, each over the one before: the fields' defaults, the data set's own file 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 import yaml
 from pydantic import Field, NonNegativeInt, model_validator
@@ -38,6 +38,7 @@ from tfx_distill.trainer.config.section import (
 )
 from tfx_distill.trainer.config.servability_config import ServabilityConfig
 from tfx_distill.trainer.config.training_config import (
+    FLOAT32,
     MAX_SEEDS,
     AssistantConfig,
     Precision,
@@ -76,8 +77,8 @@ class AllTrainingsConfig(Section):
 
     NAME: ClassVar[str] = "training"
 
-    precision: Literal["auto", Precision] = Field(
-        "auto",
+    precision: Precision = Field(
+        FLOAT32,
         description="What models are trained in; auto: mixed_bfloat16 on processors and "
         "GPUs that compute it faster. Trained models compute in float32",
     )
@@ -159,11 +160,14 @@ class PipelineConfig(Section, Places):
 
     @model_validator(mode="after")
     def _share_precision(self) -> Self:
-        """Gives recipes what `training` says, unless they say it themselves."""
+        """Gives recipes what `training` says, unless they say it themselves.
+
+        None is float32, so that what was cached before stays so.
+        """
         shared = self.training.precision
         for key in ("teacher", "student", "assistant"):
             recipe = getattr(self, key)
-            if shared != "auto" and recipe is not None and recipe.precision is None:
+            if shared != FLOAT32 and recipe is not None and recipe.precision is None:
                 object.__setattr__(self, key, recipe.replace(precision=shared))
         return self
 

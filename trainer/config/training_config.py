@@ -37,8 +37,8 @@ from tfx_distill.trainer.config.section import (
 AnswersKind = Literal["logits", "probabilities", "votes"]
 ANSWERS_KINDS: tuple[str, ...] = get_args(AnswersKind)
 
-Precision = Literal["float32", "mixed_bfloat16"]
-FLOAT32, MIXED_BFLOAT16 = get_args(Precision)
+Precision = Literal["auto", "float32", "mixed_bfloat16"]
+AUTO_PRECISION, FLOAT32, MIXED_BFLOAT16 = get_args(Precision)
 
 MAX_SEEDS = 9
 

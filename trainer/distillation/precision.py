@@ -18,7 +18,12 @@ from typing import Any, TypeVar
 import keras
 import tensorflow as tf
 
-from tfx_distill.trainer.config.training_config import FLOAT32, MIXED_BFLOAT16
+from tfx_distill.trainer import model_faults
+from tfx_distill.trainer.config.training_config import (
+    AUTO_PRECISION,
+    FLOAT32,
+    MIXED_BFLOAT16,
+)
 from tfx_distill.trainer.errors import ModelError
 
 logger = logging.getLogger(__name__)
@@ -80,22 +85,38 @@ def chosen(asked: str | None, build: Callable[[], keras.Model]) -> str:
     """What a model is trained in.
 
     Args:
-        asked: What the configuration says; None leaves it to this machine.
-        build: Makes the model: one that cannot be made in bfloat16 is trained in float32.
+        asked: What the configuration says; None is float32.
+        build: Makes the model: with `auto`, one that does not work in bfloat16 is trained
+            in float32.
     """
-    if asked is not None or of_this_machine() == FLOAT32:
+    if asked != AUTO_PRECISION:
         return asked or FLOAT32
+    if of_this_machine() == FLOAT32:
+        return FLOAT32
     try:
-        apart(lambda: _built(MIXED_BFLOAT16, build))
+        apart(lambda: _require_step(MIXED_BFLOAT16, build))
     except ModelError as error:
         logger.info("Trained in float32: %s", error)
         return FLOAT32
     return MIXED_BFLOAT16
 
 
-def _built(precision: str, build: Callable[[], keras.Model]) -> keras.Model:
+def _require_step(precision: str, build: Callable[[], keras.Model]) -> None:
+    """Makes the model, and a gradient through it: some operations have none.
+
+    Raises:
+        ModelError: If the model cannot do that.
+    """
     with computing_in(precision):
-        return build()
+        model = build()
+        (given,) = model.inputs
+        images = tf.zeros([1, *given.shape[1:]], given.dtype)
+        with (
+            model_faults.raised_by(f"The model fails in {precision}"),
+            tf.GradientTape() as tape,
+        ):
+            loss = tf.reduce_sum(tf.cast(model(images, training=True), tf.float32))
+            tape.gradient(loss, model.trainable_variables)
 
 
 @contextlib.contextmanager

@@ -164,11 +164,11 @@ def test_a_configuration_is_shown_whole_and_recorded_without_what_is_not_used():
 
 
 def test_all_recipes_share_a_precision_unless_they_have_their_own():
-    shared = "training.precision=float32", "assistant={}"
-    config = load_config(None, [*shared, "student.precision=mixed_bfloat16"])
+    shared = "training.precision=mixed_bfloat16", "assistant={}"
+    config = load_config(None, [*shared, "student.precision=float32"])
     recipes = config.ensemble.recipes(config.teacher) + [config.assistant]
-    assert {recipe.precision for recipe in recipes} == {"float32"}
-    assert config.student.precision == "mixed_bfloat16"
+    assert {recipe.precision for recipe in recipes} == {"mixed_bfloat16"}
+    assert config.student.precision == "float32"
     again = type(config).build(yaml.safe_load(config.to_yaml()))
     assert again == config
     left = load_config(None)

@@ -2,11 +2,14 @@
 
 import keras
 import numpy as np
+import pytest
+import tensorflow as tf
 
 from tfx_distill.trainer import progress
 from tfx_distill.trainer.config.data_config import ViewsConfig
 from tfx_distill.trainer.config.distillation_config import DistillationConfig
 from tfx_distill.trainer.config.training_config import (
+    AUTO_PRECISION,
     FLOAT32,
     MIXED_BFLOAT16,
     StudentConfig,
@@ -103,18 +106,21 @@ def test_the_run_says_that_a_machine_decides_what_weights_come_out(
     _machine(monkeypatch, float32=1.0, bfloat16=0.5)
     said = []
     with progress.subtask(lambda one: said.append(one.detail) or one):
-        assert _one_epoch(train, evaluation, spec).precision == MIXED_BFLOAT16
+        decided_one = _one_epoch(train, evaluation, spec, precision=AUTO_PRECISION)
+        assert decided_one.precision == MIXED_BFLOAT16
         decided, said[:] = list(said), []
-        _one_epoch(train, evaluation, spec, precision=FLOAT32)
+        _one_epoch(train, evaluation, spec)
     assert any("training.precision=float32" in detail for detail in decided)
     assert not any("precision" in detail for detail in said)
 
 
+@pytest.mark.parametrize("function", ["only_float32", "without_bfloat16_kernel"])
 def test_a_model_that_bfloat16_does_not_fit_is_trained_in_float32(
-    train, evaluation, spec, monkeypatch
+    train, evaluation, spec, monkeypatch, function
 ):
     _machine(monkeypatch, float32=1.0, bfloat16=0.5)
-    config = _recipe().replace(epochs=1, model=f"{__name__}.only_float32")
+    config = _recipe(precision=AUTO_PRECISION)
+    config = config.replace(epochs=1, model=f"{__name__}.{function}")
     trained = training.train_teacher(train, evaluation, spec, config)
     assert trained.precision == FLOAT32
 
@@ -128,6 +134,12 @@ class Strict(keras.layers.Layer):
 
 def only_float32(image_shape, num_classes):
     layers = keras.layers.Flatten(), Strict(), keras.layers.Dense(num_classes)
+    return keras.Sequential([keras.Input(image_shape), *layers])
+
+
+def without_bfloat16_kernel(image_shape, num_classes):
+    bessel = keras.layers.Lambda(tf.math.bessel_i0e)
+    layers = keras.layers.Flatten(), bessel, keras.layers.Dense(num_classes)
     return keras.Sequential([keras.Input(image_shape), *layers])
 
 
@@ -146,6 +158,7 @@ def test_a_student_learns_in_bfloat16(train, evaluation, spec):
 
 def test_simulated_int8_stays_in_float32(spec, monkeypatch):
     _machine(monkeypatch, float32=1.0, bfloat16=0.5)
-    aware = STUDENT.replace(quantization_aware_epochs=1)
-    found = [training._new_model(one, spec, "a task")[1] for one in (STUDENT, aware)]
-    assert found == [MIXED_BFLOAT16, FLOAT32]
+    left = STUDENT.replace(precision=AUTO_PRECISION)
+    recipes = left, left.replace(quantization_aware_epochs=1), STUDENT
+    found = [training._new_model(one, spec, "a task")[1] for one in recipes]
+    assert found == [MIXED_BFLOAT16, FLOAT32, FLOAT32]
