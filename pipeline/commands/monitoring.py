@@ -70,10 +70,8 @@ def monitor(
     with log_capture.captured(None) as terminal:
         from tfx_distill.pipeline.monitoring import monitor as monitor_module
 
-        request = monitor_module.Request(
-            paths=paths, version=version, seed=seed, teacher=teacher
-        )
-        found = monitor_module.run(config, request)
+        given = {"paths": paths, "version": version, "seed": seed, "teacher": teacher}
+        found = monitor_module.run(config, monitor_module.Request(**given))
         if output is not None:
             from tfx_distill.pipeline.report import writer
 

@@ -97,13 +97,7 @@ def run(config: PipelineConfig, request: Request) -> Monitored:
     arrived = production_images.read(
         request.paths, served.spec, settings.sample, request.seed
     )
-    compared = len(arrived.images)
-    if compared < settings.min_images:
-        raise DataError(
-            f"{compared} of {arrived.found} images can be compared, fewer than "
-            f"monitor.min_images, {settings.min_images}. Wait for more, or lower it."
-            f"{_first(arrived.unreadable)}"
-        )
+    _require_enough(arrived, settings.min_images)
     reference, left_out = _reference(served)
     sample = _predicted(arrived, served, request.teacher)
     if sample.teacher is None:
@@ -116,12 +110,22 @@ def run(config: PipelineConfig, request: Request) -> Monitored:
         run=served.run,
         tripped=any(check.tripped for check in checks),
         found=arrived.found,
-        compared=compared,
+        compared=len(arrived.images),
         reference=len(reference.student),
         unreadable=arrived.unreadable,
         left_out=tuple(left_out),
         checks=checks,
     )
+
+
+def _require_enough(arrived: Production, least: int) -> None:
+    compared = len(arrived.images)
+    if compared < least:
+        raise DataError(
+            f"{compared} of {arrived.found} images can be compared, fewer than "
+            f"monitor.min_images, {least}. Wait for more, or lower it."
+            f"{_first(arrived.unreadable)}"
+        )
 
 
 def _predicted(arrived: Production, served: ServedRun, with_teacher: bool) -> Sample:

@@ -32,9 +32,8 @@ def run_fn(fn_args: Any) -> None:
     spec = DataSpec.load(examples_dir)
     dry_run.check_teacher(config, spec)
     splits = example_reader.load_splits(examples_dir, spec)
-    custom_config = dict(fn_args.custom_config)
     checkpoint = checkpoints.path(
-        fn_args.model_run_dir, fn_args.train_files, custom_config
+        fn_args.model_run_dir, fn_args.train_files, dict(fn_args.custom_config)
     )
     trained = training.train_teacher(
         splits["train"],

@@ -40,9 +40,7 @@ def save(
     source: Source | None = None,
     precision: str = FLOAT32,
 ) -> ModelCard:
-    """Writes a SavedModel with two signatures, and the model's card inside it.
-
-    The signatures are those of `signatures.save`.
+    """Writes a SavedModel as `signatures.save` does, and the model's card inside it.
 
     Args:
         model: From uint8 pixels to logits, as `models.build` makes it.

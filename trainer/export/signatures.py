@@ -61,12 +61,9 @@ def save(
     pixels = tf.TensorSpec([None, *spec.image_shape], tf.uint8, name="images")
     records = tf.TensorSpec([None], tf.string, name="examples")
     files = tf.TensorSpec([None], tf.string, name="image_bytes")
-    decode, named = example_records.decode_images, functools.partial(_named, spec=spec)
-
-    def decode_and_predict(examples: tf.Tensor) -> Outputs:
-        return predict(example_records.decode_examples(examples, spec))
-
-    serving = serve or decode_and_predict
+    named = functools.partial(_named, spec=spec)
+    decode, parse = example_records.decode_images, example_records.decode_examples
+    serving = serve or (lambda examples: predict(parse(examples, spec)))
     answers = {
         PREDICT_IMAGES: (pixels, lambda images: named(predict(images))),
         SERVING_DEFAULT: (records, lambda examples: named(serving(examples))),
