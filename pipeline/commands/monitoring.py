@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 
@@ -73,11 +74,16 @@ def monitor(
         given = {"paths": paths, "version": version, "seed": seed, "teacher": teacher}
         found = monitor_module.run(config, monitor_module.Request(**given))
         if output is not None:
-            from tfx_distill.pipeline.report import writer
-
-            terminal.err.print(f"Page {writer.write_monitored(found, output)}")
+            _write_page(found, output, terminal)
         if as_json:
             terminal.out.out(json.dumps(found.as_dict(), indent=2), highlight=False)
         else:
             terminal.out.print(monitor_module.table(found), highlight=False)
     return _TRIPPED if found.tripped else 0
+
+
+def _write_page(found: Any, output: str, terminal: Any) -> None:
+    from tfx_distill.pipeline.report import writer
+
+    page = writer.write_monitored(found, output)
+    terminal.err.print(f"Page {page}", soft_wrap=True, markup=False)

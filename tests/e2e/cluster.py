@@ -1,6 +1,7 @@
 """A cluster's stand-in: compiles and rehearses in a folder of its own."""
 
 import json
+import os
 import pathlib
 import subprocess
 
@@ -15,10 +16,17 @@ SETTINGS = (
 
 
 class Cluster:
-    """A rehearsal's folder, and the commands that compile and rehearse there."""
+    """A rehearsal's folder, and the commands that compile and rehearse there.
+
+    Attributes:
+        environment: Variables that the commands have besides this process's.
+        said: What they printed.
+    """
 
     def __init__(self, folder: pathlib.Path, image: str = IMAGE) -> None:
         self.folder, self.image = folder, image
+        self.environment: dict[str, str] = {}
+        self.said: list[str] = []
         self.file, self.work = folder / "pipeline.yaml", folder / "work"
 
     def compile(self, *sets):
@@ -31,7 +39,10 @@ class Cluster:
         return self._run([*command, "--workdir", str(self.work), *options])
 
     def _run(self, command):
-        return subprocess.run(command, capture_output=True, text=True)
+        environment = {**os.environ, **self.environment}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        self.said += [done.stdout, done.stderr]
+        return done
 
     def accuracy(self, result):
         """The student's accuracy by the gate's verdict, as the bucket has it."""

@@ -1,4 +1,6 @@
-"""The student that sabotages and forgeries are made from."""
+"""The student that sabotages and forgeries are made from, and a run that ends well."""
+
+import json
 
 import pytest
 
@@ -18,3 +20,11 @@ def world(digits, tmp_path_factory):
     teacher = digit_models.artifact(trained.model, spec, "teacher", folder)
     student = digit_models.train_student(examples, teacher)
     return World(examples, teacher, student, tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory):
+    """The result of a run that nothing disturbed."""
+    from runs import Place
+
+    return json.loads(Place(tmp_path_factory.mktemp("undisturbed")).run().stdout)

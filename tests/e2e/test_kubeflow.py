@@ -4,6 +4,7 @@ import json
 import pathlib
 import runpy
 
+import planted
 import pytest
 from cluster import Cluster, of_kind
 from runs import Place
@@ -18,13 +19,23 @@ def cluster(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def first(cluster):
-    """The first rehearsal's result."""
-    process = cluster.compile()
+    """The first rehearsal's result. Its pods get secrets of the user's environment."""
+    cluster.environment = planted.SECRETS
+    secrets = [
+        {"name": "planted", "key": name.lower(), "env": name}
+        for name in planted.SECRETS
+    ]
+    process = cluster.compile(f"kubeflow.secrets={json.dumps(secrets)}", *planted.HOOK)
     assert process.returncode == 0, process.stderr
     assert "student_epochs = 12" in process.stdout
     process = cluster.rehearse("--json")
     assert process.returncode == 0, process.stderr
     return json.loads(process.stdout)
+
+
+def test_no_secret_is_in_what_is_compiled_and_rehearsed(cluster, first):
+    assert all(name in cluster.file.read_text() for name in planted.SECRETS)
+    assert planted.found(cluster.folder, *cluster.said) == set()
 
 
 def _states(result):

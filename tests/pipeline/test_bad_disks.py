@@ -22,7 +22,7 @@ pytestmark = pytest.mark.attack
 def config(small_disk):
     """Of a pipeline on the small disk, with a database there."""
     config = load_config("smoke", [f"pipeline.root={small_disk.folder}"])
-    config.serving_dir.mkdir(parents=True)
+    os.makedirs(config.serving_dir)
     with contextlib.closing(sqlite3.connect(config.pipeline_dir / "store")) as store:
         store.execute("CREATE TABLE numbers (number)")
     return config
