@@ -71,8 +71,10 @@ def monitor(
     with log_capture.captured(None) as terminal:
         from tfx_distill.pipeline.monitoring import monitor as monitor_module
 
-        given = {"paths": paths, "version": version, "seed": seed, "teacher": teacher}
-        found = monitor_module.run(config, monitor_module.Request(**given))
+        request = monitor_module.Request(
+            paths=paths, version=version, seed=seed, teacher=teacher
+        )
+        found = monitor_module.run(config, request)
         if output is not None:
             _write_page(found, output, terminal)
         if as_json:
