@@ -4,9 +4,10 @@ import contextlib
 import http.client
 import http.server
 import itertools
-import threading
 import time
 import urllib.parse
+
+import local_servers
 
 CUT, LOST, SLOW = "cut", "lost", "slow"
 
@@ -90,21 +91,12 @@ def before(url):
     `LOST` (it arrives, its answer does not), `SLOW`, or a function that returns one of
     these when it is time.
     """
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
-    server.address = urllib.parse.urlsplit(url).netloc
-    server.url = f"http://127.0.0.1:{server.server_port}"
+    address = urllib.parse.urlsplit(url).netloc
+    with local_servers.running(_Handler, address=address) as server:
 
-    def use(fault=lambda *_: None):
-        server.numbers, server.fault = itertools.count(), fault
+        def use(fault=lambda *_: None):
+            server.numbers, server.fault = itertools.count(), fault
 
-    server.use = use
-    use()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+        server.use = use
+        use()
         yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

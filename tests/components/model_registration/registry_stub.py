@@ -9,8 +9,9 @@ import http.server
 import itertools
 import json
 import re
-import threading
 import urllib.parse
+
+import local_servers
 
 API = "/api/model_registry/v1alpha3"
 BASE = {"name", "description", "externalId", "customProperties", "state"}
@@ -103,20 +104,9 @@ class Registry:
             assert isinstance(body[name], str), name
 
 
-class Server(http.server.ThreadingHTTPServer):
-    """Serves a `Registry` on a free port of this machine."""
-
-    def __init__(self):
-        self.registry = Registry()
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.url = f"http://127.0.0.1:{self.server_port}"
-        self._thread = threading.Thread(target=self.serve_forever)
-        self._thread.start()
-
-    def stop(self):
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
+def running():
+    """Serves a `Registry` on a free port of this machine: its `url` and `registry`."""
+    return local_servers.running(_Handler, registry=Registry())
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

@@ -21,9 +21,8 @@ RUN = "20260301-120000"
 
 @pytest.fixture
 def server():
-    server = registry_stub.Server()
-    yield server
-    server.stop()
+    with registry_stub.running() as server:
+        yield server
     assert server.registry.wrong == []
 
 

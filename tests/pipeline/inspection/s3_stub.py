@@ -1,10 +1,10 @@
 """An S3 server on a socket: objects, lists of them, and their deletion if allowed."""
 
-import contextlib
 import http.server
 import re
-import threading
 import urllib.parse
+
+import local_servers
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -94,21 +94,12 @@ def _error(code):
     return f"<Error><Code>{code}</Code><Message>{code}</Message></Error>".encode()
 
 
-@contextlib.contextmanager
 def serving(objects, access_key="user", *, may_delete=False):
     """A server of objects by bucket and key; yields it, with its `url`."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
-    server.objects, server.access_key, server.requests = objects, access_key, []
-    server.may_delete = may_delete
-    server.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(
-        target=server.serve_forever, kwargs={"poll_interval": 0.01}
+    return local_servers.running(
+        _Handler,
+        objects=objects,
+        access_key=access_key,
+        requests=[],
+        may_delete=may_delete,
     )
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -21,7 +21,7 @@ distill monitor --images "$1" "${@:3}"
 
 @pytest.fixture
 def server():
-    with kfp_stub.Running() as running:
+    with kfp_stub.running() as running:
         yield running
     assert running.stub.wrong == []
 

@@ -14,7 +14,7 @@ CHECK = Check(name="gate.min_accuracy", slice="overall", bound=0.9, value=0.8, o
 
 @pytest.fixture
 def receiver():
-    with json_receiver.Receiver() as receiver:
+    with json_receiver.running() as receiver:
         yield receiver
 
 

@@ -24,7 +24,7 @@ def nobody(monkeypatch, tmp_path):
 
 @pytest.fixture
 def server():
-    with kfp_stub.Running() as running:
+    with kfp_stub.running() as running:
         yield running
     assert running.stub.wrong == []
 

@@ -11,12 +11,12 @@ import http.server
 import json
 import pathlib
 import re
-import threading
 import urllib.parse
 import uuid
 
 import kfp_api
 import kfp_task_api
+import local_servers
 import yaml
 from kfp_task_api import Answer, grpc_error, there
 
@@ -272,22 +272,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class Running:
-    """A stub with its thread: `url` and `stub`."""
-
-    def __enter__(self):
-        self.stub = Stub()
-        self._http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
-        self._http.stub = self.stub
-        self.url = f"http://127.0.0.1:{self._http.server_port}"
-        self._thread = threading.Thread(
-            target=self._http.serve_forever, kwargs={"poll_interval": 0.01}
-        )
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._http.shutdown()
-        self._thread.join()
-        self._http.server_close()
+def running():
+    """A stub on a server: yields that, with `url` and `stub`."""
+    return local_servers.running(Handler, stub=Stub())

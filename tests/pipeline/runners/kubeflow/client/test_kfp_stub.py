@@ -29,7 +29,7 @@ RUN = {"display_name": "a", "runtime_config": {"parameters": {}}}
     ],
 )
 def test_a_wrong_request_is_noticed(method, target, body, reason):
-    with kfp_stub.Running() as running:
+    with kfp_stub.running() as running:
         request = urllib.request.Request(
             running.url + target,
             data=None if body is None else json.dumps(body).encode(),

@@ -34,7 +34,7 @@ def told(stub, distill, tmp_path):
     def run(*states, logs=(), status=0):
         stub.states = [run_state(state, nodes) for state, nodes in states]
         stub.logs.update(logs)
-        with json_receiver.Receiver() as receiver:
+        with json_receiver.running() as receiver:
             receiver.status = 500 if status else 200
             ended = distill("notify", run_id, "--url", receiver.url)
         assert ended[0] == status, ended
