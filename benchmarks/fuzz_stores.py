@@ -13,16 +13,15 @@ import pathlib
 import random
 import shutil
 import sqlite3
-import tarfile
 import tempfile
 
 import click
+import earlier_store
 import fuzzing
 
 from tfx_distill.pipeline.cli import cli
 from tfx_distill.trainer.errors import DistillError
 
-_ARCHIVE = pathlib.Path(__file__).resolve().parent.parent / "tests/golden"
 _FOLDER = tempfile.TemporaryDirectory()
 ROOT = pathlib.Path(_FOLDER.name)
 _COMMANDS = (
@@ -40,12 +39,7 @@ _CELLS = (
 
 def _extracted() -> pathlib.Path:
     """The pipeline's folder, in which a database takes any value in any cell."""
-    with tarfile.open(_ARCHIVE / "earlier_store.tar.xz") as archive:
-        archive.extractall(ROOT, filter="data")
-    for path in ROOT.rglob("*"):
-        if path.suffix in (".json", ".yaml", ".sql"):
-            path.write_text(path.read_text().replace("/ROOT", str(ROOT)))
-    folder = ROOT / "smoke-digits"
+    folder = earlier_store.unpack(ROOT)
     with contextlib.closing(sqlite3.connect(folder / "whole.sqlite")) as database:
         database.executescript((folder / "metadata.sql").read_text())
         database.execute("PRAGMA writable_schema = ON")

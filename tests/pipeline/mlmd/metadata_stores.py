@@ -4,9 +4,9 @@ import contextlib
 import json
 import pathlib
 import sqlite3
-import tarfile
 from concurrent import futures
 
+import earlier_store
 import grpc
 import ml_metadata
 from ml_metadata.metadata_store.pywrap.metadata_store_extension import (
@@ -15,8 +15,6 @@ from ml_metadata.metadata_store.pywrap.metadata_store_extension import (
 from ml_metadata.proto import metadata_store_pb2 as pb
 from ml_metadata.proto import metadata_store_service_pb2 as service_pb2
 from ml_metadata.proto import metadata_store_service_pb2_grpc as service_grpc
-
-_EARLIER = pathlib.Path(__file__).resolve().parents[2] / "golden/earlier_store.tar.xz"
 
 
 def connection(path):
@@ -197,15 +195,7 @@ def served(path):
 
 
 def extract_earlier(root: pathlib.Path) -> None:
-    """Makes a folder what a real run of `smoke` with a control left, as `pipeline.root`.
-
-    It was a run of version 0.1; models and examples are missing.
-    """
-    with tarfile.open(_EARLIER) as archive:
-        archive.extractall(root, filter="data")
-    for path in root.rglob("*"):
-        if path.suffix in (".json", ".yaml", ".sql"):
-            path.write_text(path.read_text().replace("/ROOT", str(root)))
-    folder = root / "smoke-digits"
+    """As `earlier_store.unpack`, with ML Metadata."""
+    folder = earlier_store.unpack(root)
     with contextlib.closing(sqlite3.connect(folder / "metadata.sqlite")) as connection:
         connection.executescript((folder / "metadata.sql").read_text())
