@@ -8,6 +8,7 @@ import types
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from tfx_distill.trainer import file_system
 from tfx_distill.trainer.config.dataset_name import dataset_name
 
 
@@ -46,7 +47,7 @@ class Places:
         given = self.pusher.directory
         if given is None:
             return str(self.pipeline_dir / "serving")
-        if "://" in given:
+        if file_system.is_remote(given):
             return str(given.rstrip("/"))
         return str(pathlib.Path(given).expanduser().absolute())
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tfx_distill.pipeline.inspection import object_stores
 from tfx_distill.pipeline.mlmd.records import ArtifactRecord, cleaned
-from tfx_distill.trainer import structured_text
+from tfx_distill.trainer import file_system, structured_text
 
 _LOCAL = "file://"
 _CARD = "Format-Serving/assets.extra/model_card.json"
@@ -18,7 +18,7 @@ _CARD = "Format-Serving/assets.extra/model_card.json"
 def local_path(uri: str) -> pathlib.Path | None:
     """Where a uri's files are on this machine; None if they are elsewhere."""
     path = uri.removeprefix(_LOCAL)
-    return None if "://" in path else pathlib.Path(path)
+    return None if file_system.is_remote(path) else pathlib.Path(path)
 
 
 def load_text(artifact: ArtifactRecord, name: str) -> str:

@@ -30,7 +30,7 @@ from pydantic import (
 from pydantic_core import core_schema
 from typing_extensions import Self
 
-from tfx_distill.trainer import store_files
+from tfx_distill.trainer import file_system, store_files
 from tfx_distill.trainer.config import config_errors
 from tfx_distill.trainer.errors import ConfigError
 
@@ -107,7 +107,9 @@ FolderOrStore = Annotated[
     str,
     Rule(
         f"a folder, or BUCKET/FOLDER after {', '.join(store_files.SCHEMES)}",
-        lambda path: _is_store_url(path) if "://" in path else _is_path(path),
+        lambda path: (
+            _is_store_url(path) if file_system.is_remote(path) else _is_path(path)
+        ),
     ),
 ]
 LocalPath = Annotated[str, Rule("a path", lambda path: _is_path(path))]
@@ -116,7 +118,7 @@ Table = Annotated[dict[str, T], BeforeValidator(as_json)]
 
 
 def _is_folder(text: str) -> bool:
-    return "://" not in text and _is_path(text)
+    return not file_system.is_remote(text) and _is_path(text)
 
 
 def _is_path(text: str) -> bool:
