@@ -72,7 +72,9 @@ def unchanged(config: PipelineConfig) -> str | None:
     """The id of the last run, if nothing has changed since then; else None."""
     try:
         found = json_files.load(_Record, config.pipeline_dir / _FILE)
-        is_same = _is_local(config) and found.state == _state(config, found.code)
+        is_same = _is_local(config) and found.state == _state(
+            config, found.code, _inputs(config)
+        )
     except _UNREADABLE:
         return None
     return found.run if is_same else None
@@ -95,17 +97,16 @@ def recorded(config: PipelineConfig, run_dir: pathlib.Path) -> Iterator[None]:
     """Writes down a run, unless something that it depends on changed while it ran."""
     before = _attempted(lambda: _inputs(config)) if _is_local(config) else None
     yield
-    if before is None or before != _attempted(lambda: _inputs(config)):
-        return
-    _attempted(lambda: _record(config, run_dir))
+    if before is not None and before == _attempted(lambda: _inputs(config)):
+        _attempted(lambda: _record(config, run_dir, before))
 
 
-def _record(config: PipelineConfig, run_dir: pathlib.Path) -> None:
+def _record(config: PipelineConfig, run_dir: pathlib.Path, inputs: str) -> None:
     code, started = _loaded_code(), (run_dir / "config.yaml").stat().st_ctime_ns
     changed = [file for file in code if os.stat(file).st_ctime_ns >= started]
     if changed:
         raise ValueError(f"{changed[0]} was written during the run.")
-    found = _Record(run=run_dir.name, code=code, state=_state(config, code))
+    found = _Record(run=run_dir.name, code=code, state=_state(config, code, inputs))
     json_files.save(found, config.pipeline_dir / _FILE)
 
 
@@ -131,7 +132,7 @@ def _decisive(config: PipelineConfig) -> dict[str, Any]:
     return {key: value for key, value in sections.items() if key not in _ASIDE}
 
 
-def _state(config: PipelineConfig, code: Iterable[str]) -> str:
+def _state(config: PipelineConfig, code: Iterable[str], inputs: str) -> str:
     """Digest of all that a run depends on and wrote."""
     own = config.pipeline_dir
     # A gate depends on whether the versions that were pushed are still there.
@@ -142,7 +143,7 @@ def _state(config: PipelineConfig, code: Iterable[str]) -> str:
         for name in os.listdir(own)
         if name not in ("runs", _FILE) and not name.startswith(".")
     }
-    parts = [_inputs(config), *_listed([*code, *written])]
+    parts = [inputs, *_listed([*code, *written])]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
