@@ -89,4 +89,4 @@ class Evaluator(tfx_component.Evaluator):
             served_model=served_model,
             **arguments,
         )
-        super(tfx_component.Evaluator, self).__init__(spec=spec)  # TFX's takes less
+        super(tfx_component.Evaluator, self).__init__(spec=spec)  # TFX's knows no gate

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from tfx_distill.components.checks import OVERALL, Check
-from tfx_distill.trainer.evaluation.serving_probe import OFFERED, SIGNATURES
+from tfx_distill.trainer.evaluation.serving_probe import ARGUMENTS
 
 _SKEW = "servability.skew_tolerance"
 _KERAS = "the trained Keras model"
@@ -119,8 +119,7 @@ def _compared(
 
 def _names(outputs: Mapping[str, np.ndarray]) -> list[str]:
     """The signatures that were called, those that every student has first."""
-    known = *SIGNATURES, *OFFERED
-    return [name for name in known if f"{name}/logits" in outputs]
+    return [name for name in ARGUMENTS if f"{name}/logits" in outputs]
 
 
 def _malformed(

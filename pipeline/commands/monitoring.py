@@ -45,12 +45,9 @@ _TRIPPED = 3
 def monitor(
     file: str | None,
     overrides: tuple[str, ...],
-    paths: tuple[str, ...],
-    version: int | None,
-    teacher: bool,
-    seed: int,
     output: str | None,
     as_json: bool,
+    **choices: Any,
 ) -> int:
     """Compare images that arrive in production with a served model's test images.
 
@@ -71,21 +68,16 @@ def monitor(
     with log_capture.captured(None) as terminal:
         from tfx_distill.pipeline.monitoring import monitor as monitor_module
 
-        request = monitor_module.Request(
-            paths=paths, version=version, seed=seed, teacher=teacher
-        )
-        found = monitor_module.run(config, request)
+        found = monitor_module.run(config, monitor_module.Request(**choices))
         if output is not None:
-            _write_page(found, output, terminal)
+            from tfx_distill.pipeline.report import writer
+
+            page = writer.write_monitored(found, output)
+            terminal.err.print(
+                f"Page {page}", soft_wrap=True, markup=False, highlight=False
+            )
         if as_json:
             terminal.out.out(json.dumps(found.as_dict(), indent=2), highlight=False)
         else:
             terminal.out.print(monitor_module.table(found), highlight=False)
     return _TRIPPED if found.tripped else 0
-
-
-def _write_page(found: Any, output: str, terminal: Any) -> None:
-    from tfx_distill.pipeline.report import writer
-
-    page = writer.write_monitored(found, output)
-    terminal.err.print(f"Page {page}", soft_wrap=True, markup=False)

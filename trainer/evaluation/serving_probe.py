@@ -40,8 +40,8 @@ CALLING = "calling "
 # Exit status after an error that is not a model's, such as a full disk.
 MACHINE_FAULT = 75
 SIGNATURES = {"serving_default": "examples", "predict_images": "images"}
-# What students of earlier versions lack; tested where it is offered.
-OFFERED = {"predict_files": "image_bytes"}
+# And what students of earlier versions lack; tested where it is offered.
+ARGUMENTS = {**SIGNATURES, "predict_files": "image_bytes"}
 OUTPUTS = ("class", "logits", "probabilities")
 _TIMED = "predict_images"
 # Inputs in small requests, as single ones take long; a multiple of 3, so that requests
@@ -161,9 +161,8 @@ class Probe:
         return predictions
 
     def _called(self, student: Any) -> dict[str, str]:
-        there = getattr(student, "signatures", {})
-        offered = {name: value for name, value in OFFERED.items() if name in there}
-        return {**SIGNATURES, **offered}
+        there = {*SIGNATURES, *getattr(student, "signatures", ())}
+        return {name: ARGUMENTS[name] for name in ARGUMENTS if name in there}
 
     def _signature(
         self, loaded: Any, name: str, role: str
@@ -173,7 +172,7 @@ class Probe:
         if name not in signatures:
             found = ", ".join(sorted(signatures)) or "none"
             raise Fault(f"the {role} has no signature {name}, found {found}")
-        function, argument = signatures[name], {**SIGNATURES, **OFFERED}[name]
+        function, argument = signatures[name], ARGUMENTS[name]
         takes = sorted(function.structured_input_signature[1])
         if takes != [argument]:
             raise Fault(
