@@ -92,5 +92,5 @@ setuptools.setup(
     },
     install_requires=_INSTALL_REQUIRES,
     extras_require=_EXTRAS_REQUIRE,
-    entry_points={"console_scripts": ["distill=tfx_distill.pipeline.cli:main"]},
+    entry_points={"console_scripts": ["distill=tfx_distill.pipeline.cli:entry_point"]},
 )

@@ -5,6 +5,7 @@ The commands are in `pipeline/commands`; heavy imports are inside their bodies.
 
 from __future__ import annotations
 
+import atexit
 import errno
 import gc
 import os
@@ -48,8 +49,29 @@ _STACK = (
 )
 
 
+def entry_point() -> None:
+    """Entry point of the console command: the status that `main` ends with is final.
+
+    C++ libraries would still change it as the process ends: LLVM fails when it could
+    not write to the log, because the disk is full.
+    """
+    status: object = EXIT_FAILED
+
+    def end() -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status if isinstance(status, int) else EXIT_FAILED)
+
+    atexit.register(end)  # before everything else, and so the last to be called
+    try:
+        main()
+    except SystemExit as left:
+        status = left.code
+        raise
+
+
 def main() -> None:
-    """Entry point of the console command: one line and an exit status per error."""
+    """Does what the arguments say; ends with one line and a status for each error."""
     # Imports create many objects that stay: by default they set off a tenth of the
     # start-up time in collections.
     gc.set_threshold(50_000)
@@ -166,4 +188,4 @@ for command in (
 
 
 if __name__ == "__main__":
-    main()
+    entry_point()

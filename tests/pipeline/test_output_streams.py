@@ -7,7 +7,7 @@ import sys
 import pytest
 
 CODE = """
-import os, threading
+import ctypes, os, threading
 import click
 from tfx_distill.pipeline import cli, log_capture
 
@@ -43,7 +43,13 @@ def fork(marker):
 def elsewhere(marker):
     thread = threading.Thread(target=os._exit, args=(0,))
     thread.start(), thread.join()
-cli.main()
+@cli.cli.command()
+@click.argument("marker")
+def native(marker):
+    libc = ctypes.CDLL(None)  # which calls _exit(7) as the process ends
+    libc.__cxa_atexit(libc._exit, ctypes.c_void_p(7), None)
+    return work(3, marker)
+cli.entry_point()
 """
 DISTILL = f"{sys.executable} -c '{CODE}'"
 
@@ -112,3 +118,9 @@ def test_foreign_code_that_exits_with_0_is_a_failure(tmp_path):
 )
 def test_foreign_code_that_ends_the_process_is_a_failure(command, status, tmp_path):
     assert _run(command, tmp_path / "done", "").returncode == status
+
+
+@pytest.mark.attack
+def test_what_a_library_does_as_the_process_ends_decides_nothing(tmp_path):
+    said = _run("native", tmp_path / "done", "")
+    assert (said.returncode, said.stdout) == (3, "result … ✓\n")
