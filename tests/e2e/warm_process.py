@@ -18,7 +18,7 @@ def serve():
     # would be missing after it.
     import tfx_distill.pipeline.graph
     import tfx_distill.pipeline.runners.local.dag_runner  # noqa: F401
-    from tfx_distill.pipeline.cli import main
+    from tfx_distill.pipeline.cli import entry_point
 
     for line in sys.stdin:
         child = os.fork()
@@ -27,7 +27,7 @@ def serve():
             if sys.argv[0] == sys.executable:  # a script of Python
                 runpy.run_path(sys.argv[1], run_name="__main__")
                 sys.exit()
-            sys.exit(main())
+            entry_point()
         os.write(1, f"{child}\n".encode())
         _, status = os.waitpid(child, 0)
         os.write(1, f"{os.waitstatus_to_exitcode(status)}\n".encode())
