@@ -8,6 +8,7 @@ import click
 
 from tfx_distill.pipeline.commands import (
     kubeflow_gc,
+    kubeflow_logs,
     kubeflow_notify,
     kubeflow_runs,
     kubeflow_schedules,
@@ -154,7 +155,7 @@ for command in (
     kubeflow_runs.upload,
     kubeflow_runs.list_runs,
     kubeflow_runs.status,
-    kubeflow_runs.logs,
+    kubeflow_logs.logs,
     kubeflow_runs.stop,
     kubeflow_runs.retry,
     kubeflow_notify.notify,

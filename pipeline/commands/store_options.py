@@ -78,36 +78,40 @@ def use_artifacts(endpoint: str | None) -> None:
         object_stores.use(endpoint)
 
 
-def everything(server: Any, place: str | None) -> Graph | str:
-    """All that is recorded of a server's runs, or why that is not known.
+def records_of(server: Any, place: str | None) -> Store:
+    """What is recorded of a server's runs.
 
     Args:
         server: A `server_connection.Server`.
         place: Its ML Metadata; None: it may keep the records itself.
-    """
-    from tfx_distill.pipeline.mlmd.store import Store
 
+    Raises:
+        DistillError: If it does not.
+    """
     if place is not None:
         from tfx_distill.pipeline.mlmd import read_only_store
 
-        return read_only_store.open_store(load_places(None, ()), place).everything()
+        return read_only_store.open_store(load_places(None, ()), place)
+    from tfx_distill.pipeline.mlmd.store import Store
     from tfx_distill.pipeline.runners.kubeflow.client import task_source
 
+    return Store(task_source.open_source(server))
+
+
+def everything(server: Any, place: str | None) -> Graph | str:
+    """All that `records_of` has, or why that is not known."""
     try:
-        return Store(task_source.open_source(server)).everything()
+        return records_of(server, place).everything()
     except DistillError as error:
+        if place is not None:
+            raise
         return str(error)
 
 
 def _on_server(url: str, namespace: str | None) -> Store:
     """The records of a Kubeflow server; secrets are in the environment."""
-    server = server_options.connect(
-        server_options.accessed(host=url, namespace=namespace)
-    )
-    from tfx_distill.pipeline.mlmd.store import Store
-    from tfx_distill.pipeline.runners.kubeflow.client import task_source
-
-    return Store(task_source.open_source(server))
+    access = server_options.accessed(host=url, namespace=namespace)
+    return records_of(server_options.connect(access), None)
 
 
 def limit(default: int) -> Callable[[Command], Command]:

@@ -51,15 +51,15 @@ class ObjectStores:
         self._opened: dict[tuple[str, str], Any] = {}
         self._failed: dict[tuple[str, str], str] = {}
 
-    def read(self, artifact: ArtifactRecord, name: str) -> bytes:
-        """The content of a file of an artifact.
+    def read(self, artifact: ArtifactRecord, name: str = "") -> bytes:
+        """The content of a file of an artifact, or of an artifact that is a file.
 
         Raises:
             NotReadable: With the reason.
         """
         with (
-            self._reading(artifact) as (files, folder),
-            files.open_input_stream(f"{folder}/{name}") as stream,
+            self._reading(artifact) as (files, path),
+            files.open_input_stream(f"{path}/{name}".rstrip("/")) as stream,
         ):
             return bytes(stream.read(_MAX_BYTES))
 

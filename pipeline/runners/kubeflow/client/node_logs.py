@@ -1,12 +1,25 @@
-"""The logs of nodes on a server, and what they say."""
+"""The logs of nodes on a server, and what they say.
+
+A server has the logs of pods that exist, and later those that Argo archived. KFP's
+launcher also stores each log among the outputs of its node.
+"""
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+from tfx_distill.pipeline.inspection import object_stores
+from tfx_distill.pipeline.mlmd.records import ArtifactRecord
+from tfx_distill.pipeline.runners.kubeflow.client import run_progress
 from tfx_distill.pipeline.runners.kubeflow.client.run_progress import NodeState
 from tfx_distill.pipeline.runners.kubeflow.client.server_connection import Server
 from tfx_distill.pipeline.runners.kubeflow.client.server_errors import NotFound
+
+if TYPE_CHECKING:
+    from tfx_distill.pipeline.mlmd.store import Store
 
 # Lines of the launcher (Go's klog), and of Argo's executor around it.
 _LAUNCHER = re.compile(
@@ -18,10 +31,26 @@ _EXCEPTION = re.compile(r"(?:\w+\.)*\w+(?:Error|Exception): .+")
 
 
 class Logs:
-    """The logs of the containers of one run."""
+    """The logs of the containers of one run.
 
-    def __init__(self, server: Server, run_id: str) -> None:
-        self._server, self._run_id = server, run_id
+    Args:
+        server: Where it ran.
+        run_id: Its ID.
+        records: Opens what is recorded of runs, for logs that the server does not have;
+            returns None if nobody says where.
+
+    Attributes:
+        problem: Why a stored log could not be read; empty: none was there, or all could.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        run_id: str,
+        records: Callable[[], Store | None] = lambda: None,
+    ) -> None:
+        self._server, self._run_id, self._records = server, run_id, records
+        self.problem = ""
 
     def find(self, node: NodeState) -> str | None:
         """The log of a node's container, or of its driver if that failed; None: gone."""
@@ -30,16 +59,42 @@ class Logs:
                 text = self._read(name)
             if text is not None:
                 return text
-        return None
+        has_stored = node.ended and node.state != run_progress.DRIVER_FAILED
+        return self._read_stored(node.name) if has_stored else None
+
+    def _read_stored(self, node: str) -> str | None:
+        artifact = self._stored.get(node)
+        if artifact is None:
+            return None
+        try:
+            return object_stores.current().read(artifact).decode("utf-8", "replace")
+        except object_stores.NotReadable as error:
+            self.problem = f"{artifact.uri} is not readable here: {error}."
+            return None
+
+    @functools.cached_property
+    def _stored(self) -> dict[str, ArtifactRecord]:
+        """The artifacts that are logs, by node."""
+        store = self._records()
+        if store is None:
+            return {}
+        graph = store.graph_of_runs([store.run(self._run_id)])
+        return {
+            execution.node: artifact
+            for execution in graph.of_run(self._run_id)
+            for _, artifact in graph.outputs(execution.id)
+            if artifact.is_log
+        }
 
     def not_found(self, node: NodeState) -> NotFound:
         """Says that the server has no log, and names a kubectl command to find one."""
         namespace = f" -n {self._server.namespace}" if self._server.namespace else ""
+        stored = self.problem or "Try --metadata and --artifacts, for the stored one."
         return NotFound(
             f"{self._server.place} has no log of {node.name} ({node.words}): its pod has "
-            "not started, was not needed because of the cache, or is gone. Try: "
-            f"kubectl logs{namespace} -c main -l pipeline/runid={self._run_id} --prefix "
-            "--tail=-1"
+            f"not started, was not needed because of the cache, or is gone. {stored} Or "
+            f"try: kubectl logs{namespace} -c main -l pipeline/runid={self._run_id} "
+            "--prefix --tail=-1"
         )
 
     def _read(self, name: str) -> str | None:

@@ -165,6 +165,6 @@ def test_a_log_that_is_followed_is_printed_once_to_its_end(stub, distill, monkey
     def sleep(_):
         stub.logs[name] = "one\ntwo\n"
 
-    monkeypatch.setattr("tfx_distill.pipeline.commands.kubeflow_runs.time.sleep", sleep)
+    monkeypatch.setattr("tfx_distill.pipeline.commands.kubeflow_logs.time.sleep", sleep)
     _, out, _ = distill("logs", run_id, "--node", "ExampleGen", "--follow")
     assert out == "one\ntwo\n"
