@@ -8,6 +8,7 @@ those of its artifacts that no other run has from it.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -64,13 +65,15 @@ class RunGarbage:
 
     def __init__(self, server: Server, pipeline: str, records: Graph | str) -> None:
         self._server, self._runs, self._pipeline = server, Runs(server), pipeline
-        ids = {item.pipeline_id for item in _named(server, pipeline)}
-        if not ids:
+        self._ids = {item.pipeline_id for item in _named(server, pipeline)}
+        if not self._ids:
             raise DistillError(
                 f"There is no pipeline {pipeline} on {server.place}. "
                 "distill kubeflow runs lists the runs."
             )
-        self._ours = [run for run in self._runs.all() if _pipeline_id(run) in ids]
+        known = list(self._runs.all())
+        self._known = {run.run_id for run in known}
+        self._ours = [run for run in known if _pipeline_id(run) in self._ids]
         self._records = records
         self._files: RunFiles | None = None
 
@@ -102,9 +105,21 @@ class RunGarbage:
             # First: from now on, the cache gives nobody its artifacts.
             self._runs.delete(candidate.id)
             files = candidate.files
-            if self._files:
+            if self._files and (newer := self._newer()):
+                why = (
+                    f"the run {newer} began meanwhile, and may have them from the cache"
+                )
+                files = dataclasses.replace(files, why=why)
+            elif self._files:
                 files = self._files.delete(candidate.id, files)
             yield dataclasses.replace(candidate, files=files)
+
+    def _newer(self) -> str:
+        """A run of the pipeline that began after they were listed; empty if none did."""
+        newer = itertools.takewhile(
+            lambda run: run.run_id not in self._known, self._runs.all()
+        )
+        return next((str(r.run_id) for r in newer if _pipeline_id(r) in self._ids), "")
 
     def _unknown(self, going: set[str]) -> str:
         """Why it is not known what others need; empty if it is."""

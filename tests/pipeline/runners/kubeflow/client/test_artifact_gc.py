@@ -125,6 +125,22 @@ def test_where_nobody_knows_or_nobody_may_all_stays_and_is_told(
     assert OLD not in stub.runs and len(_of_old(bucket)) == 7
 
 
+def test_a_run_that_begins_meanwhile_may_have_them_from_the_cache(
+    serve, stub, bucket, distill, monkeypatch
+):
+    serve(_old(), _new())
+    delete = stub.delete_runs_one
+
+    def another_begins(**which):
+        stub.runs["later"] = {**stub.runs[NEW], "run_id": "later", "state": "RUNNING"}
+        return delete(**which)
+
+    monkeypatch.setattr(stub, "delete_runs_one", another_begins)
+    out = _gc(distill, bucket, "--delete")
+    assert "artifacts stay in" in out and "the run later began meanwhile" in out
+    assert len(_of_old(bucket)) == 7
+
+
 def test_a_store_that_does_not_know_the_runs_that_stay_decides_nothing(
     serve, bucket, distill, tmp_path
 ):
