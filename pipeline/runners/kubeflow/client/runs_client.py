@@ -19,6 +19,7 @@ from tfx_distill.pipeline.runners.kubeflow.client.server_connection import (
 from tfx_distill.pipeline.runners.kubeflow.client.server_errors import (
     ServerError,
     Unavailable,
+    created_despite,
 )
 from tfx_distill.pipeline.runners.kubeflow.client.submissions import Submission
 from tfx_distill.pipeline.runners.kubeflow.kubeflow_errors import CompileError
@@ -52,11 +53,13 @@ class Runs:
                     job_name=name, **submission.client_arguments()
                 )
             return str(run.run_id)
-        except Unavailable:
-            created = self._named(submission.experiment_id, name) - known
-            if not created:
-                raise
-            return created.pop()
+        except ServerError as error:
+
+            def find() -> str | None:
+                named = self._named(submission.experiment_id, name)
+                return next(iter(named - known), None)
+
+            return created_despite(error, find, "distill kubeflow runs")
 
     def _named(self, experiment_id: str, name: str) -> set[str]:
         """The IDs of the runs of that name in an experiment."""

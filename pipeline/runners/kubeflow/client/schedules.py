@@ -22,6 +22,7 @@ from tfx_distill.pipeline.runners.kubeflow.client.server_connection import (
 from tfx_distill.pipeline.runners.kubeflow.client.server_errors import (
     NotFound,
     ServerError,
+    created_despite,
 )
 from tfx_distill.pipeline.runners.kubeflow.run_request import RunRequest
 from tfx_distill.trainer.errors import ConfigError
@@ -78,17 +79,32 @@ class Schedules:
                 "would fire. Delete it first, or choose another --name."
             )
         submission = submissions.submit(self._server, request)
-        with self._server.calling(f"create the schedule {name}"):
-            created = self._server.create_recurring_run(
-                job_name=name,
-                cron_expression=timing.cron.expression,
-                start_time=schedule_timing.rfc3339(timing.start),
-                end_time=schedule_timing.rfc3339(timing.end),
-                max_concurrency=max_concurrency,
-                no_catchup=not catchup,
-                **submission.client_arguments(),
+        options = {
+            "max_concurrency": max_concurrency,
+            "no_catchup": not catchup,
+            **submission.client_arguments(),
+        }
+        return self._create(name, timing, options), submission
+
+    def _create(
+        self, name: str, timing: schedule_timing.Timing, options: dict[str, Any]
+    ) -> ScheduleState:
+        try:
+            with self._server.calling(f"create the schedule {name}"):
+                created = self._server.create_recurring_run(
+                    job_name=name,
+                    cron_expression=timing.cron.expression,
+                    start_time=schedule_timing.rfc3339(timing.start),
+                    end_time=schedule_timing.rfc3339(timing.end),
+                    **options,
+                )
+            return _state(created)
+        except ServerError as error:
+            return created_despite(
+                error,
+                lambda: next(iter(self.all(name)), None),
+                "distill kubeflow schedules",
             )
-        return _state(created), submission
 
     def all(self, name: str | None = None) -> list[ScheduleState]:
         """Returns all schedules, or those with a name."""

@@ -8,8 +8,8 @@ import json
 import logging
 import re
 import warnings
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of Google's libraries on Python 3.10
@@ -20,6 +20,7 @@ from tfx_distill.pipeline.runners.kubeflow.client.server_access import Access
 from tfx_distill.trainer.errors import DistillError
 
 _MAX_MESSAGE = 400
+Created = TypeVar("Created")
 
 
 class ServerError(DistillError):
@@ -71,6 +72,32 @@ def calling(access: Access, what: str) -> Iterator[None]:
         # From the client's own checks, or from an answer that it cannot parse.
         reason = access.redacted(_short(str(error)))
         raise ServerError(f"Could not {what} at {_place(access)}: {reason}") from error
+
+
+def created_despite(
+    error: ServerError, find: Callable[[], Created | None], list_command: str
+) -> Created:
+    """What the server created before it failed.
+
+    Args:
+        error: How it failed.
+        find: Looks for what was to be created.
+        list_command: Shows whether it is there, if the server cannot be asked now.
+
+    Raises:
+        ServerError: The given one, if nothing was created.
+    """
+    try:
+        found = find()
+    except ServerError:
+        if not isinstance(error, Unavailable):  # rejected
+            raise error from None
+        raise Unavailable(
+            f"{error} Whether it was created all the same is not known: {list_command}"
+        ) from error
+    if found is None:
+        raise error
+    return found
 
 
 @contextlib.contextmanager
