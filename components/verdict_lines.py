@@ -15,9 +15,12 @@ _VERDICT = re.compile(r" Verdict (\{.*\})$", re.M)
 def bounds(log: str) -> list[checks.Bound]:
     """The bounds of the verdict in a gate's log; empty without one."""
     found = _VERDICT.search(log)
-    if found is None:
-        return []
+    return parsed(found[1]) if found else []
+
+
+def parsed(summary: str) -> list[checks.Bound]:
+    """The bounds of a `Decision.summary`; empty without one."""
     try:
-        return list(json_files.parse(checks.Bounds, found[1]).bounds)
+        return list(json_files.parse(checks.Bounds, summary).bounds)
     except ValueError:  # of another version
         return []

@@ -1,11 +1,16 @@
-"""How a run ended: what was pushed, what was refused, or what failed."""
+"""How a run ended: what was pushed, what was refused, or what failed.
+
+It is in the logs, which servers lose in time, and in the records of those that keep some
+of their own.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from tfx_distill.components import verdict_lines
+from tfx_distill.components import property_names, verdict_lines
 from tfx_distill.components.checks import Bound
 from tfx_distill.components.pusher import push_lines
 from tfx_distill.pipeline.runners.kubeflow.client import node_logs, run_progress
@@ -45,7 +50,7 @@ class Outcome:
 
 
 def of_run(server: Server, run: RunState) -> Outcome:
-    """Reads the end of a run out of the logs of its nodes."""
+    """Reads the end of a run out of the logs and records of its nodes."""
     logs = Logs(server, run.run_id)
     end = f"Run {run.state.lower()}."
     pushed = _of_pusher(logs, run)
@@ -60,10 +65,14 @@ def of_run(server: Server, run: RunState) -> Outcome:
 
 
 def bounds(server: Server, run: RunState) -> tuple[Bound, ...]:
-    """The bounds of both gates, out of the logs of those that ran."""
+    """The bounds of both gates, of those that ran."""
     logs = Logs(server, run.run_id)
     gates = [node for node in run.nodes if node.name in GATES]
-    found = [verdict_lines.bounds(logs.find(gate) or "") for gate in gates]
+    found = [
+        verdict_lines.bounds(logs.find(gate) or "")
+        or verdict_lines.parsed(str(gate.recorded.get(property_names.VERDICT, "")))
+        for gate in gates
+    ]
     return tuple(bound for bounds in found for bound in bounds)
 
 
@@ -78,13 +87,27 @@ def _of_pusher(logs: Logs, run: RunState) -> Outcome:
             )
         )
     log = logs.find(pusher) or ""
-    pushed, refusals = push_lines.pushed(log), push_lines.refusals(log)
+    pushed = push_lines.pushed(log) or _recorded_push(pusher.recorded)
+    refusals = push_lines.refusals(log) or _recorded_refusals(pusher.recorded)
     if pushed:
         return Outcome((f"Pushed version {pushed[0]} to {pushed[1]}",), *pushed)
     if refusals:
         lines = ["Nothing was pushed:", *(f"  {reason}" for reason in refusals)]
         return Outcome(tuple(lines), refusals=tuple(refusals))
     return Outcome((_UNKNOWN,), problem=_UNKNOWN)
+
+
+def _recorded_push(recorded: Mapping[str, Any]) -> tuple[str, str] | None:
+    if not recorded.get(property_names.PUSHED):
+        return None
+    names = (property_names.PUSHED_VERSION, property_names.PUSHED_DESTINATION)
+    version, folder = (str(recorded.get(name, "")) for name in names)
+    return version, folder
+
+
+def _recorded_refusals(recorded: Mapping[str, Any]) -> list[str]:
+    reasons = str(recorded.get(property_names.REASON, ""))
+    return reasons.split("; ") if reasons else []
 
 
 def _failures(logs: Logs, run: RunState) -> Iterator[tuple[str, str]]:

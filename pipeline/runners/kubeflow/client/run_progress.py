@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 ENDED = ("SUCCEEDED", "FAILED", "SKIPPED", "CANCELED")
 # States of ours, beside the server's RUNNING, SUCCEEDED, FAILED and so on.
@@ -43,6 +44,8 @@ class NodeState:
         error: The server's message; those with ML Metadata give none.
         log_names: Names under which the server may have the log, the likeliest first; of
             the driver's if that failed.
+        recorded: What the server itself records of the node's decision, by name as in
+            `property_names`; empty on those with ML Metadata.
     """
 
     name: str
@@ -51,6 +54,7 @@ class NodeState:
     since: str = ""
     error: str = ""
     log_names: tuple[str, ...] = ()
+    recorded: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def failed(self) -> bool:

@@ -6,10 +6,18 @@ import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from tfx_distill.components import property_names
 from tfx_distill.pipeline.runners.kubeflow.client import run_progress
 from tfx_distill.pipeline.runners.kubeflow.client.run_progress import NodeState
 
 _DRIVER, _EXECUTOR = "DRIVER", "EXECUTOR"  # kinds of pods
+_DECISION = (
+    property_names.PUSHED,
+    property_names.PUSHED_VERSION,
+    property_names.PUSHED_DESTINATION,
+    property_names.REASON,
+    property_names.VERDICT,
+)
 _TEMPLATE = "-system-container-"
 
 
@@ -45,7 +53,17 @@ def _state(name: str, task: Mapping[str, Any] | None, *, run_ended: bool) -> Nod
         since=task.get("create_time", "") if is_pending else "",
         error=" ".join(task.get("status_metadata", {}).get("message", "").split()),
         log_names=tuple(_log_names(pod)) if pod else (),
+        recorded=_decision(task),
     )
+
+
+def _decision(task: Mapping[str, Any]) -> dict[str, Any]:
+    metadata = [
+        artifact.get("metadata", {})
+        for output in task.get("outputs", {}).get("artifacts", ())
+        for artifact in output.get("artifacts", ())
+    ]
+    return {name: m[name] for m in metadata for name in _DECISION if name in m}
 
 
 def _seconds(start: str | None, end: str | None) -> float | None:

@@ -74,6 +74,14 @@ def test_both_readers_tell_the_same_states(serve, distill, name):
     assert told[0] == told[1] and len(told[0][1]) == len(NODES)
 
 
+def test_what_the_server_recorded_of_a_push_is_told(serve, distill):
+    status, _, err = distill("status", serve("succeeded", RECORDED))
+    pushed = (
+        "Pushed version 1795887886 to pvc://distill-serving/smoke-digits/1795887886"
+    )
+    assert (status, err.splitlines()) == (0, ["Run succeeded.", pushed])
+
+
 @pytest.mark.parametrize("node", ["Teacher", "Pusher"])
 def test_both_readers_find_the_logs(serve, stub, distill, node):
     old = serve("succeeded")
@@ -115,10 +123,49 @@ def test_outputs_in_the_page_are_those_of_the_commands(
     assert re.fullmatch(pattern, out + err), out + err
 
 
-def test_the_nodes_of_a_run_that_was_waited_for_are_those_of_the_page(serve, distill):
-    told = re.findall(r"^\[\d+/12\] (.*)$", PAGE.read_text(), re.M)
-    _, out, _ = distill("status", serve("succeeded"))
-    assert told == [line.strip() for line in out.splitlines()[1:]]
+def _after(command):
+    """A command in the page, and the block of text after it."""
+    shell = rf"^```sh\n(distill kubeflow {command} .*?)^```\n\n```text\n(.*?)^```$"
+    words, printed = re.search(shell, PAGE.read_text(), re.M | re.S).groups()
+    words = shlex.split(words.replace("\\\n", ""))
+    return words[2:], printed.splitlines()
+
+
+@pytest.fixture
+def smoke(server, serve, monkeypatch):
+    """The page's `pipeline.yaml`; the server answers as it did of its run."""
+    spec = _spec() | {
+        "pipelineInfo": {"name": "smoke-digits"},
+        "schemaVersion": "2.1.0",
+    }
+    epochs = {"parameterType": "NUMBER_INTEGER", "defaultValue": 12}
+    spec["root"]["inputDefinitions"] = {"parameters": {"student_epochs": epochs}}
+    container = {"image": "registry.example.org/tfx-distill:1.0"}
+    executors = {name: {"container": container} for name in NODES}
+    spec["deploymentSpec"] = {"executors": executors}
+    run = serve("succeeded")
+    pathlib.Path("pipeline.yaml").write_text(json.dumps(spec))
+    monkeypatch.setattr(server.stub, "post_runs", lambda **_: server.stub.runs[run])
+    return lambda printed: printed.replace(server.url, "http://localhost:8080")
+
+
+def test_a_run_that_was_submitted_is_told_as_in_the_page(smoke, distill):
+    command, told = _after("submit")
+    _, out, err = distill(*command)
+    assert sorted(told) == sorted(smoke(out + err).splitlines())
+
+
+def test_a_schedule_that_was_made_is_told_as_in_the_page(smoke, stub, distill):
+    stub.post_recurringruns = lambda body, **_: {**SCHEDULE, **body}
+    distill("upload", "pipeline.yaml")
+    command, told = _after("schedule")
+    _, out, err = distill(*command)
+    days = r"\w{3} \d{4}-\d\d-\d\d"
+
+    def without_days(lines):
+        return sorted(re.sub(days, "DAY", line) for line in lines)
+
+    assert without_days(told) == without_days(smoke(out + err).splitlines())
 
 
 def test_lines_of_what_goes_wrong_are_those_of_recorded_answers(serve, distill):

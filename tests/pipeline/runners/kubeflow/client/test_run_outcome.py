@@ -60,6 +60,38 @@ def test_the_verdict_is_told_with_the_exit_status_of_a_local_run(
     )
 
 
+@pytest.mark.parametrize(
+    ("recorded", "status", "lines"),
+    [
+        (
+            {"pushed": 1, "pushed_version": "17", "pushed_destination": "pvc://c/s"},
+            0,
+            ["Pushed version 17 to pvc://c/s"],
+        ),
+        (
+            {"pushed": 0, "reason": "gate.margin: 1; gate.size: 2"},
+            3,
+            ["Nothing was pushed:", "  gate.margin: 1", "  gate.size: 2"],
+        ),
+    ],
+)
+def test_without_logs_a_server_with_records_of_its_own_knows_the_verdict(
+    stub, distill, recorded, status, lines
+):
+    distill("submit", PIPELINE)
+    (run_id,) = stub.runs
+    stub.states = [{"state": "SUCCEEDED"}]
+    output = {"artifact_key": "pushed_model", "artifacts": [{"metadata": recorded}]}
+    stub.tasks = [
+        {"name": "Pusher", "type": "RUNTIME", "state": "SUCCEEDED",
+         "outputs": {"artifacts": [output]},
+         "pods": [{"type": "EXECUTOR", "name": "w-system-container-impl-1"}]}
+    ]  # fmt: skip
+    stub.versions.clear()  # so that the nodes are those with records
+    code, _, err = distill("status", run_id)
+    assert (code, err.splitlines()) == (status, ["Run succeeded.", *lines])
+
+
 def test_a_cached_pusher_decided_before(waited):
     nodes = {"ExampleGen": "cached", "Pusher": "cached"}
     status, (_, line) = waited("SUCCEEDED", nodes, {})
@@ -101,6 +133,33 @@ def test_a_run_that_was_created_before_the_servers_error_is_found(stub, distill)
     stub.post_runs = fails
     status, out, _ = distill("submit", PIPELINE, "--run-name", "50% off a+b")
     assert status == 0 and next(iter(stub.runs)) in out
+
+
+def test_a_schedule_that_was_created_before_the_servers_error_is_found(stub, distill):
+    made = stub.post_recurringruns
+
+    def fails(**arguments):
+        made(**arguments)
+        raise kfp_stub.grpc_error(500, 13, "out of time")
+
+    stub.post_recurringruns = fails
+    status, out, _ = distill("schedule", PIPELINE, "--cron", "0 0 2 * * *")
+    assert status == 0 and next(iter(stub.recurring)) in out
+
+
+@pytest.mark.parametrize("reason", ["failed (500)", "rejected"])
+def test_whether_a_run_was_created_may_remain_unknown(stub, distill, reason):
+    code = 500 if "500" in reason else 400
+
+    def fails(**_):
+        stub.answers["GET /apis/v2beta1/runs"] = kfp_stub.grpc_error(503, 14, "down")
+        raise kfp_stub.grpc_error(code, 13, "out of time")
+
+    stub.post_runs = fails
+    status, _, err = distill("submit", PIPELINE)
+    assert status == 1 and reason in err
+    is_told = "created all the same is not known: distill kubeflow runs" in err
+    assert is_told == (code == 500)
 
 
 @pytest.mark.parametrize(
