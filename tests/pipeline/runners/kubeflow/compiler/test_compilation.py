@@ -35,6 +35,18 @@ kubeflow:
   nodes:
     default: {cpu: 500m, memory: 2Gi, env: {OMP_NUM_THREADS: 2}}
     Teacher: {gpu: 1}
+    StatisticsGen:
+      node_selector: {disk: ssd}
+      tolerations: [{key: nvidia.com/gpu, operator: Exists, effect: NoSchedule}]
+      node_affinity: [{key: zone, values: [a, b]}]
+      image_pull_secrets: [registry]
+      image_pull_policy: Always
+      labels: {team: vision}
+      annotations: {owner: ann}
+      config_maps: [{name: c, key: k, env: V}, {name: d, path: /etc/d}]
+      scratch: [{path: /dev/shm, size: 4Gi, memory: true}]
+      retries: {count: 2, backoff_s: 30}
+      deadline_s: 3600
   volumes:
     data: {claim: distill-data}
     serving: {claim: distill-serving}
