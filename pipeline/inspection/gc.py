@@ -2,12 +2,14 @@
 
 Needed are: every model that was blessed; the newest runs, and those that pushed what has a
 version in the serving folder, whole; everything that these were made from, and what was
-made together with it.
+made together with it. The state of a killed training is needed while the run that wrote it
+is among the newest: the next run resumes from it.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import pathlib
 import shutil
@@ -17,12 +19,20 @@ from tfx_distill.components.pusher import pushed_models, versions
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.inspection import needed_artifacts
 from tfx_distill.pipeline.mlmd import read_only_store, store_connection, updates
-from tfx_distill.pipeline.mlmd.records import DELETED, RUNNING, ArtifactRecord, Graph
+from tfx_distill.pipeline.mlmd.records import (
+    DELETED,
+    RUNNING,
+    ArtifactRecord,
+    Graph,
+    RunRecord,
+)
 from tfx_distill.pipeline.runners.local import run_folders
 from tfx_distill.trainer import file_system
 from tfx_distill.trainer.errors import DistillError
 
 _RUNS = "runs"
+# Below each node's folder, as `checkpoints.path` has it, whose module loads Keras.
+_CHECKPOINTS = "checkpoints"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,6 +42,7 @@ class Garbage:
     Attributes:
         artifacts: Those whose files may be deleted.
         run_dirs: Run folders that may be deleted.
+        checkpoints: Files from which killed trainings of older runs would resume.
         bytes: Size of all of these.
         kept: Number of artifacts that are needed.
         deleted: Whether the files have been deleted.
@@ -39,6 +50,7 @@ class Garbage:
 
     artifacts: tuple[ArtifactRecord, ...]
     run_dirs: tuple[str, ...]
+    checkpoints: tuple[str, ...]
     bytes: int
     kept: int
     deleted: bool = False
@@ -60,26 +72,21 @@ def find(config: PipelineConfig, keep: int) -> Garbage:
     root = config.artifacts_dir.resolve()
     places = _Places([graph.artifacts[id_].uri for id_ in needed])
     artifacts = tuple(
-        artifact
-        for artifact in graph.artifacts.values()
-        if artifact.id not in needed
-        and _deletable(artifact.uri, root)
-        and not places.touch(artifact.uri)
+        one
+        for one in graph.artifacts.values()
+        if one.id not in needed
+        and _deletable(one.uri, root)
+        and not places.touch(one.uri)
     )
     stay = newest | {graph.artifacts[id_].run for id_ in needed}
-    runs_dir = config.pipeline_dir / _RUNS
-    run_dirs = tuple(
-        str(runs_dir / run.name)
-        for run in ours
-        if run.name not in stay
-        # A name that contains a path would lead to another run's folder.
-        and pathlib.PurePath(run.name).name == run.name
-        and _deletable(str(runs_dir / run.name), runs_dir.resolve())
-    )
+    run_dirs = _unneeded_run_dirs(config, ours, stay)
+    checkpoints = _stale_checkpoints(root, ours[:keep])
+    paths = {*(a.uri for a in artifacts), *run_dirs, *checkpoints}
     return Garbage(
         artifacts=artifacts,
         run_dirs=run_dirs,
-        bytes=sum(_size(p) for p in {*(a.uri for a in artifacts), *run_dirs}),
+        checkpoints=checkpoints,
+        bytes=sum(map(_size, paths)),
         kept=len(needed),
     )
 
@@ -99,18 +106,53 @@ def delete(config: PipelineConfig, keep: int) -> Garbage:
         found = find(config, keep)
         run_folders.release_reserve(config.pipeline_dir)
         _mark(config, [a.id for a in found.artifacts if a.state != DELETED])
-        for path in (*(artifact.uri for artifact in found.artifacts), *found.run_dirs):
-            if not os.path.isdir(path):  # deleted with another that has the same files
-                continue
-            try:
-                shutil.rmtree(path)
-            except OSError as error:
-                raise DistillError(
-                    f"{path} cannot be deleted: {error.strerror}. Make it writable and "
-                    "run the command again; it resumes."
-                ) from error
+        artifacts = (artifact.uri for artifact in found.artifacts)
+        for path in (*artifacts, *found.run_dirs, *found.checkpoints):
+            _remove(path)
         run_folders.keep_reserve(config.pipeline_dir)
     return dataclasses.replace(found, deleted=True)
+
+
+def _unneeded_run_dirs(
+    config: PipelineConfig, runs: Iterable[RunRecord], stay: set[str]
+) -> tuple[str, ...]:
+    folder = config.pipeline_dir / _RUNS
+    return tuple(
+        str(folder / run.name)
+        for run in runs
+        if run.name not in stay
+        # A name that contains a path would lead to another run's folder.
+        and pathlib.PurePath(run.name).name == run.name
+        and _deletable(str(folder / run.name), folder.resolve())
+    )
+
+
+def _remove(path: str) -> None:
+    try:
+        if os.path.isdir(path):
+            shutil.rmtree(path)
+        else:
+            pathlib.Path(path).unlink(missing_ok=True)
+    except OSError as error:
+        raise DistillError(
+            f"{path} cannot be deleted: {error.strerror}. Make it writable and "
+            "run the command again; it resumes."
+        ) from error
+
+
+def _stale_checkpoints(
+    root: pathlib.Path, newest: Iterable[RunRecord]
+) -> tuple[str, ...]:
+    """Those that were written before the newest runs began."""
+    began = min((run.created_ms / 1000 for run in newest), default=math.inf)
+    return tuple(
+        str(file)
+        for file in sorted(root.glob(f"*/{_CHECKPOINTS}/*"))
+        if file.is_file()
+        and not file.is_symlink()
+        and root in file.resolve().parents
+        and file.stat().st_mtime < began
+    )
 
 
 def _seeds(graph: Graph, newest: set[str], config: PipelineConfig) -> set[int]:
@@ -172,8 +214,9 @@ def _deletable(uri: str, root: pathlib.Path) -> bool:
 
 
 def _size(path: str) -> int:
+    place = pathlib.Path(path)
     files = (
-        p for p in pathlib.Path(path).rglob("*") if p.is_file() and not p.is_symlink()
+        p for p in (place, *place.rglob("*")) if p.is_file() and not p.is_symlink()
     )
     return sum(file.stat().st_size for file in files)
 

@@ -202,12 +202,14 @@ def garbage(found: Garbage) -> Group:
     sizes = f"{found.bytes / 1e6:,.1f} MB"
     parts: list[RenderableType] = [
         Text(
-            f"{title}: {len(found.artifacts)} artifacts and {len(found.run_dirs)} run "
-            f"folders, {sizes}. Kept: {found.kept} artifacts.",
+            f"{title}: {len(found.artifacts)} artifacts, {len(found.run_dirs)} run "
+            f"folders and {len(found.checkpoints)} states of killed trainings, {sizes}. "
+            f"Kept: {found.kept} artifacts.",
             style="bold",
         )
     ]
-    paths = [item.uri for item in found.artifacts] + list(found.run_dirs)
+    paths = [item.uri for item in found.artifacts]
+    paths += (*found.run_dirs, *found.checkpoints)
     parts += [Text(f"  {path}", overflow="fold") for path in paths[:_MAX_PATHS]]
     if len(paths) > _MAX_PATHS:
         parts.append(Text(f"  … and {len(paths) - _MAX_PATHS} more; --json lists all"))

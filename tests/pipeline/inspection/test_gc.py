@@ -2,31 +2,18 @@
 
 import contextlib
 import os
+import pathlib
 import shutil
 import sqlite3
+import time
 
 import metadata_stores
 import pytest
 
-from tfx_distill.pipeline.config.loader import load_config
 from tfx_distill.pipeline.inspection import gc
 from tfx_distill.pipeline.mlmd import read_only_store
 from tfx_distill.pipeline.runners.local import run_folders
 from tfx_distill.trainer.errors import DistillError
-
-
-@pytest.fixture
-def config(tmp_path):
-    config = load_config("smoke", [f"pipeline.root={tmp_path}"])
-    for folder in (config.artifacts_dir, config.serving_dir):
-        os.makedirs(folder)
-    return config
-
-
-@pytest.fixture
-def writer(config):
-    path = config.pipeline_dir / "metadata.sqlite"
-    return metadata_stores.Writer(path, pipeline=config.pipeline_name)
 
 
 def _refused(writer, config, name):
@@ -254,6 +241,24 @@ def test_an_active_run_forbids_it(config, writer):
     ):
         gc.delete(config, keep=0)
     assert (config.artifacts_dir / "model" / "run-1").is_dir()
+
+
+def test_the_state_of_a_killed_training_goes_after_the_newest_runs(config, writer):
+    from tfx_distill.trainer.distillation import checkpoints
+
+    files = []
+    for name in ("run-1", "run-2"):
+        writer.run(name)
+        writer.execute("Teacher", state="FAILED")
+        run_dir = config.artifacts_dir / "Teacher" / "model_run" / name
+        files.append(pathlib.Path(checkpoints.path(str(run_dir), name)))
+        files[-1].parent.mkdir(parents=True, exist_ok=True)
+        files[-1].write_text("content")
+        time.sleep(0.1)  # a file's time may lag behind the clock
+    assert gc.find(config, keep=2).checkpoints == ()
+    found = gc.delete(config, keep=1)
+    assert (found.checkpoints, found.bytes) == ((str(files[0]),), len("content"))
+    assert [file.exists() for file in files] == [False, True]
 
 
 @pytest.mark.attack
