@@ -23,6 +23,7 @@ from tfx_distill.trainer.config.training_config import (
 )
 from tfx_distill.trainer.config.tuning_config import TuningConfig
 from tfx_distill.trainer.models import architectures, keras_objects
+from tfx_distill.trainer.tuning import oracles
 
 
 class ModelCheckSpec(component_spec.ComponentSpec):
@@ -82,6 +83,11 @@ class ModelCheck(base_component.BaseComponent):
             **arguments: See `ExamplesArguments`.
         """
         teachers = _distinct(teachers)
+        distillation = distillation or DistillationConfig()
+        for tried in (
+            oracles.with_each_name(tuning, student, distillation) if tuning else ()
+        ):
+            keras_objects.require_known(tried)
         super().__init__(
             spec=component_specs.build(
                 ModelCheckSpec,
@@ -116,13 +122,13 @@ def _models(
     teachers: Sequence[TeacherConfig],
     student: StudentConfig,
     assistant: StudentConfig | None,
-    distillation: DistillationConfig | None,
+    distillation: DistillationConfig,
 ) -> str:
     models = {
         "teachers": [_architecture(config) for config in teachers],
         "student": _architecture(student),
         "assistant": _architecture(assistant) if assistant else None,
-        "distillation": {"features": (distillation or DistillationConfig()).features},
+        "distillation": {"features": distillation.features},
     }
     return _text(models)
 

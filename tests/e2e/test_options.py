@@ -12,6 +12,13 @@ pytestmark = pytest.mark.e2e
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 QUICK = ("teacher.epochs=4", "student.epochs=4")
+RECIPE = {
+    "optimizer": "{name: adamw, weight_decay: 0.01, global_clipnorm: 1, beta_1: 0.8}",
+    "warmup_share": "0.2",
+    "label_smoothing": "0.05",
+    "early_stopping": "{patience: 3, restore_best_weights: true, monitor: val_loss}",
+    "augmentation": "[{name: RandomErasing, factor: 0.2}, {name: MixUp, alpha: 0.2}]",
+}
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +96,32 @@ def test_quantization_aware_epochs(place):
     assert accuracies["int8"] >= accuracies["float32"] - 0.02
 
 
-def test_no_litert_files(place):
-    result = _run(place, "lite.flavours=[]")
+def test_all_settings_of_a_training_together_and_no_litert_files(place):
+    sets = [f"{m}.{k}={v}" for m in ("teacher", "student") for k, v in RECIPE.items()]
+    sets += ["teacher.class_weight=balanced", "student.balanced_sampling=true"]
+    result = _run(place, "views.fresh=true", "lite.flavours=[]", *sets)
+    assert result["pushed"] and result["student"]["accuracy"] > 0.8
+    for role in ("teacher", "student"):
+        card = pathlib.Path(result[role]["path"], "assets.extra", "model_card.json")
+        recipe = json.loads(card.read_text())["config"][role]
+        assert recipe["optimizer"]["beta_1"] == 0.8
+        assert set(recipe) >= RECIPE.keys()
     assert result["lite"] == []
     assert "LiteConverter" not in result["nodes"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("student.optimizer=sdg", "Unknown student.optimizer.name sdg. Did you mean SGD?"),
+        ("teacher.augmentation=[RandomFlp]", "RandomFlp. Did you mean RandomFlip?"),
+        ("tuning.space.student.optimizer.choices=[adam, sdg]", "Did you mean SGD?"),
+    ],
+)  # fmt: skip
+def test_a_name_that_nobody_knows_ends_the_run_before_any_training(
+    place, given, message
+):
+    process = place.run(given)
+    assert process.returncode == 2, process.stderr
+    assert process.stderr.rstrip().splitlines()[-1].endswith(message)
+    assert "Teacher" not in process.stderr

@@ -80,6 +80,22 @@ def first(
     return hyperparameters.apply(space(config).values, student, distillation)
 
 
+def with_each_name(
+    config: TuningConfig, student: StudentConfig, distillation: DistillationConfig
+) -> Iterator[StudentConfig]:
+    """The student with each string that a search tries in objects of Keras's.
+
+    Other settings have the first value of their dimension.
+    """
+    first_values = space(config).values
+    for key, values in config.space.items():
+        if key.startswith(("student.optimizer", "student.augmentation")):
+            for choice in values.choices:
+                if isinstance(choice, str):
+                    found = {**first_values, key: choice}
+                    yield hyperparameters.apply(found, student, distillation)[0]
+
+
 def _declare(
     result: keras_tuner.HyperParameters, key: str, values: RangeConfig
 ) -> None:

@@ -148,3 +148,15 @@ def test_what_keras_does_not_know_is_refused_before_anything_runs():
     ):
         with pytest.raises(ConfigError, match=key):
             _component(student=StudentConfig(**changes))
+
+
+def test_a_name_that_only_a_search_would_try_is_refused_before_anything_runs():
+    space = {"student.optimizer": {"choices": ["adam", "lion", "sdg"]}}
+    with pytest.raises(ConfigError, match=r"student\.optimizer\.name sdg\. Did you"):
+        _component(tuning=TuningConfig(space=space))
+    names = {"student.augmentation.0.name": {"choices": ["RandomZoom", "RandomShear"]}}
+    with pytest.raises(ConfigError, match="RandomZoom refuses {}.*height_factor"):
+        _component(tuning=TuningConfig(space=names))
+    factor = {"student.augmentation.0.name": {"choices": ["RandomHue", "RandomContrast"]},
+              "student.augmentation.0.factor": {"min": 0.1, "max": 0.5}}  # fmt: skip
+    assert _component(tuning=TuningConfig(space=factor)).exec_properties["tuning"]
