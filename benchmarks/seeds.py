@@ -62,6 +62,8 @@ def measure(pipeline_dir: pathlib.Path, run_id: str | None) -> dict:
                 "training_s": round(card.seconds, 1),
             }
         )
+    if not students:
+        raise SystemExit(f"{pipeline_dir}: this run has no student; name one by --run.")
     return {
         "dataset": spec.dataset,
         "test_images": len(split),
