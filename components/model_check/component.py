@@ -84,10 +84,9 @@ class ModelCheck(base_component.BaseComponent):
         """
         teachers = _distinct(teachers)
         distillation = distillation or DistillationConfig()
-        for tried in (
-            oracles.with_each_name(tuning, student, distillation) if tuning else ()
-        ):
-            keras_objects.require_known(tried)
+        if tuning:
+            for tried in oracles.with_each_name(tuning, student, distillation):
+                keras_objects.require_known(tried)
         super().__init__(
             spec=component_specs.build(
                 ModelCheckSpec,

@@ -6,6 +6,7 @@ import kfp_stub
 import pytest
 
 from tfx_distill.pipeline import cli
+from tfx_distill.pipeline.inspection import object_stores
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +34,15 @@ def server():
 def stub(server, monkeypatch):
     monkeypatch.setenv("KF_PIPELINES_ENDPOINT", server.url)
     return server.stub
+
+
+@pytest.fixture
+def store_credentials(monkeypatch):
+    """Of the object store; afterwards, no command's `--artifacts` is left."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "user")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    yield
+    object_stores.use(None)
 
 
 @pytest.fixture

@@ -6,17 +6,9 @@ import kfp_task_records
 import pytest
 import s3_stub
 
-from tfx_distill.pipeline.inspection import object_stores
+pytestmark = pytest.mark.usefixtures("store_credentials")
 
 OLD, NEW = kfp_task_records.id_of("old"), kfp_task_records.id_of("new")
-
-
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch):
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "user")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    yield
-    object_stores.use(None)
 
 
 @pytest.fixture

@@ -123,26 +123,24 @@ def test_a_failed_driver_is_told_by_its_own_log(waited):
     assert lines[0] == "ExampleGen failed: no root"
 
 
-def test_a_run_that_was_created_before_the_servers_error_is_found(stub, distill):
-    made = stub.post_runs
+def _failing_after(create):
+    """The server's answer that creates something and then fails."""
 
     def fails(**arguments):
-        made(**arguments)
+        create(**arguments)
         raise kfp_stub.grpc_error(500, 13, "out of time")
 
-    stub.post_runs = fails
+    return fails
+
+
+def test_a_run_that_was_created_before_the_servers_error_is_found(stub, distill):
+    stub.post_runs = _failing_after(stub.post_runs)
     status, out, _ = distill("submit", PIPELINE, "--run-name", "50% off a+b")
     assert status == 0 and next(iter(stub.runs)) in out
 
 
 def test_a_schedule_that_was_created_before_the_servers_error_is_found(stub, distill):
-    made = stub.post_recurringruns
-
-    def fails(**arguments):
-        made(**arguments)
-        raise kfp_stub.grpc_error(500, 13, "out of time")
-
-    stub.post_recurringruns = fails
+    stub.post_recurringruns = _failing_after(stub.post_recurringruns)
     status, out, _ = distill("schedule", PIPELINE, "--cron", "0 0 2 * * *")
     assert status == 0 and next(iter(stub.recurring)) in out
 

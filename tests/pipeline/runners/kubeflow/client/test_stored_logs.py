@@ -5,21 +5,13 @@ import pytest
 import s3_stub
 from kfp_workflow import run_state
 
-from tfx_distill.pipeline.inspection import object_stores
+pytestmark = pytest.mark.usefixtures("store_credentials")
 
 LOG = (
     b"I0301 12:00:01.123456 14 launcher_v2.go:90] input ComponentSpec:{\n"
     b"12:00:02 ERROR distill: no image\n"
 )
 OURS = "12:00:02 ERROR distill: no image\n"
-
-
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch):
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "user")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    yield
-    object_stores.use(None)
 
 
 @pytest.fixture
