@@ -2,6 +2,8 @@
 
 import json
 
+from selenium.webdriver.support.ui import WebDriverWait
+
 
 class Browser:
     """Opens a page, and tells what the page did."""
@@ -16,7 +18,14 @@ class Browser:
         self._set("setEmulatedMedia", features=[feature])
         for kind in ("browser", "performance"):
             self.driver.get_log(kind)  # forgets what was before
+        # The driver may answer while the page before is still there, and a page that
+        # is opened anew is for a moment empty.
+        self.run("window.before = true")
         self.driver.get(path.as_uri())
+        whole = "return document.readyState === 'complete' && !window.before"
+        WebDriverWait(self.driver, 60, poll_frequency=0.05).until(
+            lambda _: self.run(whole)
+        )
         return self
 
     def _set(self, command, **values):
