@@ -82,9 +82,9 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     store = read_only_store.open_store(load_config(None, places))
     served = served_run.find(store, args.name, None)
     images = served_run.test_images(served)
-    assert images is not None and served.teacher_dir is not None
-    folders = {"student": served.student_dir, "teacher": served.teacher_dir}
-    models = {role: Predictor(folder) for role, folder in folders.items()}
+    assert images is not None
+    with served.opened_models() as folders:
+        models = {role: Predictor(folder) for role, folder in folders.items()}
     labels = served.predictions.labels[: len(images)]
     given = {
         name: described(changed, labels, models)

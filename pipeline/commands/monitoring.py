@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
-from tfx_distill.pipeline.commands import options
+from tfx_distill.pipeline.commands import options, store_options
 from tfx_distill.pipeline.config.loader import load_config
 
 _TRIPPED = 3
 
 
 @click.command()
-@options.configured
+@store_options.chooses_store
 @click.option(
     "--images",
     "paths",
@@ -45,6 +45,9 @@ _TRIPPED = 3
 def monitor(
     file: str | None,
     overrides: tuple[str, ...],
+    place: str | None,
+    namespace: str | None,
+    endpoint: str | None,
     output: str | None,
     as_json: bool,
     **choices: Any,
@@ -68,7 +71,9 @@ def monitor(
     with log_capture.captured(None) as terminal:
         from tfx_distill.pipeline.monitoring import monitor as monitor_module
 
-        found = monitor_module.run(config, monitor_module.Request(**choices))
+        request = monitor_module.Request(**choices)
+        store = store_options.open_store(config, place, namespace, endpoint)
+        found = monitor_module.run(config, store, request)
         if output is not None:
             from tfx_distill.pipeline.report import writer
 

@@ -16,6 +16,7 @@ from tfx_distill.pipeline.config.loader import load_places
 from tfx_distill.trainer.errors import DistillError
 
 if TYPE_CHECKING:
+    from tfx_distill.pipeline.config.pipeline_places import Places
     from tfx_distill.pipeline.mlmd.records import Graph
     from tfx_distill.pipeline.mlmd.store import Store
 
@@ -39,13 +40,26 @@ def reads_store(command: Callable[..., Any]) -> Callable[..., Any]:
         **arguments: Any,
     ) -> Any:
         places = load_places(file, overrides)
-        use_artifacts(endpoint)
-        if place is not None and place.startswith(_URLS):
-            return command(_on_server(place, namespace), **arguments)
-        from tfx_distill.pipeline.mlmd import read_only_store
+        store = open_store(places, place, namespace, endpoint)
+        return command(store, **arguments)
 
-        return command(read_only_store.open_store(places, place), **arguments)
+    return chooses_store(opened)
 
+
+def open_store(
+    places: Places, place: str | None, namespace: str | None, endpoint: str | None
+) -> Store:
+    """The store that the options of `chooses_store` chose, opened for reading."""
+    use_artifacts(endpoint)
+    if place is not None and place.startswith(_URLS):
+        return _on_server(place, namespace)
+    from tfx_distill.pipeline.mlmd import read_only_store
+
+    return read_only_store.open_store(places, place)
+
+
+def chooses_store(command: Command) -> Command:
+    """Adds the options that choose a store, see `open_store`."""
     metadata = metadata_option(
         "FILE|URL",
         "SQLite file, grpc://HOST:PORT, or the URL of a Kubeflow server without ML "
@@ -54,7 +68,7 @@ def reads_store(command: Callable[..., Any]) -> Callable[..., Any]:
     namespace = click.option(
         "--namespace", metavar="NAME", help="Yours on a multi-user Kubeflow server."
     )
-    return options.configured(metadata(namespace(artifacts_option(opened))))
+    return options.configured(metadata(namespace(artifacts_option(command))))
 
 
 def metadata_option(metavar: str, help_text: str) -> Callable[[Command], Command]:

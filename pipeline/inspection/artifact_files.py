@@ -61,7 +61,9 @@ def read_card(folder: pathlib.Path) -> dict[str, Any] | None:
 
 
 @contextlib.contextmanager
-def opened(artifact: ArtifactRecord) -> Iterator[pathlib.Path]:
+def opened(
+    artifact: ArtifactRecord, whole: str | None = None
+) -> Iterator[pathlib.Path]:
     """A folder with an artifact's files; of those elsewhere, see `mirrored`.
 
     Raises:
@@ -71,7 +73,7 @@ def opened(artifact: ArtifactRecord) -> Iterator[pathlib.Path]:
     if folder is not None:
         yield folder
         return
-    with object_stores.current().mirrored(artifact) as mirror:
+    with object_stores.current().mirrored(artifact, whole) as mirror:
         yield mirror
 
 

@@ -12,6 +12,7 @@ import contextvars
 import datetime
 import os
 import pathlib
+import shutil
 import tempfile
 import urllib.parse
 from collections.abc import Iterable, Iterator, Mapping
@@ -64,10 +65,16 @@ class ObjectStores:
             return bytes(stream.read(_MAX_BYTES))
 
     @contextlib.contextmanager
-    def mirrored(self, artifact: ArtifactRecord) -> Iterator[pathlib.Path]:
+    def mirrored(
+        self, artifact: ArtifactRecord, whole: str | None = None
+    ) -> Iterator[pathlib.Path]:
         """A temporary folder with an artifact's files.
 
         Those that say what is in it have their content, all others only their size.
+
+        Args:
+            artifact: Its record.
+            whole: Folder in it whose files all have their content; empty: all folders.
 
         Raises:
             NotReadable: With the reason.
@@ -81,13 +88,15 @@ class ObjectStores:
                 if not found:
                     raise NotReadable(f"There are no files at {artifact.uri}")
                 for info in found:
-                    path = pathlib.Path(top, os.path.relpath(info.path, folder))
+                    name = os.path.relpath(info.path, folder)
+                    path = pathlib.Path(top, name)
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    content = b""
-                    if info.path.endswith(_READ) and info.size <= _MAX_BYTES:
-                        with files.open_input_stream(info.path) as stream:
-                            content = stream.read()
-                    path.write_bytes(content)
+                    path.touch()
+                    if _is_fetched(name, info.size, whole):
+                        # As it lies there: Arrow would decompress what is named .gz.
+                        stream = files.open_input_stream(info.path, compression=None)
+                        with stream as source, path.open("wb") as target:
+                            shutil.copyfileobj(source, target)
                     os.truncate(path, info.size)
             yield pathlib.Path(top)
 
@@ -181,6 +190,12 @@ class ObjectStores:
             request_timeout=4 * _TIMEOUT_S,
             retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=1),
         )
+
+
+def _is_fetched(name: str, size: int, whole: str | None) -> bool:
+    if whole is not None and name.startswith(whole):
+        return True
+    return name.endswith(_READ) and size <= _MAX_BYTES
 
 
 _current: contextvars.ContextVar[ObjectStores] = contextvars.ContextVar("object_stores")

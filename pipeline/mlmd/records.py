@@ -27,7 +27,7 @@ CANCELED = "CANCELED"
 STOPPED = "STOPPED"
 LIVE, DELETED = "LIVE", "DELETED"
 # TFX keeps the SavedModel of a Model artifact in this folder.
-_SAVED_MODEL = "Format-Serving"
+SAVED_MODEL = "Format-Serving"
 _LOGS = "executor-logs"  # an output that Kubeflow adds to each node
 _SHORT = 8  # letters of a UUID that tell it from others
 
@@ -132,7 +132,7 @@ class ArtifactRecord(_NodeRecord):
     @property
     def saved_model_dir(self) -> str:
         """Folder of a Model artifact's SavedModel."""
-        return os.path.join(self.uri, _SAVED_MODEL)
+        return os.path.join(self.uri, SAVED_MODEL)
 
     def is_of_type(self, name: str | None) -> bool:
         """Whether its type has this name, in any case, with or without its module."""

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from tfx_distill.pipeline.config.schema import PipelineConfig
 from tfx_distill.pipeline.inspection.render import BAD, GOOD
-from tfx_distill.pipeline.mlmd import read_only_store
+from tfx_distill.pipeline.mlmd.store import Store
 from tfx_distill.pipeline.monitoring import drift_checks, served_run
 from tfx_distill.pipeline.monitoring.drift_checks import Check, Sample
 from tfx_distill.pipeline.monitoring.served_run import ServedRun
@@ -79,7 +79,7 @@ class Monitored:
         return values
 
 
-def run(config: PipelineConfig, request: Request) -> Monitored:
+def run(config: PipelineConfig, store: Store, request: Request) -> Monitored:
     """Compares a sample of production with the test split of a version's run.
 
     Raises:
@@ -89,7 +89,6 @@ def run(config: PipelineConfig, request: Request) -> Monitored:
     for path in request.paths:
         if not os.path.exists(path):
             raise ConfigError(f"--images {path}: there is no such file or folder.")
-    store = read_only_store.open_store(config)
     served = served_run.find(store, config.pipeline_name, request.version)
     from tfx_distill.pipeline.monitoring import production_images  # loads TensorFlow
 
@@ -132,13 +131,12 @@ def _predicted(arrived: Production, served: ServedRun, with_teacher: bool) -> Sa
     """The sample, and what the served models make of it."""
     from tfx_distill.trainer.export.saved_model import Predictor
 
-    images, teacher_dir = arrived.images, served.teacher_dir if with_teacher else None
-    return Sample(
-        pixels=image_statistics.of_images(images),
-        student=Predictor(served.student_dir).probabilities(images),
-        teacher=Predictor(teacher_dir).probabilities(images) if teacher_dir else None,
-        labels=arrived.labels,
-    )
+    images, probabilities = arrived.images, {}
+    with served.opened_models(with_teacher) as folders:
+        for role, folder in folders.items():
+            probabilities[role] = Predictor(folder).probabilities(images)
+    pixels = image_statistics.of_images(images)
+    return Sample(pixels=pixels, labels=arrived.labels, **probabilities)
 
 
 def _reference(served: ServedRun) -> tuple[Sample, list[str]]:

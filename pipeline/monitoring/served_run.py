@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ from tfx_distill.components.evaluator.predictions import Predictions
 from tfx_distill.components.pusher.pushed_models import PushedModel
 from tfx_distill.pipeline import hints
 from tfx_distill.pipeline.inspection import artifact_files
-from tfx_distill.pipeline.mlmd.records import ArtifactRecord, Graph
+from tfx_distill.pipeline.mlmd.records import SAVED_MODEL, ArtifactRecord, Graph
 from tfx_distill.pipeline.mlmd.store import Store
+from tfx_distill.trainer import file_system
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.errors import DistillError
 
@@ -29,8 +31,9 @@ class ServedRun:
     Attributes:
         version: Its number.
         run: Name of the run that pushed it.
-        student_dir: SavedModel, where it is served or as ML Metadata keeps it.
-        teacher_dir: SavedModel; None if there is none here.
+        served_in: Its folder in the serving folder, which may be out of reach.
+        student: The artifact, which has a copy of it.
+        teacher: The artifact; None if no model of the teacher was tested.
         spec: The data.
         examples: The artifact.
         predictions: Of both models on `test`.
@@ -38,11 +41,42 @@ class ServedRun:
 
     version: str
     run: str
-    student_dir: str
-    teacher_dir: str | None
+    served_in: str
+    student: ArtifactRecord
+    teacher: ArtifactRecord | None
     spec: DataSpec
     examples: ArtifactRecord
     predictions: Predictions
+
+    @contextlib.contextmanager
+    def opened_models(self, with_teacher: bool = True) -> Iterator[dict[str, str]]:
+        """Folders of the SavedModels: `student` and, if it can be read, `teacher`.
+
+        Raises:
+            DistillError: If the student cannot be read.
+        """
+        with contextlib.ExitStack() as opened:
+            folders = {"student": self._student_dir(opened)}
+            if with_teacher and self.teacher is not None:
+                with contextlib.suppress(OSError):
+                    files = artifact_files.opened(self.teacher, whole="")
+                    teacher = opened.enter_context(files) / SAVED_MODEL
+                    if teacher.is_dir():
+                        folders["teacher"] = str(teacher)
+            yield folders
+
+    def _student_dir(self, opened: contextlib.ExitStack) -> str:
+        """The folder that is served, or else the artifact's copy."""
+        if file_system.is_folder(self.served_in):
+            return self.served_in
+        try:
+            files = artifact_files.opened(self.student, whole="")
+            return str(opened.enter_context(files))
+        except OSError as error:
+            raise DistillError(
+                f"Version {self.version} cannot be read: {self.served_in} is not here, "
+                f"and of the copy in its artifact: {error}."
+            ) from error
 
 
 def find(store: Store, pipeline: str, version: int | None) -> ServedRun:
@@ -56,11 +90,11 @@ def find(store: Store, pipeline: str, version: int | None) -> ServedRun:
     Raises:
         DistillError: If there is none, or its files are gone.
     """
-    model, run = _pushed(store, pipeline, version)
+    model, copy, run = _pushed(store, pipeline, version)
     graph = store.graph_of_runs([store.run(run)])
     given = _tested(graph, run)
     try:
-        with artifact_files.opened(given["evaluation"]) as folder:
+        with artifact_files.opened(given["evaluation"], whole="") as folder:
             predictions = Predictions.load(str(folder))
         with artifact_files.opened(given["examples"]) as folder:
             spec = DataSpec.load(str(folder))
@@ -70,12 +104,12 @@ def find(store: Store, pipeline: str, version: int | None) -> ServedRun:
             f"test split any more ({error}). Run `{hints.command('run')}` again, or give "
             "another --version."
         ) from error
-    teacher = given.get("baseline_model")
     return ServedRun(
         version=model.version,
         run=run,
-        student_dir=model.folder if os.path.isdir(model.folder) else model.uri,
-        teacher_dir=_existing(teacher),
+        served_in=model.folder,
+        student=copy,
+        teacher=given.get("baseline_model"),
         spec=spec,
         examples=given["examples"],
         predictions=predictions,
@@ -91,7 +125,8 @@ def test_images(served: ServedRun) -> np.ndarray | None:
     spec = served.spec
     size = max(1, _MAX_PIXEL_BYTES // int(np.prod(spec.image_shape)))
     try:
-        with artifact_files.opened(served.examples) as folder:
+        only = f"Split-{spec.split_name(SPLIT)}/"
+        with artifact_files.opened(served.examples, whole=only) as folder:
             records = example_reader.sample_records(str(folder), SPLIT, spec, size)
     except (OSError, DistillError, tf.errors.OpError):
         return None
@@ -100,8 +135,8 @@ def test_images(served: ServedRun) -> np.ndarray | None:
 
 def _pushed(
     store: Store, pipeline: str, version: int | None
-) -> tuple[PushedModel, str]:
-    """A pushed model of a pipeline, and the run that pushed its content first."""
+) -> tuple[PushedModel, ArtifactRecord, str]:
+    """A pushed model of a pipeline, its artifact, and the run that pushed its content."""
     newest_first = store.pushed_models().pushed_models()
     for place, model in enumerate(newest_first):
         if version is not None and model.version != str(version):
@@ -112,7 +147,8 @@ def _pushed(
                 first = earlier
         made = store.around_artifact(first.artifact_id).artifacts[first.artifact_id]
         if made.run and made.pipeline == pipeline:
-            return model, made.run
+            artifacts = store.around_artifact(model.artifact_id).artifacts
+            return model, artifacts[model.artifact_id], made.run
     asked = "no version" if version is None else f"no version {version}"
     versions = ", ".join(model.version for model in newest_first[:3]) or "none"
     raise DistillError(
@@ -128,8 +164,3 @@ def _tested(graph: Graph, run: str) -> dict[str, Any]:
         if "evaluation" in outputs:
             return {**dict(graph.inputs(execution.id)), **outputs}
     return {}
-
-
-def _existing(teacher: ArtifactRecord | None) -> str | None:
-    folder = teacher.saved_model_dir if teacher else ""
-    return folder if os.path.isdir(folder) else None

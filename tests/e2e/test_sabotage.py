@@ -191,7 +191,7 @@ SABOTAGES = {
     ),
     "no graph": (
         lambda w: {"student": damaged(w, "saved_model.pb", pathlib.Path.unlink)},
-        "SavedModel file does not exist",
+        "no saved_model.pb, there is",
     ),
     "no serving_default": (
         lambda w: {"student": w.exported(names=["predict_images"])},

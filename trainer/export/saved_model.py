@@ -27,6 +27,9 @@ from tfx_distill.trainer.export.saved_model_files import (
 )
 
 
+_GRAPH_FILES = ("saved_model.pb", "saved_model.pbtxt")
+
+
 @timeline.part("export")
 def save(
     model: keras.Model,
@@ -218,10 +221,14 @@ def load_saved_model(model_dir: str) -> Any:
     Raises:
         ModelError: If it does not load.
     """
-    advice = "Give the folder of a SavedModel, or train the teacher again."
+    what = f"No loadable model in {model_dir}"
+    advice = "Give the folder of a SavedModel or of one pushed version."
+    if not any(file_system.exists(f"{model_dir}/{name}") for name in _GRAPH_FILES):
+        found = ", ".join(file_system.names(model_dir)[-9:]) or "nothing"
+        raise ModelError(f"{what}: no saved_model.pb, there is {found}. {advice}")
     with (
         file_system.folder_read_locally(model_dir) as folder,
-        model_faults.raised_by(f"No loadable model in {model_dir}", advice),
+        model_faults.raised_by(what, advice),
     ):
         return tf.saved_model.load(folder)
 

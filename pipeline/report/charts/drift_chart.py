@@ -27,4 +27,6 @@ def shares(check: Check) -> Chart:
         )
     ]
     title, text = check.name.capitalize(), "Share of the images in each bin."
-    return plots.dots(title, text, found.bins, series, Axis(label="share"))
+    # From 0, with room for a mark there: a small difference looks small.
+    axis = Axis(label="share", limits=(-0.01, None))
+    return plots.dots(title, text, found.bins, series, axis)

@@ -1,15 +1,19 @@
 """`distill monitor` on images like those of the test split, and on others."""
 
 import json
+import pathlib
+import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+import s3_stub
 import small_data
 from served_world import ServedRun, write_files, write_records
 
 from tfx_distill.pipeline import cli
+from tfx_distill.pipeline.inspection import object_stores
 
 # As a scheduler calls it, in a process of its own; status 70 if it loads TFX.
 _SCRIPT = """
@@ -131,3 +135,43 @@ def test_what_cannot_be_compared_is_an_error(
     places = {"FEW": few, "DAMAGED": damaged}
     found, _, err = monitor(*(places.get(word, word) for word in words))
     assert (found, text in err) == (status, True), err
+
+
+@pytest.fixture
+def in_a_store(tmp_path, monkeypatch):
+    """A run whose artifacts are in a bucket alone; its options."""
+    run = ServedRun(tmp_path / "moved").write()
+    objects = {}
+    for artifact in run.store.get_artifacts():
+        local, key = pathlib.Path(artifact.uri), f"{artifact.type}/{artifact.id}"
+        for path in filter(pathlib.Path.is_file, local.rglob("*")):
+            name = f"{key}/{path.relative_to(local)}"
+            objects["mlpipeline", name] = path.read_bytes()
+        shutil.rmtree(local)
+        artifact.uri = f"minio://mlpipeline/{key}"
+        run.store.put_artifacts([artifact])
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "user")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    with s3_stub.serving(objects) as server:
+        yield [*run.options, "--artifacts", server.url]
+    object_stores.use(None)
+
+
+def test_artifacts_in_an_object_store_are_compared_as_well(
+    monitor, in_a_store, usual, tmp_path
+):
+    write_files(tmp_path / "usual", usual.images)
+    words = ("--images", tmp_path / "usual", "--json", *in_a_store)
+    status, out, err = monitor(*words)
+    assert status == 0, err
+    found = json.loads(out)
+    assert found["reference"] == 400
+    assert found["left_out"] == ["accuracy, calibration: these images have no labels."]
+
+
+def test_artifacts_out_of_reach_are_an_error(monitor, in_a_store, usual, tmp_path):
+    write_files(tmp_path / "usual", usual.images)
+    place = [*in_a_store[:-1], "http://127.0.0.1:9"]
+    status, _, err = monitor("--images", tmp_path / "usual", *place)
+    assert (status, "has no predictions of the test split" in err) == (1, True)
+    assert "cannot connect to http://127.0.0.1:9" in err

@@ -85,7 +85,8 @@ def test_the_card_says_what_the_model_was_trained_on(exported, spec):
 
 
 def test_a_folder_without_a_model_is_named(tmp_path):
-    with pytest.raises(ModelError, match="No loadable model in"):
+    (tmp_path / "1795629779").mkdir()
+    with pytest.raises(ModelError, match=r"no saved_model\.pb, there is 1795629779\."):
         saved_model.Predictor(str(tmp_path))
 
 
