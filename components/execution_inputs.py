@@ -29,11 +29,11 @@ from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.export import saved_model_files
 from tfx_distill.trainer.export.saved_model import Predictor
+from tfx_distill.trainer.models import teacher_files
+from tfx_distill.trainer.models.teacher_files import TeacherFiles
 from tfx_distill.trainer.models.teachers import Teachers
 
 Artifacts = dict[str, list[types.Artifact]]
-
-_SAMPLE = 64  # images on which probabilities are told from logits
 
 
 class ExecutionInputs:
@@ -101,7 +101,7 @@ class ExecutionInputs:
         uri = self.uri(EXAMPLES)
         return example_reader.load_splits(uri, self.spec, unlabelled=unlabelled)
 
-    def sample(self, split: str, size: int = _SAMPLE) -> np.ndarray:
+    def sample(self, split: str, size: int) -> np.ndarray:
         """Some images of a split, see `example_reader.load_sample`."""
         uri = self.uri(EXAMPLES)
         return example_reader.load_sample(uri, split, self.spec, size)
@@ -110,31 +110,28 @@ class ExecutionInputs:
         """A parameter of `signature_parameters`, or the default."""
         return SignatureConfig.from_json(self._properties.get(key) or "{}")
 
-    def predictor(self, model_dir: str, key: str, split: str = "test") -> Predictor:
-        """A model, anyone's, for these examples."""
-        return Predictor(
-            model_dir,
-            signature=self.signature(key),
-            spec=self.spec,
-            sample=functools.partial(self.sample, split),
+    def predictor(self, model_dir: str, key: str) -> Predictor:
+        """A model, anyone's, for these examples; see `teacher_files.predictor`."""
+        uri, signature = self.uri(EXAMPLES), self.signature(key)
+        return teacher_files.predictor(model_dir, signature, uri, "test", self.spec)
+
+    def teacher_files(self, layers: Sequence[str] = ()) -> TeacherFiles:
+        """The teachers of the input `teacher_model`, not loaded yet."""
+        artifacts = self._input_dict["teacher_model"]
+        return TeacherFiles(
+            tuple(
+                path_utils.serving_model_path(artifact.uri) for artifact in artifacts
+            ),
+            AverageConfig.from_json(self._properties["average"]),
+            tuple(layers),
+            self.signature(TEACHER_SIGNATURE),
+            self.uri(EXAMPLES),
+            self.spec,
         )
 
     def teachers(self, layers: Sequence[str] = ()) -> Teachers:
-        """The teachers of the input `teacher_model`, which fit the examples.
-
-        Raises:
-            ModelError: If one does not load, or they do not fit.
-        """
-        artifacts = self._input_dict["teacher_model"]
-        teachers = Teachers(
-            [path_utils.serving_model_path(artifact.uri) for artifact in artifacts],
-            AverageConfig.from_json(self._properties["average"]),
-            layers,
-            load=lambda path: self.predictor(path, TEACHER_SIGNATURE, "train"),
-        )
-        # Before the examples are read: a teacher that does not fit fails at once.
-        teachers.require_fit(self.spec)
-        return teachers
+        """Loads them, see `TeacherFiles.load`."""
+        return self.teacher_files(layers).load()
 
 
 def servable(

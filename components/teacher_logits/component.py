@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from tfx import types
-from tfx.dsl.components.base import base_component, executor_spec
+from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 from typing_extensions import Unpack
 
@@ -31,19 +31,22 @@ class TeacherLogitsSpec(component_spec.ComponentSpec):
     OUTPUTS = component_specs.channels(teacher_logits=artifact_types.TeacherLogits)
 
 
-class TeacherLogits(base_component.BaseComponent):
+class TeacherLogits(base_beam_component.BaseBeamComponent):
     """Computes the teacher's logits for the training examples and their views.
 
     Component `outputs` contains:
      - `teacher_logits`: Channel of type `TeacherLogits`, for every view of the
        splits `train` and `unlabelled`, stored as one, and the originals of `eval`.
 
+    Splits that are too large for memory are predicted by Beam's workers, the others in
+    the node's own process.
+
     Settings of the student or the search are no parameters here: changing temperature,
     weights or student never runs the teacher again.
     """
 
     SPEC_CLASS = TeacherLogitsSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
 
     def __init__(
         self,

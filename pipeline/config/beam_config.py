@@ -11,7 +11,14 @@ from typing_extensions import Self
 from tfx_distill.trainer.config.section import Items, Rule, Section, Table, require
 
 # The nodes that Beam runs.
-NODES = ("ImageExampleGen", "TfdsExampleGen", "StatisticsGen", "Evaluator")
+NODES = (
+    "ImageExampleGen",
+    "TfdsExampleGen",
+    "StatisticsGen",
+    "TeacherLogits",
+    "AssistantLogits",
+    "Evaluator",
+)
 DIRECT, DATAFLOW = "direct", "dataflow"
 _PLACES = ("job_endpoint", "master", "worker_pool", "image")
 # Beam's names of the engines, and which places each of them uses.
@@ -122,7 +129,7 @@ class EngineConfig(Section):
 
 
 class BeamConfig(EngineConfig):
-    """How Apache Beam runs ExampleGen, StatisticsGen and the Evaluator."""
+    """How Apache Beam runs ExampleGen, StatisticsGen, TeacherLogits and the Evaluator."""
 
     NAME: ClassVar[str | None] = "beam"
 

@@ -7,14 +7,19 @@ import functools
 import logging
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfx_distill.trainer import file_system, timeline
-from tfx_distill.trainer.data import augmentation, example_records, memory_limit
+from tfx_distill.trainer.data import (
+    augmentation,
+    example_records,
+    memory_limit,
+    record_errors,
+)
 from tfx_distill.trainer.data.data_spec import DataSpec
 from tfx_distill.trainer.data.raw_images import NO_LABEL, UNLABELLED
 from tfx_distill.trainer.data.streamed_arrays import StreamedImages
@@ -115,20 +120,17 @@ def _read_into(
     try:
         found = _fill(result, rows, _batches(files, split, spec)) - rows.start
     except (tf.errors.InvalidArgumentError, tf.errors.DataLossError) as error:
-        raise _locate(files, split, spec, error) from None
+        raise record_errors.locate(files, split, spec, error) from None
     expected = rows.stop - rows.start
     if found != expected:
-        raise DataError(
-            f"Split {spec.split_name(split)} holds {found} records or more, expected "
-            f"{expected} (data_spec.json). Run ExampleGen again with caching off."
-        )
+        raise record_errors.wrong_number(split, found, expected, spec)
     if split == UNLABELLED:
         return
     labels = result.labels[rows]
     wrong = (labels < 0) | (labels >= spec.num_classes)
     if wrong.any():
         record = int(wrong.argmax())
-        raise _bad_label(split, record, int(labels[record]), spec)
+        raise record_errors.bad_label(split, record, int(labels[record]), spec)
 
 
 def _fill(split: Split, rows: slice, batches: Iterable[tuple[Any, ...]]) -> int:
@@ -148,18 +150,22 @@ def _fill(split: Split, rows: slice, batches: Iterable[tuple[Any, ...]]) -> int:
     return position
 
 
+def fits_in_memory(number: int, spec: DataSpec) -> bool:
+    """Whether so many images of these examples are held in memory when decoded."""
+    return number * math.prod(spec.image_shape) <= memory_limit.max_bytes()
+
+
 def _images(split: str, number: int, spec: DataSpec) -> np.ndarray | StreamedImages:
     """An array in memory for a split's images, or one that streams them."""
     shape = number, *spec.image_shape
-    size, limit = math.prod(shape), memory_limit.max_bytes()
-    is_small = size <= limit
+    is_small = fits_in_memory(number, spec)
     logger.info(
         "%s: %s images of %s MiB are %s, pipeline.images_in_memory_mb is %s",
         f"split {spec.split_name(split)}",
-        f"{shape[0]:,}",
-        f"{size / 2**20:,.0f}",
+        f"{number:,}",
+        f"{math.prod(shape) / 2**20:,.0f}",
         "held in memory" if is_small else "decoded when they are needed",
-        f"{limit // 2**20:,}",
+        f"{memory_limit.max_bytes() // 2**20:,}",
     )
     if is_small:
         return np.empty(shape, np.uint8)
@@ -179,13 +185,44 @@ def load_splits(
         unlabelled: Adds the images of the split `unlabelled`, if there is one, to
             those of `train`, after them.
     """
-    train = ["train"]
-    if unlabelled and spec.num_examples.get(UNLABELLED):
-        train.append(UNLABELLED)
     return {
-        "train": _load(examples_dir, train, spec),
-        "eval": load_split(examples_dir, "eval", spec),
+        name: _load(examples_dir, sources, spec)
+        for name, sources in training_sources(spec, unlabelled=unlabelled).items()
     }
+
+
+def training_sources(spec: DataSpec, *, unlabelled: bool) -> dict[str, list[str]]:
+    """The splits of the examples that make up each of those that `load_splits` reads."""
+    with_more = unlabelled and spec.num_examples.get(UNLABELLED)
+    return {"train": ["train", *[UNLABELLED] * bool(with_more)], "eval": ["eval"]}
+
+
+def image_batches(
+    path: str, examples_dir: str, split: str, spec: DataSpec
+) -> Iterator[np.ndarray]:
+    """Decodes the images of one of a split's `split_files`; reads no labels.
+
+    Yields:
+        uint8 `(batch, height, width, channels)`, in the order of the records, of at most
+        `memory_limit.batch_size` images.
+
+    Raises:
+        DataError: If a record is truncated, or an image does not decode or has another
+            shape; names the split's first such record.
+    """
+    records = example_records.read_records([path])
+    step = memory_limit.batch_size(spec.image_shape)
+    images = records.map(
+        lambda r: example_records.decode_image(
+            example_records.parse_image(r, spec), spec
+        ),
+        num_parallel_calls=tf.data.AUTOTUNE,
+    )
+    try:
+        yield from images.batch(step).prefetch(2).as_numpy_iterator()
+    except (tf.errors.InvalidArgumentError, tf.errors.DataLossError) as error:
+        files = split_files(examples_dir, split, spec)
+        raise record_errors.locate(files, split, spec, error) from None
 
 
 def load_sample(examples_dir: str, split: str, spec: DataSpec, size: int) -> np.ndarray:
@@ -226,7 +263,7 @@ def _batches(files: Sequence[str], split: str, spec: DataSpec):
     to_index = example_records.class_indices(spec)
 
     def decode(serialized):
-        encoded, label = _parse(serialized, split, spec)
+        encoded, label = example_records.parse_record(serialized, split, spec)
         label = NO_LABEL if label is None else to_index(label)
         return serialized, example_records.decode_image(encoded, spec), label
 
@@ -234,56 +271,3 @@ def _batches(files: Sequence[str], split: str, spec: DataSpec):
     dataset = records.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
     step = memory_limit.batch_size(spec.image_shape)
     return dataset.batch(step).prefetch(2).as_numpy_iterator()
-
-
-def _parse(
-    serialized: tf.Tensor, split: str, spec: DataSpec
-) -> tuple[tf.Tensor, tf.Tensor | None]:
-    """Image file and label of an example; None where no label is read."""
-    if split == UNLABELLED:
-        return example_records.parse_image(serialized, spec), None
-    return example_records.parse_example(serialized, spec)
-
-
-def _locate(
-    files: Sequence[str], split: str, spec: DataSpec, error: Exception
-) -> DataError:
-    """Reads the records one by one to find the one that is broken."""
-    where = f"Data set {spec.dataset}, split {spec.split_name(split)}"
-    advice = "Repair or remove it in the data set, then run again."
-    record = -1
-    try:
-        for record, serialized in enumerate(example_records.read_records(files)):
-            encoded, _ = _parse(serialized, split, spec)
-            try:
-                image = tf.io.decode_image(encoded, expand_animations=False)
-            except tf.errors.InvalidArgumentError:
-                return DataError(
-                    f"{where}, record {record}: the image does not decode. Expected a "
-                    f"PNG or JPEG file. {advice}"
-                )
-            if spec.fit is None and tuple(image.shape) != tuple(spec.image_shape):
-                return DataError(
-                    f"{where}, record {record}: image of shape {tuple(image.shape)}, "
-                    f"expected {tuple(spec.image_shape)}. {advice}"
-                )
-    except tf.errors.DataLossError:
-        return DataError(
-            f"{where}, record {record + 1}: truncated or corrupt. {advice}"
-        )
-    except tf.errors.InvalidArgumentError:
-        return DataError(
-            f"{where}, record {record}: no features {spec.image_feature} and "
-            f"{spec.label_feature}. {advice}"
-        )
-    return DataError(f"{where} cannot be read: {error}")
-
-
-def _bad_label(split: str, record: int, label: int, spec: DataSpec) -> DataError:
-    received, expected = f"label {label}", f"0 to {spec.num_classes - 1}"
-    if spec.string_labels:
-        received, expected = "unknown label", f"one of {', '.join(spec.class_names)}"
-    return DataError(
-        f"Data set {spec.dataset}, split {spec.split_name(split)}, record {record}: "
-        f"{received}, expected {expected}. Correct it in the data set, then run again."
-    )

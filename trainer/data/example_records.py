@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfx_distill.trainer.data import image_fitting
 from tfx_distill.trainer.data.data_spec import DataSpec
+from tfx_distill.trainer.data.raw_images import UNLABELLED
 
 
 def read_records(files: Sequence[str]) -> tf.data.Dataset:
@@ -35,6 +36,15 @@ def parse_image(serialized: tf.Tensor, spec: DataSpec) -> tf.Tensor:
     """As `parse_example`, of an example that need not have a label."""
     features = {spec.image_feature: tf.io.FixedLenFeature([], tf.string)}
     return tf.io.parse_single_example(serialized, features)[spec.image_feature]
+
+
+def parse_record(
+    serialized: tf.Tensor, split: str, spec: DataSpec
+) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """As `parse_example`; no label where none is read, in the split `unlabelled`."""
+    if split == UNLABELLED:
+        return parse_image(serialized, spec), None
+    return parse_example(serialized, spec)
 
 
 def class_indices(spec: DataSpec) -> Callable[[tf.Tensor], tf.Tensor]:

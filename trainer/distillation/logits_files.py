@@ -99,9 +99,23 @@ def _write(folder: str, split: str, shards: Iterable[Shard]) -> int:
     """Writes a split's shards; returns their number."""
     number = -1
     for number, shard in enumerate(shards):
-        path = _path(folder, split, number)
-        file_system.save_arrays(path, digests=shard.digests, values=shard.values)
+        save_shard(_path(folder, split, number), shard)
     return number + 1
+
+
+def save_shard(path: str, shard: Shard) -> None:
+    """Writes the file of one shard."""
+    file_system.save_arrays(path, digests=shard.digests, values=shard.values)
+
+
+def load_shard(path: str) -> Shard:
+    """Reads what `save_shard` wrote.
+
+    Raises:
+        OSError, ValueError, KeyError, zipfile.BadZipFile: If it is lost or damaged.
+    """
+    arrays = file_system.load_arrays(path)
+    return Shard(arrays["digests"], arrays["values"])
 
 
 def load(
@@ -159,8 +173,7 @@ def _read(folder: str, split: str, num_shards: int) -> Iterator[Shard]:
     for number in range(num_shards):
         path = _path(folder, split, number)
         try:
-            arrays = file_system.load_arrays(path)
-            yield Shard(arrays["digests"], arrays["values"])
+            yield load_shard(path)
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise ModelError(
                 f"Teacher logits in {path} are missing or damaged ({error}), expected "

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.models.teachers import Teachers
 from tfx_distill.trainer.progress import Progress, report
 
+TASK = "computing teacher logits"
 _SHARD_BYTES = 64 * 2**20
 
 
@@ -36,12 +37,21 @@ def predict_splits(
     Each split's shards are computed as they are read. Fresh views are not predicted in
     advance.
     """
-    originals = views.replace(count=1)
     return {
-        name: compute(teachers, split, views if name == "train" else originals)
+        name: compute(teachers, split, views_of(name, views))
         for name, split in splits.items()
-        if not (name == "train" and views.fresh)
+        if is_predicted(name, views)
     }
+
+
+def is_predicted(split: str, views: ViewsConfig) -> bool:
+    """Whether a split is predicted in advance."""
+    return not (split == "train" and views.fresh)
+
+
+def views_of(split: str, views: ViewsConfig) -> ViewsConfig:
+    """The views in which a split is predicted."""
+    return views if split == "train" else views.replace(count=1)
 
 
 class TeacherInLoop:
@@ -99,51 +109,100 @@ def compute(
     teacher: Teachers,
     split: Split,
     views: ViewsConfig,
-    task: str = "computing teacher logits",
+    task: str = TASK,
 ) -> Iterator[Shard]:
     """Runs the teacher once on every view of every image; equal images are one.
 
     Raises:
         ModelError: If a logit is not finite.
     """
+    return predicted(teacher, _batches(split, task), views)
+
+
+def _batches(split: Split, task: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yields a split's distinct images and their digests; reports what is done."""
     examples = split.distinct
-    width = teacher.num_classes + sum(teacher.feature_widths)
-    rows_per_shard = max(1, _SHARD_BYTES // (4 * views.count * width))
-    for first in range(0, len(examples), rows_per_shard):
-        chosen = examples[first : first + rows_per_shard]
-        values = np.empty((len(chosen), views.count, width), np.float32)
-        for rows in _batches(len(chosen), split):
-            _predict(teacher, split, chosen[rows], views, values[rows])
-            done = first + min(rows.stop, len(chosen))
-            detail = f"{done:,} of {len(examples):,} images"
-            report(Progress(task, done, len(examples), detail))
-        broken = int((~np.isfinite(values)).sum())
-        if broken:
-            raise ModelError(
-                f"Teacher's logits are not finite for {broken} of {values.size} values. "
-                "Train the teacher again, with a lower learning rate."
-            )
-        yield Shard(split.digests[chosen], values)
-
-
-def _batches(size: int, split: Split) -> Iterator[slice]:
     step = memory_limit.batch_size(split.images.shape[1:])
-    return (slice(at, at + step) for at in range(0, size, step))
+    for first in range(0, len(examples), step):
+        rows = examples[first : first + step]
+        yield split.images[rows], split.digests[rows]
+        done = first + len(rows)
+        detail = f"{done:,} of {len(examples):,} images"
+        report(Progress(task, done, len(examples), detail))
+
+
+def predicted(
+    teacher: Teachers,
+    batches: Iterable[tuple[np.ndarray, np.ndarray]],
+    views: ViewsConfig,
+) -> Iterator[Shard]:
+    """Runs the teacher on every view of every image, some at a time.
+
+    Args:
+        teacher: The teachers.
+        batches: Images, uint8 `(batch, height, width, channels)`, and their digests.
+        views: Which views.
+
+    Returns:
+        The predictions in the order of the images, in shards of at most 64 MiB, each
+        computed when it is read.
+
+    Raises:
+        ModelError: If a logit is not finite.
+    """
+    row_bytes = 4 * views.count * (teacher.num_classes + sum(teacher.feature_widths))
+    step = max(1, _SHARD_BYTES // row_bytes)
+    return gathered(
+        _predict(teacher, images[at : at + step], digests[at : at + step], views)
+        for images, digests in batches
+        for at in range(0, len(images), step)
+    )
+
+
+def gathered(shards: Iterable[Shard]) -> Iterator[Shard]:
+    """Joins shards to ones of at most 64 MiB; one that is larger stays alone."""
+    parts: list[Shard] = []
+    size = 0
+    for shard in shards:
+        if parts and size + shard.values.nbytes > _SHARD_BYTES:
+            yield _joined(parts)
+            parts, size = [], 0
+        parts.append(shard)
+        size += shard.values.nbytes
+    if parts:
+        yield _joined(parts)
+
+
+def _joined(shards: Sequence[Shard]) -> Shard:
+    return Shard(
+        np.concatenate([shard.digests for shard in shards]),
+        np.concatenate([shard.values for shard in shards]),
+    )
 
 
 def _predict(
-    teacher: Teachers,
-    split: Split,
-    examples: np.ndarray,
-    views: ViewsConfig,
-    values: np.ndarray,
-) -> None:
-    """Fills `values`, float32 `(len(examples), num_views, width)`."""
-    images, digests = split.images[examples], split.digests[examples]
-    for view in range(views.count):
-        number = np.full(len(examples), view)
-        shown = augmentation.make_views(images, digests, number, views)
-        values[:, view] = teacher.predict(shown)
+    teacher: Teachers, images: np.ndarray, digests: np.ndarray, views: ViewsConfig
+) -> Shard:
+    """The predictions for some images."""
+    numbers = (np.full(len(images), view) for view in range(views.count))
+    shown = (augmentation.make_views(images, digests, n, views) for n in numbers)
+    values = np.stack([teacher.predict(view) for view in shown], axis=1)
+    if broken := int((~np.isfinite(values)).sum()):
+        raise ModelError(
+            f"Teacher's logits are not finite for {broken} of {values.size} values. "
+            "Train the teacher again, with a lower learning rate."
+        )
+    return Shard(digests, values)
+
+
+def distinct(shards: Iterable[Shard]) -> Iterator[Shard]:
+    """Yields shards without the images that were in one before, or twice in one."""
+    known = np.empty(0, np.uint64)
+    for shard in shards:
+        first = np.sort(np.unique(shard.digests, return_index=True)[1])
+        new = first[~np.isin(shard.digests[first], known)]
+        known = np.concatenate([known, shard.digests[new]])
+        yield Shard(shard.digests[new], shard.values[new])
 
 
 def aligned(
