@@ -26,7 +26,6 @@ from tfx_distill.trainer.export.saved_model_files import (
     write_card,
 )
 
-
 _GRAPH_FILES = ("saved_model.pb", "saved_model.pbtxt")
 
 
