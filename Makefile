@@ -13,6 +13,7 @@ LOCK := pip compile setup.py - --extra dev --extra kubeflow --no-emit-index-url 
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-all attack bench bench-compare check format docs lock image
+.PHONY: mutation
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 15
@@ -37,6 +38,9 @@ bench: setup  ## Measure speed and size; ARGS="--keep new.json serving_speed".
 
 bench-compare: setup  ## Say what became slower; ARGS="old.json new.json".
 	@$(BIN)/python benchmarks/bench_compare.py $(ARGS)
+
+mutation: setup  ## Change the code here and there; say what no test notices.
+	@$(BIN)/python benchmarks/mutation.py $(ARGS)
 
 check: setup  ## Check format, style and types.
 	@$(BIN)/ruff format --check .

@@ -20,7 +20,6 @@ D = TypeVar("D", bound="Decision")
 OVERALL = "overall"
 SLICES = "gate.slices."  # begins the names of their checks
 VERDICT_FILE = "verdict.json"
-_MAX_DECIMALS = 15
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -209,6 +208,6 @@ def _text(value: int | float) -> str:
 def decimals(value: float) -> str:
     """Four decimals, or as many as are needed to tell a number below 1 from 1."""
     places = 4
-    while abs(value) < 1 == abs(round(value, places)) and places < _MAX_DECIMALS:
+    while abs(value) < 1 == abs(round(value, places)):
         places += 1
     return f"{value:.{places}f}"

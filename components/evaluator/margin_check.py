@@ -73,8 +73,7 @@ def require_resolvable(
 
 
 def _smallest(size: int) -> str:
-    """The narrowest margin, in thousandths, for this number of images."""
-    for thousandths in range(1, 1000):
-        if noninferiority.images_needed(thousandths / 1000) <= size:
-            return f"{thousandths / 1000:g}"
-    return "no margin: 5 images are the fewest that resolve one"
+    """The narrowest margin, in thousandths, for this number of images, >= 1."""
+    margins = (thousandths / 1000 for thousandths in range(1, 1000))
+    fine = (m for m in margins if noninferiority.images_needed(m) <= size)
+    return f"{next(fine):g}"

@@ -61,6 +61,28 @@ def test_headroom_is_negative_outside_of_a_bound_of_either_kind():
                  at_most=True).headroom == -2  # fmt: skip
 
 
+@pytest.mark.parametrize("at_most", [False, True])
+def test_a_tolerance_widens_a_bound_of_either_kind(at_most):
+    inside, outside = (0.52, 0.53) if at_most else (0.48, 0.47)
+    for value, ok in ((inside, True), (outside, False), (None, False)):
+        check = Check.of("x", "overall", 0.5, value, at_most=at_most, tolerance=0.02)
+        assert check.ok == ok
+    assert not Check.of("x", "overall", 0.5, inside, at_most=at_most).ok
+
+
+def test_failed_checks_come_first_and_the_nearest_to_its_bound_among_them():
+    values = [("a", 0.99), ("b", 0.9), ("c", 0.96), ("d", None)]
+    found = [_check(name, value) for name, value in values]
+    assert [check.slice for check in checks.by_headroom(found)] == ["d", "b", "c", "a"]
+
+
+def test_a_decision_is_read_as_it_was_saved(tmp_path):
+    decision = Decision(blessed=False, reasons=("no teacher",))
+    decision.save(str(tmp_path))
+    assert Decision.load(str(tmp_path)) == decision
+    assert (decision.split, decision.num_examples, decision.checks) == ("", 0, ())
+
+
 def test_a_summary_has_each_bound_once_and_the_metrics_of_all_images():
     found = tuple(_check(f"c{i}", i / 1000) for i in range(1000))
     slices = {f"c{i}": {"accuracy": 1.0} for i in range(1000)}

@@ -41,6 +41,11 @@ def test_a_wrong_value_is_named(text, message):
         json_files.parse(Shape, text)
 
 
+def test_a_file_is_for_people_too(tmp_path):
+    json_files.save(Point(1.5), tmp_path / "p.json")
+    assert (tmp_path / "p.json").read_text() == '{\n  "tags": [],\n  "x": 1.5\n}'
+
+
 def test_what_is_not_finite_is_not_written(tmp_path):
     with pytest.raises(ValueError):
         json_files.save(Point(float("nan")), tmp_path / "p.json")

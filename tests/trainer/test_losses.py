@@ -115,6 +115,13 @@ def test_distillation_loss_refuses_targets_that_are_not_packed():
         _loss()(TEACHER, STUDENT)
 
 
+def test_feature_loss_is_the_mean_squared_error():
+    # (2² + 4²) / 2 and (0² + 1²) / 2.
+    teacher = np.array([[1.0, 2.0], [0.0, 1.0]], "f4")
+    student = np.array([[3.0, -2.0], [0.0, 2.0]], "f4")
+    np.testing.assert_allclose(losses.feature_loss(teacher, student), [10, 0.5])
+
+
 def test_feature_loss_refuses_features_of_different_widths():
     with pytest.raises(ValueError, match="of teacher .* features must be equal"):
         losses.feature_loss(np.zeros((1, 3), "f4"), np.zeros((1, 1), "f4"))

@@ -1,5 +1,6 @@
 """Texts from outside: what is read, and what is refused before it does harm."""
 
+import json
 import os
 import time
 
@@ -74,12 +75,22 @@ def test_json_has_the_same_limits(text, message):
         structured_text.from_json(text)
 
 
+def test_json_without_harm_is_what_it_says():
+    value = {"a": [1, -2.5, None, True], "b": {"a": "x"}}
+    assert structured_text.from_json(json.dumps(value)) == value
+
+
 @pytest.mark.parametrize("kind", ["pipe", "device"])
 def test_pipes_and_devices_are_refused_instead_of_read(tmp_path, kind):
     os.mkfifo(tmp_path / "pipe")
     path = {"pipe": str(tmp_path / "pipe"), "device": "/dev/zero"}[kind]
     with pytest.raises(OSError, match="not a regular file"):
         structured_text.read_file(path)
+
+
+def test_a_file_of_the_largest_size_is_read_whole(tmp_path):
+    (tmp_path / "a").write_text("x" * structured_text.MAX_BYTES)
+    assert len(structured_text.read_file(tmp_path / "a")) == structured_text.MAX_BYTES
 
 
 def test_a_file_of_any_size_is_read_only_up_to_the_limit(tmp_path):

@@ -47,7 +47,7 @@ class Agreement:
 
     @property
     def is_reordered(self) -> bool:
-        """Whether another order of the classes leaves at most half of the errors."""
+        """Whether another order of the classes leaves less than half of the errors."""
         return 1 - self.best_accuracy < (1 - self.accuracy) / 2
 
     def mistake(self, class_names: tuple[str, ...]) -> str:

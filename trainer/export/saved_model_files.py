@@ -99,8 +99,10 @@ class ModelCard:
         fields["spec"] = DataSpec.from_json(json.dumps(fields["spec"]))
         if fields.get("source"):
             fields["source"] = Source(**fields["source"])
-        origins = (Origin(**values) for values in fields.get("origins", ()))
-        fields["origins"] = tuple(origins)
+        fields["origins"] = tuple(
+            Origin(**{**values, "found": tuple(values.get("found", ()))})
+            for values in fields.get("origins", ())
+        )
         return cls(**fields)
 
 

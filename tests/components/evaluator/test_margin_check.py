@@ -27,6 +27,13 @@ def test_a_margin_that_it_cannot_resolve_is_refused_with_the_images_it_needs():
     )
 
 
+@pytest.mark.parametrize(("size", "margin"), [(1, 0.928), (5000, 0.001)])
+def test_the_narrowest_margin_that_would_do_is_proposed(size, margin):
+    with pytest.raises(ConfigError, match=f"take more, or {margin} or wider"):
+        margin_check.require_resolvable(GATE.replace(margin=0.0005), size)
+    margin_check.require_resolvable(GATE.replace(margin=margin), size)
+
+
 def test_a_margin_of_classes_is_held_against_each_class():
     with pytest.raises(
         ConfigError, match=r"gate.class_margin .* 100 images of class b"

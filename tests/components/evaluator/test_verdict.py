@@ -4,7 +4,8 @@ import pytest
 
 from tfx_distill.components import checks
 from tfx_distill.components.checks import Check
-from tfx_distill.components.evaluator.verdict import Verdict
+from tfx_distill.components.evaluator import verdict as verdicts
+from tfx_distill.components.evaluator.verdict import Served, Verdict
 
 
 def _verdict(only_student, only_teacher, p_value=0.0063, ok=True, **changed):
@@ -57,6 +58,24 @@ def test_a_verdict_says_what_is_significant(verdict, sentence):
 
 
 @pytest.mark.parametrize(
+    ("p_value", "text"), [(0.001, "p = 0.001"), (0.000999, "p < 0.001")]
+)
+def test_only_a_smaller_p_value_is_told_as_a_bound(p_value, text):
+    assert verdicts.p_text(p_value) == text
+
+
+def test_a_refusal_has_its_reason_and_nothing_else():
+    found = verdicts.refused("no teacher")
+    assert (found.blessed, found.reasons, found.checks) == (False, ("no teacher",), ())
+
+
+@pytest.mark.parametrize(("churn", "text"), [(0.01234, ", churn 0.0123"), (None, "")])
+def test_churn_follows_the_other_numbers_if_it_is_known(churn, text):
+    served = Served(uri="", artifact_id=None, version="", rule="report", churn=churn)
+    assert served.churn_text == text
+
+
+@pytest.mark.parametrize(
     ("value", "text"),
     [
         (0.5, "0.5000"),
@@ -64,6 +83,7 @@ def test_a_verdict_says_what_is_significant(verdict, sentence):
         (0.99994, "0.9999"),
         (0.999999, "0.999999"),
         (-0.99999999, "-0.99999999"),
+        (1 - 2**-53, "0.9999999999999999"),
         (1.00001, "1.0000"),
         (0.0, "0.0000"),
     ],

@@ -35,6 +35,11 @@ def test_every_change_is_named(version, change, changed):
     assert manifest.changes(str(version), digest) == changed
 
 
+def test_a_folder_without_further_files_has_one_too(tmp_path):
+    (tmp_path / "saved_model.pb").write_text("model")
+    assert manifest.changes(str(tmp_path), manifest.write(str(tmp_path))) == []
+
+
 def test_a_manifest_that_was_written_anew_is_another(version):
     digest = manifest.write(str(version))
     (version / CARD).write_text("edited")

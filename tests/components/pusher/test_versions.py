@@ -22,8 +22,9 @@ def _publish(serving_dir, content, proposed=5):
 
 
 def test_the_first_version_has_the_number_that_was_proposed(tmp_path):
-    assert _publish(tmp_path, "a") == 5
-    assert versions.at(str(tmp_path)).numbers() == [5]
+    serving_dir = tmp_path / "new"
+    assert _publish(serving_dir, "a") == 5
+    assert versions.at(str(serving_dir)).numbers() == [5]
 
 
 def test_a_later_version_is_higher_whatever_the_clock_says(tmp_path):
@@ -50,6 +51,20 @@ def test_after_the_highest_version_there_is_no_other(tmp_path):
     with pytest.raises(DistillError, match="Move it away"):
         _publish(tmp_path, "a")
     assert sorted(os.listdir(tmp_path)) == [".lock", str(2**63 - 1)]
+
+
+def test_the_highest_version_itself_can_be_made(tmp_path):
+    (tmp_path / str(2**63 - 2)).mkdir()
+    assert _publish(tmp_path, "a") == 2**63 - 1
+
+
+def test_a_staging_folder_that_someone_removed_is_no_error(tmp_path):
+    with versions.at(str(tmp_path)).opened(5) as new:
+        os.rmdir(new.staging_dir)
+
+
+def test_a_url_is_a_folder_of_an_object_store():
+    assert type(versions.at("s3://bucket/models")).__name__ == "StoreFolder"
 
 
 def test_a_version_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):

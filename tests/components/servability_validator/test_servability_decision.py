@@ -84,6 +84,10 @@ def test_another_answer_than_the_trained_models_is_refused():
             {"class": np.array([0, 7])},
             "gives a class that is not its largest logit for 1",
         ),
+        (
+            {"class": np.array([0, 3])},
+            "gives a class that is not its largest logit for 1",
+        ),
         ({"class": np.array([[0], [2]])}, "gives a class of shape"),
         (
             {"probabilities": LOGITS},
@@ -182,6 +186,20 @@ def test_bounds_are_inclusive():
     bounds = {"max_parameters": 100, "max_bytes": 1000, "max_times_teacher": 1.0}
     latencies = {"max_median_ms": {"1": 1.0}, "max_p95_ms": {"64": 2.0}}
     assert _decide(config=ServabilityConfig(**bounds, **latencies)).blessed
+
+
+def test_latency_is_held_against_the_teachers():
+    slower = {size: {"median_ms": 3.0} for size in LATENCY}
+    checks = _decide(teacher=Measurement(latency=slower)).checks
+    ratios = [c.value for c in checks if "max_times_teacher" in c.name]
+    assert ratios == [0.3333, 0.3333]
+
+
+def test_a_student_that_cannot_be_run_is_refused_with_what_is_known_of_it():
+    known = Measurement(parameters=100)
+    verdict = budget_decision.refused("does not load", student=known)
+    assert (verdict.blessed, verdict.reasons) == (False, ("does not load",))
+    assert (verdict.student, verdict.teacher) == (known, Measurement())
 
 
 def test_what_was_not_measured_is_over_every_budget():

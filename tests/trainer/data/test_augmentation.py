@@ -1,6 +1,7 @@
 """Shifts move pixels, and views are the same for the same seed."""
 
 import numpy as np
+from scipy import ndimage
 
 from tfx_distill.trainer.config.data_config import ViewsConfig
 from tfx_distill.trainer.data import augmentation
@@ -30,6 +31,24 @@ def test_a_turn_by_a_quarter_moves_the_corner():
     image[0, 0, 0, 0] = 200
     turned = augmentation.rotate(image, np.array([90.0]))
     assert turned[0, ..., 0].tolist() == [[0, 0, 0], [0, 0, 0], [200, 0, 0]]
+
+
+def test_a_turned_image_is_scipys():
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (2, 9, 6, 3)).astype(np.uint8)
+    turned = augmentation.rotate(images, np.array([25.0, -70.0]))
+    for image, found, degrees in zip(images, turned, (25, -70), strict=True):
+        expected = ndimage.rotate(
+            image.astype(float), degrees, reshape=False, order=1, mode="grid-constant"
+        )
+        np.testing.assert_allclose(found, expected, atol=0.51)
+
+
+def test_random_bits_are_splitmix64s():
+    # Its first number from the seed 0, as its authors publish it.
+    zero = np.zeros(1, np.uint64)
+    (bits,) = augmentation._random_bits(zero, zero, seed=0, purpose=1)
+    assert bits == 0xE220A8397B1DCDAF
 
 
 VIEWS = ViewsConfig(count=3, max_shift=1, max_rotation=20.0, seed=1)

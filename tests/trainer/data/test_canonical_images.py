@@ -56,6 +56,16 @@ def test_turned_photo_of_the_right_size_is_stored_upright(tmp_path):
     np.testing.assert_array_equal(pixels, half[::-1])
 
 
+@pytest.mark.parametrize("turned", [{}, {"exif": orientation(3)}])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_an_image_among_others_becomes_what_it_becomes_alone(tmp_path, kind, turned):
+    content = encoded(noise(0), kind, **turned)
+    (tmp_path / "a").write_bytes(content)
+    item = ImageFile(str(tmp_path), "a", 1, "train", len(content))
+    expected = canonical_images.canonical(item, COLOUR)
+    assert list(canonical_images.convert([item, item], COLOUR)) == [expected] * 2
+
+
 def test_colour_among_grey_becomes_grey(tmp_path):
     form = Form((8, 8, 1), "crop")
     fact, _, pixels = _canonical(tmp_path, encoded(plain((90, 90, 90))), form)

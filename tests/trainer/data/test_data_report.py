@@ -153,7 +153,16 @@ def test_unreadable_files_are_all_named_unless_they_are_few(photos):
     )
     report, data = _look(photos, max_bad_share=0.084)
     assert data_findings.refusals(report, data) == []
+    (notice,) = data_findings.notices(report, data)
+    assert notice.startswith("2 images skipped (test/dog/b.jpg: not an image")
     assert report.num_examples == {"train": 10, "eval": 6, "test": 6}
+
+
+def test_without_a_readable_image_there_are_no_sizes(tmp_path):
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat" / "a.jpg").write_bytes(b"")
+    report, _ = _look(tmp_path, image_shape=(8, 8, 3))
+    assert (report.heights, report.widths) == ((0, 0, 0), (0, 0, 0))
 
 
 def test_conversions_are_counted_in_one_notice_or_refused(photos):

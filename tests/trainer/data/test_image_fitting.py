@@ -28,6 +28,13 @@ def test_pad_keeps_the_whole_image_between_black_borders():
     assert not padded[:4].any() and not padded[8:].any()
 
 
+@pytest.mark.parametrize("how", ["crop", "pad", "stretch"])
+def test_images_of_a_batch_are_fitted_each(how):
+    images = np.stack([STRIPES, STRIPES[:, ::-1]])
+    expected = np.stack([_fit(image, (6, 5, 3), how) for image in images])
+    np.testing.assert_array_equal(_fit(images, (6, 5, 3), how), expected)
+
+
 def test_stretch_changes_the_proportions():
     fitted = _fit(STRIPES, (4, 3, 3), "stretch")
     assert fitted.shape == (4, 3, 3)

@@ -63,6 +63,14 @@ def test_unlabelled_images_may_lie_anywhere(tmp_path, place):
     assert len(source.items("unlabelled")) == 3
 
 
+def test_a_list_has_its_unlabelled_images_in_a_folder_too(tmp_path):
+    (tmp_path / "l.csv").write_text("path,label\na,x\nb,y\n")
+    write_folder(tmp_path / "more", {"any": 3})
+    (tmp_path / "more" / "last.png").write_bytes(encoded(noise(9)))
+    source = _source(tmp_path / "l.csv", splits={"unlabelled": str(tmp_path / "more")})
+    assert len(source.items("train")) == 2 and len(source.items("unlabelled")) == 4
+
+
 def test_a_folder_without_unlabelled_images_is_refused(tmp_path):
     write_folder(tmp_path, {"cat": 1, "dog": 1})
     (tmp_path / "none").mkdir()

@@ -179,6 +179,28 @@ def test_digest_is_that_of_the_pixels():
     assert _read(plain(9, 4, 16)).digest != _read(plain(9, 16, 4)).digest
 
 
+def test_a_grey_corner_makes_no_grey_image():
+    image = noise(3)
+    image[0, 0] = 7
+    other = image.copy()
+    other[1:, :, 2] ^= 255
+    assert _read(image).digest != _read(other).digest
+
+
+@pytest.mark.parametrize(
+    ("options", "shape", "is_plain"),
+    [
+        ({}, (8, 8, 3), True),
+        ({}, (8, 8, 1), False),
+        ({"exif": orientation(3)}, (8, 8, 3), False),
+        ({"transparency": (1, 2, 3)}, (8, 8, 3), False),
+    ],
+)
+def test_a_plain_png_is_known_by_its_header(options, shape, is_plain):
+    png = encoded(noise(0), **options)
+    assert photo_normaliser.is_plain_png(png, shape) == is_plain
+
+
 @pytest.mark.parametrize(
     "image", [plain((200, 100, 50, 10)), np.full((8, 8), 25087, np.uint16)]
 )

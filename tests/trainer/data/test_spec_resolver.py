@@ -69,6 +69,23 @@ def test_parameters_win_over_the_schema(examples_dir):
     assert split.images.shape == (4, 4, 4, 1)
 
 
+def test_parameters_win_over_what_our_example_gen_wrote(spec, tmp_path):
+    spec.save(str(tmp_path))
+    assert spec_resolver.resolve(str(tmp_path), ExamplesConfig()) == spec
+    config = ExamplesConfig(test_split="eval", class_names=("a", "b", "c"))
+    found = spec_resolver.resolve(str(tmp_path), config)
+    assert (found.class_names, found.split_names) == (("a", "b", "c"), {"test": "eval"})
+    assert found.num_examples == {"train": 96, "eval": 24, "test": 24}
+    assert found.image_shape == spec.image_shape
+
+
+def test_a_split_without_files_has_no_records(examples_dir, tmp_path):
+    (tmp_path / "Split-none").mkdir()
+    config = ExamplesConfig(**{**SPLITS, "eval_split": "none"})
+    spec = spec_resolver.resolve(examples_dir, config, _schema())
+    assert spec.num_examples == {"train": 20, "eval": 0, "test": 4}
+
+
 def test_a_label_that_is_no_class_is_named(examples_dir):
     config = ExamplesConfig(**SPLITS, class_names=("left", "right"))
     spec = spec_resolver.resolve(examples_dir, config, _schema())

@@ -62,6 +62,27 @@ def test_the_bound_of_equal_models_lies_below_zero_and_within_reach():
     assert balanced_metrics.compare(found, found, 0.999).low < measured.low
 
 
+def test_intervals_by_hand():
+    # 90 of 100 right, the teacher on 6 fewer. Of the differences and both added images,
+    # sqrt(100 * 0.06 * 0.94 + 2) / 102; of the student alone, sqrt(9 + 2) / 102.
+    student, teacher = (
+        balanced_metrics.mean((np.arange(100) < right).astype(float))
+        for right in (90, 84)
+    )
+    found = balanced_metrics.compare(student, teacher, 0.95)
+    assert found.low == pytest.approx(0.06 - 0.01 - 1.644854 * 0.0270984, abs=1e-6)
+    around = 1.959964 * 0.0325159
+    assert found.student_low == pytest.approx(0.9 - around, abs=1e-6)
+    assert found.student_high == pytest.approx(0.9 + around, abs=1e-6)
+
+
+def test_intervals_end_where_shares_do():
+    right, wrong = (balanced_metrics.mean(np.full(9, value)) for value in (1.0, 0.0))
+    assert balanced_metrics.compare(right, None, 0.95).student_high == 1
+    assert balanced_metrics.compare(wrong, right, 0.95).student_low == 0
+    assert balanced_metrics.compare(wrong, right, 0.95).low == -1
+
+
 def test_without_a_teacher_there_is_no_difference():
     found = balanced_metrics.metric("macro_f1", *_drawn())
     measured = balanced_metrics.compare(found, None, 0.95)

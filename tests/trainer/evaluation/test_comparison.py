@@ -1,7 +1,10 @@
 """Paired comparisons against numbers worked out by hand."""
 
+import dataclasses
+
 import numpy as np
 import pytest
+from scipy import stats
 
 from tfx_distill.trainer.evaluation import comparison, paired_interval
 
@@ -16,16 +19,27 @@ def _answers(both, only_first, only_second, neither):
 def test_an_interval_of_one_pair_is_bonett_and_prices():
     # 7 of 102 gained, 1 lost, the two added images included: 6/102 = 0.0588.
     result = comparison.paired(*_answers(90, 6, 0, 4))
-    reach = 1.9837 * np.sqrt((8 / 102 - (6 / 102) ** 2) / 102)
-    assert result.low == pytest.approx(6 / 102 - reach, abs=1e-5)
-    assert result.high == pytest.approx(6 / 102 + reach, abs=1e-5)
+    student_t = stats.t.ppf(0.975, 101)
+    reach = student_t * np.sqrt((8 / 102 - (6 / 102) ** 2) / 102)
+    assert result.low == pytest.approx(6 / 102 - reach, abs=1e-9)
+    assert result.high == pytest.approx(6 / 102 + reach, abs=1e-9)
 
 
 def test_thirty_nine_against_twenty_one_is_just_significant():
     result = comparison.paired(*_answers(9900, 39, 21, 40))
     assert result.difference == pytest.approx(0.0018)
     assert result.p_value == pytest.approx(0.0222, abs=1e-4)
+    assert result.in_points("images") == (
+        "+0.18 points of accuracy (95 % interval over images +0.03 to +0.33, p = 0.022)"
+    )
     assert 0 < result.low < result.difference < result.high
+
+
+def test_only_a_smaller_p_value_is_told_as_a_bound():
+    found = paired_interval.Estimate(difference=0.5, low=0.25, high=0.75, p_value=0.001)
+    assert found.in_points("images").endswith("+25.00 to +75.00, p = 0.001)")
+    less = dataclasses.replace(found, p_value=0.0001)
+    assert less.in_points("images").endswith("p < 0.001)")
 
 
 def test_without_a_discordant_image_nothing_differs():
@@ -98,9 +112,16 @@ def test_p_is_below_five_percent_exactly_if_the_interval_excludes_zero(gain):
 )
 def test_one_pair_says_nothing_of_the_recipe(counts, words):
     first, second = _answers(*counts)
-    conclusion = comparison.compare([first], [second]).conclusion
-    assert conclusion.startswith(words)
-    assert "one pair cannot tell" in conclusion
+    found = comparison.compare([first], [second])
+    assert found.conclusion.startswith(words)
+    assert "one pair cannot tell" in found.conclusion
+    assert found.interval_over == "images"
+
+
+def test_a_comparison_is_read_as_it_was_saved(tmp_path):
+    found = comparison.compare([np.arange(9) < 8], [np.arange(9) < 5])
+    found.save(str(tmp_path))
+    assert comparison.Comparison.load(str(tmp_path)) == found
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,11 @@ def test_the_p_value_is_that_of_a_permutation_test():
     assert found.p_value == pytest.approx(1 / 4, abs=0.02)
 
 
+def test_equal_samples_are_as_near_as_any():
+    found = drift.categories(np.array([0, 1]), np.array([0, 1]), ("a", "b"))
+    assert (found.distance, found.p_value) == (0, 1)
+
+
 @pytest.mark.parametrize("size", [200, 2000])
 def test_equal_sources_are_told_apart_as_often_as_chance_says(size, monkeypatch):
     monkeypatch.setattr(drift, "_PERMUTATIONS", 500)

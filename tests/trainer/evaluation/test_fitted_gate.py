@@ -90,6 +90,10 @@ def test_too_few_images_are_refused_with_the_number_it_takes():
         fitted_gate.fit(GateConfig(), {"a": 6, "b": 6})
 
 
+def test_an_empty_split_is_left_to_others():
+    fitted_gate.require_enough(0)
+
+
 def test_accuracy_must_exceed_that_of_the_most_frequent_class():
     # 0.9 + 1.645 * sqrt(0.9 * 0.1 / 1000) = 0.9156.
     gate = fitted_gate.fit(GateConfig(), {"common": 900, "rare": 100}).gate

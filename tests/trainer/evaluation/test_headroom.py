@@ -1,5 +1,7 @@
 """The teacher against controls: numbers, words, and what follows."""
 
+import dataclasses
+
 import numpy as np
 
 from tfx_distill.trainer.evaluation import comparison, headroom
@@ -30,6 +32,7 @@ def test_a_better_teacher_has_headroom():
 def test_a_teacher_like_the_control_has_little_to_teach():
     found = headroom.measure(CONTROLS[0], CONTROLS[:1])
     assert not found.is_positive
+    assert not dataclasses.replace(found, low=0.0).is_positive
     assert "not measurably better than the control" in found.conclusion
     assert "There is little to teach: use a better teacher" in found.conclusion
 

@@ -50,6 +50,8 @@ def test_probabilities_of_classes_that_map_to_one_are_added():
         ((1000,), "gives 1,000 values for an image, none known as cat, dog"),
         ((5, ("cat", "dog", "eel", "fox", "ox")), "none known as gnu of data set lev"),
         ((6, (), {"9": "cat"}), "9 is no class of Teacher in here. Expected 0, 1, 2"),
+        ((9, (), {"9": "cat"}), r"Expected 0, 1, 2, 3, 4, 5, 6, 7, 8\.$"),
+        ((10, (), {"a": "cat"}), r"Expected 0, .*, 7, 8 and 1 more\.$"),
         ((6, (), {"0": "cow"}), "cow is no class of data set levels. Expected cat, do"),
         ((6, (), {"0": "cat"}), "no class of the teacher for dog, eel, fox, gnu. Map"),
     ],

@@ -2,7 +2,9 @@
 
 import pytest
 
+from tfx_distill.trainer.errors import ModelError
 from tfx_distill.trainer.export import saved_model_files
+from tfx_distill.trainer.export.saved_model_files import ModelCard, Origin
 
 
 @pytest.fixture
@@ -35,3 +37,28 @@ def test_graph_and_weights_change_the_digest(model, change):
     else:
         (model / "saved_model.pb").rename(model / "renamed.pb")
     assert saved_model_files.content_digest(str(model)) != before
+
+
+def test_a_folder_without_files_has_no_digest(tmp_path):
+    with pytest.raises(ModelError, match="No files in"):
+        saved_model_files.folder_digest(str(tmp_path))
+
+
+def test_a_card_is_read_as_it_was_written(spec, tmp_path):
+    origin = Origin(
+        place="a.keras", digest="b" * 64, accuracy=0.9, num_images=10, found=("x",)
+    )
+    card = ModelCard(
+        role="teacher",
+        spec=spec,
+        num_parameters=7,
+        config={"epochs": 1},
+        history={"loss": [0.5]},
+        seconds=1.5,
+        versions={"keras": "3"},
+        origins=(origin,),
+    )
+    saved_model_files.write_card(card, str(tmp_path / "model"))
+    assert saved_model_files.read_card(str(tmp_path / "model")) == card
+    assert saved_model_files.read_card(str(tmp_path)) is None
+    assert str(origin) == "imported from a.keras, SHA-256 bbbbbbbbbbbb"

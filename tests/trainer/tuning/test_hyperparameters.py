@@ -10,7 +10,11 @@ from tfx_distill.trainer.tuning import hyperparameters
 
 def test_values_replace_settings_by_their_keys():
     student, distillation = hyperparameters.apply(
-        {"student.batch_size": 64, "distillation.temperature": 2},
+        {
+            "tuner/epochs": 9,  # KerasTuner's own
+            "student.batch_size": 64,
+            "distillation.temperature": 2,
+        },
         StudentConfig(epochs=3),
         DistillationConfig(),
     )
