@@ -18,7 +18,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, proto_utils
 
-from tfx_distill.components import private_copies, property_names
+from tfx_distill.components import private_copies, property_names, refusal_reasons
 from tfx_distill.components.checks import OVERALL
 from tfx_distill.components.evaluator import (
     attempts,
@@ -295,5 +295,5 @@ def _bless(blessing: types.Artifact, outcome: verdict.Verdict) -> None:
         constants.ARTIFACT_PROPERTY_BLESSED_KEY, constants.NOT_BLESSED_VALUE
     )
     blessing.set_string_custom_property(
-        property_names.REASON, "; ".join(outcome.reasons)[:1000]
+        property_names.REASON, refusal_reasons.joined(outcome.reasons)
     )

@@ -22,7 +22,7 @@ from tfx.types.standard_component_specs import (
 )
 from tfx.utils import io_utils, proto_utils
 
-from tfx_distill.components import property_names
+from tfx_distill.components import property_names, refusal_reasons
 from tfx_distill.components.pusher import blessings, manifest, push_lines, versions
 from tfx_distill.trainer import file_system
 from tfx_distill.trainer.errors import ModelError
@@ -33,7 +33,6 @@ logger = logging.getLogger(__name__)
 LITE_MODELS_KEY = "lite_models"
 # Servers ignore `assets.extra`.
 _LITE_DIR = os.path.join(saved_model_files.EXTRA_DIR, "lite")
-_MAX_REASON = 2000
 
 Artifacts = dict[str, list[types.Artifact]]
 
@@ -69,7 +68,7 @@ class Executor(tfx_executor.Executor):
         for reason in reasons:
             logger.warning(push_lines.NOT_PUSHED, reason)
         self._MarkNotPushed(pushed)
-        text = "; ".join(reasons)[:_MAX_REASON]
+        text = refusal_reasons.joined(reasons)
         pushed.set_string_custom_property(property_names.REASON, text)
 
     def _push(

@@ -17,7 +17,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from tfx_distill.components import private_copies, property_names
+from tfx_distill.components import private_copies, property_names, refusal_reasons
 from tfx_distill.components.component_specs import (
     STUDENT_SIGNATURE,
     TEACHER_SIGNATURE,
@@ -44,7 +44,6 @@ SPLIT = "test"
 # What TFX's InfraValidator writes and its Pusher reads.
 BLESSED_FILE, NOT_BLESSED_FILE = "INFRA_BLESSED", "INFRA_NOT_BLESSED"
 _BATCH = 64
-_MAX_REASON = 1000
 
 
 class Executor(base_executor.BaseExecutor):
@@ -169,5 +168,5 @@ def _bless(
     blessing.set_int_custom_property(property_names.BLESSED_MODEL_ID, model.id)
     if outcome.reasons:
         blessing.set_string_custom_property(
-            property_names.REASON, "; ".join(outcome.reasons)[:_MAX_REASON]
+            property_names.REASON, refusal_reasons.joined(outcome.reasons)
         )

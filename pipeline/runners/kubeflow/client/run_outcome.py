@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tfx_distill.components import property_names, verdict_lines
+from tfx_distill.components import property_names, refusal_reasons, verdict_lines
 from tfx_distill.components.checks import Bound
 from tfx_distill.components.pusher import push_lines
 from tfx_distill.pipeline.runners.kubeflow.client import node_logs, run_progress
@@ -106,8 +106,7 @@ def _recorded_push(recorded: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def _recorded_refusals(recorded: Mapping[str, Any]) -> list[str]:
-    reasons = str(recorded.get(property_names.REASON, ""))
-    return reasons.split("; ") if reasons else []
+    return refusal_reasons.separate(str(recorded.get(property_names.REASON, "")))
 
 
 def _failures(logs: Logs, run: RunState) -> Iterator[tuple[str, str]]:

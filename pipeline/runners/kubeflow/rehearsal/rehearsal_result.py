@@ -6,7 +6,7 @@ import dataclasses
 import json
 from typing import Any
 
-from tfx_distill.components import property_names
+from tfx_distill.components import property_names, refusal_reasons
 
 RAN, CACHED = "ran", "cached"
 
@@ -70,7 +70,7 @@ class Result:
             return None
         for metadata in (*pushes, *self._metadata("tfx.ModelBlessing")):
             if metadata.get(property_names.REASON):
-                return str(metadata[property_names.REASON]).split("; ")
+                return refusal_reasons.separate(metadata[property_names.REASON])
         return []
 
     def _metadata(self, kind: str) -> list[dict[str, Any]]:
