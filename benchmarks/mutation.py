@@ -22,7 +22,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import measurement
@@ -95,23 +95,19 @@ def _module(
     copy: pathlib.Path,
     module: str,
     tests: Sequence[str],
-    chosen: Iterable[mutants.Mutant],
+    chosen: Sequence[mutants.Mutant],
     known: Mapping[str, str],
 ) -> dict[str, Any]:
     path, begin = copy / module, time.monotonic()
-    original = path.read_text()
-    status, used_s = _tested(copy, tests, None)
-    if status != _PASSED:
-        output = (copy.parent / "output").read_text()
-        raise SystemExit(f"{output}\n{module}: its tests fail without a mutant")
-    # Told apart by seconds and size only, a mutant could be taken for another.
-    pathlib.Path(importlib.util.cache_from_source(str(path))).unlink(missing_ok=True)
+    original, limit_s = path.read_text(), 0.0
+    if {mutant.key for mutant in chosen} - set(known):
+        limit_s = _TIMES * _unchanged(copy, module, tests) + _GRACE_S
     found: dict[str, list[str]] = {KILLED: [], SURVIVED: [], EQUAL: []}
     for mutant in chosen:
         outcome, name = known.get(mutant.key, ""), mutant.key
         if not outcome:
             path.write_text(mutant.source)
-            status, _ = _tested(copy, tests, _TIMES * used_s + _GRACE_S)
+            status, _ = _tested(copy, tests, limit_s)
             outcome = SURVIVED if status == _PASSED else KILLED
         if outcome == SURVIVED:
             name = f"{module}:{mutant.line}: {mutant.key}"
@@ -121,6 +117,18 @@ def _module(
     seconds = round(time.monotonic() - begin)
     _say(f"{module}: {len(found[KILLED])} killed, {seconds} s")
     return {"module": module, **found, "seconds": seconds}
+
+
+def _unchanged(copy: pathlib.Path, module: str, tests: Sequence[str]) -> float:
+    """Processor seconds of the tests without a mutant, which must pass."""
+    status, used_s = _tested(copy, tests, None)
+    if status != _PASSED:
+        output = (copy.parent / "output").read_text()
+        raise SystemExit(f"{output}\n{module}: its tests fail without a mutant")
+    # Told apart by seconds and size only, a mutant could be taken for another.
+    compiled = importlib.util.cache_from_source(str(copy / module))
+    pathlib.Path(compiled).unlink(missing_ok=True)
+    return used_s
 
 
 def _tested(

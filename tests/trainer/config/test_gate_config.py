@@ -1,5 +1,8 @@
 """The section `gate` refuses what cannot be meant."""
 
+import contextlib
+import math
+
 import pytest
 
 from tfx_distill.trainer.config.gate_config import GateConfig
@@ -21,12 +24,36 @@ from tfx_distill.trainer.errors import ConfigError
             {"max_cross_entropy": -1.0},
             "gate.max_cross_entropy must be a finite number >= 0",
         ),
+        (
+            {"max_cross_entropy": math.inf},
+            "gate.max_cross_entropy must be a finite number >= 0",
+        ),
+        ({"decided_by": "me"}, "decided_by and reason must be given together, both or"),
+        ({"reason": "why"}, "decided_by and reason must be given together, both or"),
         ({"against_served": "never"}, "gate.against_served must be must_not_be_worse"),
     ],
 )
 def test_a_bound_outside_its_range_is_refused(values, message):
     with pytest.raises(ConfigError, match=message):
         GateConfig(**values)
+
+
+@pytest.mark.parametrize(
+    ("given", "fine"),
+    [
+        ({"above": 0.2}, True),
+        ({"above": 0.2, "below": 0.4}, True),
+        ({"equals": "dark"}, True),
+        ({}, False),
+        ({"below": 0.0, "equals": 1}, False),
+    ],
+)
+def test_a_slice_is_a_range_or_a_value(given, fine):
+    expected = contextlib.nullcontext()
+    if not fine:
+        expected = pytest.raises(ConfigError, match="above and below must be null with")
+    with expected:
+        GateConfig.build({"slices": {"some": {"by": "brightness", **given}}})
 
 
 def test_point_bounds_can_be_turned_off():

@@ -111,6 +111,12 @@ def test_many_images_keep_their_order_with_and_without_threads(
                for file, (_, made) in zip(files, converted, strict=True))  # fmt: skip
 
 
+def test_what_a_thread_gets_is_bounded_in_bytes_and_images():
+    sizes = [4 * 2**20 - 1, 1] + [1000] * 65
+    items = [ImageFile("", str(at), 0, "train", size) for at, size in enumerate(sizes)]
+    assert [len(batch) for batch in canonical_images._batches(items)] == [2, 64, 1]
+
+
 def _chosen(tmp_path, *images, **settings):
     for i, image in enumerate(images):
         folder = tmp_path / "ab"[i % 2]

@@ -117,7 +117,8 @@ def test_same_image_in_two_splits_is_refused_unless_allowed(photos):
     )
     report, data = _look(photos, allow_overlap=True)
     assert data_findings.refusals(report, data) == []
-    assert "in two splits: 1 image" in data_findings.notices(report, data)[0]
+    (notice,) = data_findings.notices(report, data)
+    assert "in two splits: 1 image" in notice
     public = DataConfig(dataset="mnist")  # the rule does not ask where images are from
     assert len(data_findings.refusals(report, public)) == 1
 

@@ -55,8 +55,17 @@ def test_turned_jpeg_has_the_size_of_the_upright_image():
 
 
 def test_turned_tiff_is_not_turned_twice():
-    photo = _read(np.ascontiguousarray(STORED[6]), "TIFF", exif=orientation(6))
-    np.testing.assert_array_equal(_pixels(photo), CORNERS)
+    tiff = encoded(np.ascontiguousarray(STORED[6]), "TIFF", exif=orientation(6))
+    np.testing.assert_array_equal(_pixels(photo_normaliser.read(tiff)), CORNERS)
+    assert photo_normaliser.size_and_channels(tiff) == (2, 3, 3)
+
+
+def test_a_png_says_after_its_pixels_too_how_it_is_turned():
+    png = encoded(np.ascontiguousarray(STORED[6]), exif=orientation(6))
+    start = png.index(b"eXIf") - 4
+    stop = start + 12 + int.from_bytes(png[start : start + 4], "big")
+    moved = png[:start] + png[stop:-12] + png[start:stop] + png[-12:]
+    np.testing.assert_array_equal(_pixels(photo_normaliser.read(moved)), CORNERS)
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")

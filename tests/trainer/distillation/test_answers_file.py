@@ -85,6 +85,8 @@ def test_columns_of_the_keys_command_may_stay(read):
         ({"key": KEYS, "votes": [[0.5, 0, 0.5]] * 2}, "votes that are no integers"),
         (_columns([[2, 1, 0], [0, 1, 5]]), "set teacher.answers_kind to logits or votes"),
         ({"key": KEYS}, "no column of a class"),
+        ({"keys": KEYS, "logits": SHARES[:1]}, "keys are .*values .*1, 3"),
+        ({"keys": KEYS, "logits": [["x", "y", "z"]] * 2}, "holds values of type .*U1"),
         ({"keys": KEYS, "scores": SHARES}, "expected one of logits, probabilities, votes"),
     ],
 )  # fmt: skip
