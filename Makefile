@@ -27,7 +27,7 @@ run: setup  ## Run the pipeline on MNIST.
 test: setup  ## Run the tests.
 	@$(PYTEST) $(ARGS)
 
-test-all: setup  ## Run every test; those that lack a tool, MNIST or root say so.
+test-all: setup  ## Run every test; those that lack a tool, MNIST, root or an engine say so.
 	@$(PYTEST) -m "" -rs $(ARGS)
 
 attack: setup  ## Attack the pipeline with wrong input, all of it: ten minutes.

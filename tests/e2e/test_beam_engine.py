@@ -1,68 +1,91 @@
 """Whole runs with Beam's job service and its workers in processes of their own."""
 
-import contextlib
 import json
+import logging
 import os
-import pathlib
-import signal
-import socket
-import subprocess
-import sys
+import random
 import time
 
+import beam_engine
+import disturbed
 import pytest
 from runs import Place
 
-SERVICE = "apache_beam.runners.portability.local_job_service_main"
-POOL = "apache_beam.runners.worker.worker_pool_main"
+logger = logging.getLogger(__name__)
+
+SEED = 21
+NODES = ("TfdsExampleGen", "StatisticsGen", "TeacherLogits", "Evaluator")
+TOLD = {
+    "worker": "a worker process of Beam ended before its work was done.",
+    "service": "a call ended as UNAVAILABLE: ",
+}
+# So that Beam's workers run the teacher.
+LARGE = "pipeline.images_in_memory_mb=0"
 
 
-@contextlib.contextmanager
-def _served(module, option, folder):
-    """A server in a session of its own; gives its port."""
-    with socket.create_server(("localhost", 0)) as free:
-        port = free.getsockname()[1]
-    # The pool starts whichever `python` it finds.
-    path = f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"
-    command = [sys.executable, "-m", module, option, str(port)]
-    with open(folder / f"{port}.log", "w") as log:
-        process = subprocess.Popen(
-            command, env={**os.environ, "PATH": path}, stdout=log, stderr=log,
-            start_new_session=True,
-        )  # fmt: skip
-    try:
-        while not _answers(port):
-            assert process.poll() is None
-            time.sleep(0.2)
-        yield port
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+@pytest.fixture
+def engine(tmp_path):
+    with beam_engine.running(tmp_path) as servers:
+        yield servers
 
 
-def _answers(port):
-    with socket.socket() as client:
-        return client.connect_ex(("localhost", port)) == 0
+def _killed(place, engine, node, victim, after_s):
+    """A run of which something is killed while a node has a worker."""
+    with place.started(*engine.settings, LARGE) as process:
+        process.wait_for(f"] {node} ...")
+        engine.wait_for_worker(time.time())
+        time.sleep(after_s)
+        getattr(engine, f"kill_{victim}")()
+        return process.ended()
 
 
-@contextlib.contextmanager
-def _engine(folder):
-    """A job service and a pool of workers; gives the settings that use both."""
-    pool = _served(POOL, "--service_port", folder)
-    with _served(SERVICE, "--port", folder) as port, pool as pool_port:
-        yield [
-            "beam.runner=portable",
-            f"beam.job_endpoint=localhost:{port}",
-            f"beam.worker_pool=localhost:{pool_port}",
-        ]
+def _require_told(ended, node, victim):
+    """One line says what failed, and that nothing was pushed."""
+    assert ended.returncode == 1, ended.stderr
+    said = ended.stderr.splitlines()[-1]
+    assert said.startswith(f"Error: {node} failed: {TOLD[victim]}"), said
+    assert said.endswith("Nothing was pushed.")
 
 
 @pytest.mark.e2e
-def test_an_engine_elsewhere_makes_what_this_process_makes(tmp_path):
+def test_an_engine_that_lost_a_worker_makes_what_this_process_makes(engine, tmp_path):
     place = Place(tmp_path / "runs")
-    with _engine(tmp_path) as engine:
-        process = place.run_anew(*engine)
+    ended = _killed(place, engine, "TeacherLogits", "worker", after_s=1)
+    _require_told(ended, "TeacherLogits", "worker")
+    process = place.run_anew(*engine.settings, LARGE)
     assert process.returncode == 0, process.stderr
     # Where Beam ran is not what a node is.
-    here = json.loads(place.run().stdout)
+    here = json.loads(place.run(LARGE).stdout)
     assert all(node["cached"] for node in here["nodes"].values())
+
+
+@pytest.mark.slow
+def test_whatever_of_the_engine_is_killed_the_next_run_continues(engine, tmp_path):
+    place, chance = Place(tmp_path / "runs"), random.Random(SEED)
+    for node in NODES:
+        for victim in TOLD:
+            after_s = chance.uniform(0, 5)
+            ended = _killed(place, engine, node, victim, after_s)
+            logger.info(
+                "%s, %s, %.1f s: %s", node, victim, after_s, ended.stderr[-300:]
+            )
+            _require_told(ended, node, victim)
+            assert not place.versions()
+    last = json.loads(place.run(*engine.settings, LARGE).stdout)
+    expected = json.loads(Place(tmp_path / "other").run(LARGE).stdout)
+    disturbed.require_continued(place, last, disturbed.digest(expected["pushed"]))
+
+
+@pytest.mark.engine
+def test_somebodys_engine_makes_what_this_process_makes(tmp_path):
+    if not (endpoint := os.environ.get("DISTILL_JOB_ENDPOINT")):
+        pytest.skip("DISTILL_JOB_ENDPOINT names no job service of Beam (HOST:PORT)")
+    settings = ["beam.runner=portable", f"beam.job_endpoint={endpoint}"]
+    if pool := os.environ.get("DISTILL_WORKER_POOL"):
+        settings.append(f"beam.worker_pool={pool}")
+    ran = [
+        json.loads(Place(tmp_path / name).run(*given, LARGE).stdout)
+        for name, given in (("there", settings), ("here", []))
+    ]
+    there, here = (disturbed.digest(one["pushed"]) for one in ran)
+    assert there == here

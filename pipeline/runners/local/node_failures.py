@@ -17,6 +17,8 @@ _OUTCOMES = {
     "ModelRegistration": "What the Pusher pushed stays pushed, and is not registered. "
     "Run again to register it.",
 }
+# Of what was asked of a worker that is gone, from Beam's data channel or `beam_workers`.
+_LOST_WORKER = ("Channel closed prematurely", "A worker process of Beam ended")
 
 
 class NodeFailed(DistillError):
@@ -55,6 +57,8 @@ def _reason(error: BaseException) -> str:
         return "a server did not answer in time"
     if isinstance(error, grpc.RpcError) and isinstance(error, grpc.Call):
         return f"a call ended as {error.code().name}: {error.details() or 'no details'}"
+    if any(said in str(error) for said in _LOST_WORKER):
+        return "a worker process of Beam ended before its work was done"
     lines = str(error).strip().splitlines() or ["no message"]
     # A worker's error comes as its traceback.
     is_traceback = "Traceback (most recent call last)" in str(error)

@@ -87,6 +87,10 @@ ValueError: no such split [while running 'Write']
         (_Lost(), "failed: a call ended as UNAVAILABLE: Socket closed. See the log"),
         (grpc.FutureTimeoutError(), "failed: a server did not answer in time. See"),
         (RuntimeError(WORKERS_TEXT), "RuntimeError: ValueError: no such split [while"),
+        (
+            RuntimeError("RuntimeError: Channel closed prematurely."),
+            "failed: a worker process of Beam ended before its work was done. See",
+        ),
         (ValueError("one\ntwo"), "failed: ValueError: one. See"),
     ],
 )
