@@ -59,6 +59,10 @@ class Browser:
         ]
         return [url for url in urls if not url.startswith("data:")]
 
+    def scrolls_sideways(self):
+        page = "document.documentElement.scrollWidth"
+        return self.run(f"return {page} > innerWidth")
+
     def cut_texts(self):
         """Texts of charts that are not whole within their chart and the screen."""
         return self.run(
