@@ -1,19 +1,16 @@
 """Ten commands at once on one empty MariaDB as ML Metadata, as on ten machines."""
 
-import os
 import pathlib
-import shutil
 import subprocess
 import sys
-import time
 
+import mariadb
 import ml_metadata
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from tfx_distill.pipeline.mlmd import store_connection
 
-SERVER = shutil.which("mariadbd")
 USERS, ARTIFACTS = 10, 20
 USE = f"""
 import sys
@@ -31,30 +28,13 @@ for _ in range({ARTIFACTS}):
 @pytest.fixture
 def database(tmp_path):
     """The connection to an empty MariaDB of its own."""
-    folder, socket = tmp_path / "data", str(tmp_path / "socket")
-    install = ["mariadb-install-db", "--no-defaults", f"--datadir={folder}"]
-    user = ["--user=root", "--auth-root-authentication-method=normal"]
-    subprocess.run([*install, *user], check=True, capture_output=True)
-    serve = [SERVER, "--no-defaults", f"--datadir={folder}", "--user=root"]
-    with subprocess.Popen(
-        [*serve, f"--socket={socket}", "--skip-networking"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as server:
-        deadline = time.monotonic() + 60
-        while not os.path.exists(socket):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        connection = pb.ConnectionConfig()
-        connection.mysql.socket, connection.mysql.database = socket, "distill"
-        connection.mysql.user = "root"
+    with mariadb.running(tmp_path) as connection:
         yield connection
-        server.terminate()
 
 
 @pytest.mark.attack
 @pytest.mark.slow
-@pytest.mark.skipif(SERVER is None, reason="needs Debian's mariadb-server")
+@pytest.mark.skipif(mariadb.SERVER is None, reason="needs Debian's mariadb-server")
 def test_ten_users_at_once_of_an_empty_store_all_get_through(database):
     words = [sys.executable, "-c", USE, database.SerializeToString().hex()]
     started = [
