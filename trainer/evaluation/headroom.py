@@ -100,7 +100,7 @@ def measure(teacher: np.ndarray, controls: Sequence[np.ndarray]) -> Headroom:
     comparison = (
         f"The teacher is {verdict} the {control} on eval: {found.in_points(over)}."
     )
-    advice = "Distillation can pay." if found.low > 0 else _ADVICE
+    advice = found.verdict("Distillation can pay.", _ADVICE, _ADVICE)
     return Headroom(
         **vars(found),
         teacher_accuracy=float(np.mean(teacher)),

@@ -1,9 +1,14 @@
 """What the second gate decides of given answers and costs."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from tfx_distill.components.servability_validator import budget_decision
+from tfx_distill.components.servability_validator import (
+    budget_decision,
+    output_checks,
+)
 from tfx_distill.components.servability_validator.output_checks import Replies
 from tfx_distill.components.servability_validator.servability import Measurement
 from tfx_distill.trainer.config.servability_config import ServabilityConfig
@@ -137,6 +142,27 @@ def test_other_answers_in_another_request_are_refused(changed, reason):
     verdict = _decide(again=changed)
     assert not verdict.blessed
     assert reason in verdict.reasons
+
+
+def test_the_first_of_several_reasons_is_told():
+    # Classes that are not the largest logit, in two further kinds of requests.
+    wrong = {**_answers(), "predict_images/class": np.array([0, 0])}
+    replies = _replies(_answers(), wrong)
+    replies.append(dataclasses.replace(replies[1], requests="shuffled"))
+    checks, reasons = output_checks.compare(1e-3, replies, LOGITS)
+    assert all(check.ok for check in checks)
+    assert len(reasons) == 1 and "in order" in reasons[0]
+
+
+@pytest.mark.parametrize(("gap", "is_right"), [(0.019, True), (0.021, False)])
+def test_a_class_may_be_a_logit_that_rounding_makes_the_largest(gap, is_right):
+    # Twice the tolerance: each of the two logits may be off by it, as a share of 10.
+    logits = np.array([[10.0, 10.0 - gap, 0.0]] * 2, np.float32)
+    changed = {"class": np.array([0, 1])}
+    answers = _answers(logits, changed)
+    replies = [Replies("2 images per request", np.arange(2), answers)]
+    _, reasons = output_checks.compare(1e-3, replies, logits)
+    assert reasons == [] if is_right else "serving_default gives a class" in reasons[0]
 
 
 def test_signatures_are_compared_with_each_other():

@@ -49,6 +49,32 @@ def test_any_size_becomes_the_shape_and_keeps_a_plain_colour(how, size):
     assert fitted[13:15, 13:15].max(axis=(0, 1)).tolist() == [10, 20, 30]
 
 
+@pytest.mark.parametrize("is_known", [True, False])
+@pytest.mark.parametrize(
+    ("pixel", "channels", "expected"),
+    [
+        ((200, 100, 50), 1, (124,)),  # 0.2989 R + 0.5870 G + 0.1140 B
+        ((200, 100, 50, 9), 1, (124,)),
+        ((70, 9), 1, (70,)),
+        ((70,), 1, (70,)),
+        ((200, 100, 50), 3, (200, 100, 50)),
+        ((200, 100, 50, 9), 3, (200, 100, 50)),
+        ((70, 9), 3, (70, 70, 70)),
+        ((70,), 3, (70, 70, 70)),
+    ],
+)
+def test_alpha_is_dropped_and_grey_and_colour_become_each_other(
+    pixel, channels, expected, is_known
+):
+    image = np.broadcast_to(np.uint8(pixel), (2, 3, len(pixel)))
+    spec = tf.TensorSpec((2, 3, len(pixel) if is_known else None), tf.uint8)
+    convert = tf.function(
+        lambda image: image_fitting.to_channels(image, channels), input_signature=[spec]
+    )
+    found = convert(tf.constant(image)).numpy()
+    np.testing.assert_array_equal(found, np.broadcast_to(expected, (2, 3, channels)))
+
+
 def test_fitting_image_keeps_every_pixel():
     image = np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)
     np.testing.assert_array_equal(_fit(image, (9, 7, 3), "crop"), image)

@@ -54,6 +54,14 @@ def test_the_influence_is_the_derivative_in_an_images_weight(name):
         assert change == pytest.approx(found.influence[image], abs=0.15, rel=0.2)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_one_image_moves_the_value_by_at_most_its_reach(name):
+    # Two of the four classes have images; the smaller has one of four.
+    labels = np.array([0, 0, 0, 1])
+    found = balanced_metrics.metric(name, labels, np.eye(4)[labels])
+    assert found.reach == 1 / (2 * 0.25)
+
+
 def test_the_bound_of_equal_models_lies_below_zero_and_within_reach():
     found = balanced_metrics.metric("macro_f1", *_drawn())
     measured = balanced_metrics.compare(found, found, 0.95)

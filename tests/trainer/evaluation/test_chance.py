@@ -59,6 +59,9 @@ def test_the_order_that_fits_best_moves_no_class_in_vain():
         (0.909, 0.9, 0.909, True, False),
         (0.1, 0.1, 0.6, True, True),
         (0.5, 0.5, 0.75, True, False),  # half of the errors, and not less
+        (0.1, 0.05, 0.1, False, False),  # kappa 0.05, but twice what chance gives
+        (0.09, 0.05, 0.09, True, False),
+        (1.0, 1.0, 1.0, True, False),  # one class
     ],
 )
 def test_what_is_near_chance_and_what_another_order_explains(

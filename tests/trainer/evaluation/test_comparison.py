@@ -42,6 +42,20 @@ def test_only_a_smaller_p_value_is_told_as_a_bound():
     assert less.in_points("images").endswith("p < 0.001)")
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "word"),
+    [
+        (0.01, 0.02, "better"),
+        (0.0, 0.02, "unclear"),
+        (-0.02, 0.0, "unclear"),
+        (-0.02, -0.01, "worse"),
+    ],
+)
+def test_only_an_interval_without_zero_is_a_difference(low, high, word):
+    found = paired_interval.Estimate(difference=0.0, low=low, high=high, p_value=0.05)
+    assert found.verdict("better", "worse", "unclear") == word
+
+
 def test_without_a_discordant_image_nothing_differs():
     result = comparison.paired(*_answers(95, 0, 0, 5))
     assert (result.difference, result.p_value) == (0.0, 1.0)

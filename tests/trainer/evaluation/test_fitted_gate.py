@@ -40,6 +40,8 @@ def test_an_equally_good_student_passes_nine_times_in_ten(share_passed, size, cl
     for discordant in (0.02, 0.1, 0.3, fitted_gate.DISCORDANT):
         alone = share_passed(size, margin, discordant / 2, discordant / 2)
         assert alone**classes >= fitted_gate.POWER
+    half = fitted_gate.DISCORDANT / 2
+    assert share_passed(size, 0.92 * margin, half, half) ** classes < fitted_gate.POWER
 
 
 @pytest.mark.parametrize("size", [21, 128, 3000])
