@@ -72,6 +72,9 @@ TESTS = {name: (_test_of(name),) for name in _OF_THEIR_NAME} | _OTHERS
 
 # Mutants that change nothing that a test could notice, by module and key, and why.
 EQUIVALENT: dict[str, dict[str, str]] = {
+    "components/pusher/versions.py": {
+        "module: 60.0 → 61.0": "only how long a push waits for another one depends on it",
+    },
     "components/servability_validator/output_checks.py": {
         '_inconsistencies: np.abs(outputs[f"{name}/probabilities"] - softmax) > tolerance '
         "→ np.abs(outputs[f'{name}/probabilities'] - softmax) >= tolerance": "an exact tie",
@@ -91,6 +94,8 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "trainer/export/class_columns.py": {
         "ClassColumns.logits: -1 → 1": "the last axis of two",
         "ClassColumns.logits: -1 → 1 (2)": "the last axis of two",
+        "ClassColumns.logits: -1 → 1 (3)": "the last axis of two",
+        "ClassColumns.logits: -1 → 1 (4)": "the last axis of two",
     },
     "trainer/evaluation/drift.py": {
         "module: 2**22 → 2 * 22": "only memory and time depend on it",

@@ -61,8 +61,17 @@ def _feature(feature: Any) -> tuple[Any, ...]:
         if feature.HasField(field):
             stats = getattr(feature, field)
             missing = stats.common_stats.num_missing
-            return name, kind, missing, stats.unique, None, None, None
+            return name, kind, missing, distinct(stats), None, None, None
     return name, kind, None, None, None, None, None
+
+
+def distinct(stats: Any) -> int:
+    """The number of different values of a feature with one value in each example.
+
+    TensorFlow Data Validation estimates it by a sketch, which may exceed the number of
+    values.
+    """
+    return min(int(stats.unique), int(stats.common_stats.num_non_missing))
 
 
 def anomalies(folder: pathlib.Path) -> Payload | None:

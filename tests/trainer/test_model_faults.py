@@ -32,6 +32,14 @@ def test_what_a_model_raises_is_its_own_fault(error):
     assert not model_faults.is_machine_fault(error)
 
 
+def test_what_is_known_to_be_a_models_stays_so():
+    error = ModelError("No loadable model")
+    assert model_faults.is_model_fault(error)
+    with pytest.raises(ModelError) as caught, model_faults.raised_by("The model fails"):
+        raise error
+    assert caught.value is error
+
+
 @pytest.mark.parametrize(
     "error",
     [

@@ -59,7 +59,7 @@ def margin(size: int, num_bounds: int = 1) -> float:
     # Half an image more: counts are whole, and their tail is not quite the normal one.
     unlucky = quantile * math.sqrt(size * DISCORDANT) + 0.5
     losses = min(size, math.ceil((size * DISCORDANT + unlucky) / 2))
-    gains = max(0, min(size - losses, math.floor((size * DISCORDANT - unlucky) / 2)))
+    gains = max(0, math.floor((size * DISCORDANT - unlucky) / 2))
     low = noninferiority.lower_bound(gains, losses, size)
     return min(1.0, _up(-low))
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
+from tfx_distill.pipeline.inspection import data_payloads
 from tfx_distill.pipeline.report.collect import raw_records
 from tfx_distill.pipeline.report.report_data import Balance, Data
 from tfx_distill.trainer.data.data_spec import LABEL_FEATURE, DataSpec
@@ -91,7 +92,10 @@ def _row(split: str, name: str, feature: Any, total: int) -> tuple[str, ...]:
     stats = getattr(feature, feature.WhichOneof("stats") or "num_stats")
     common = stats.common_stats
     if kind == "STRING" or kind == "BYTES":
-        values = f"{stats.avg_length:,.0f} bytes on average, {stats.unique:,} distinct"
+        values = (
+            f"{stats.avg_length:,.0f} bytes on average, about "
+            f"{data_payloads.distinct(stats):,} distinct"
+        )
     else:
         values = f"{stats.min:g} to {stats.max:g}, mean {stats.mean:.3f}"
     present = int(common.num_non_missing)

@@ -33,11 +33,18 @@ def test_statistics_of_each_split(read):
     statistics = statistics_pb2.DatasetFeatureStatisticsList()
     dataset = statistics.datasets.add(num_examples=7)
     dataset.features.add(name="label", type=0).num_stats.max = 9
+    image = dataset.features.add(name="image", type=2).string_stats
+    # The sketch that counts them may exceed their number.
+    image.unique, image.common_stats.num_non_missing = 8, 6
+    image.common_stats.num_missing = 1
     payload = read(
         "ExampleStatistics",
         Split_dot_x__FeatureStats_dot_pb=statistics.SerializeToString(),
     )
-    assert payload.tables[0].rows == (("Split.x", 7, "label", "INT", 0, None, 0, 0, 9),)
+    assert payload.tables[0].rows == (
+        ("Split.x", 7, "label", "INT", 0, None, 0, 0, 9),
+        ("Split.x", 7, "image", "STRING", 1, 6, None, None, None),
+    )
 
 
 def test_anomalies_are_named(read):

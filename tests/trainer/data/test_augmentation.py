@@ -86,6 +86,21 @@ def test_seeds_and_views_differ():
     assert not np.array_equal(_views(images, 1), _views(images, 1, other))
 
 
+def test_views_are_turned_both_ways_up_to_the_limit():
+    # A dot above the centre shows how far its image was turned.
+    images = np.zeros((400, 31, 31, 1), np.uint8)
+    images[:, 3, 15] = 255
+    view, names = np.ones(400, int), np.arange(400, dtype=np.uint64)
+    config = ViewsConfig(max_shift=0, max_rotation=40.0)
+    turned = augmentation.make_views(images, names, view, config)[..., 0].astype(float)
+    weights = turned / turned.sum(axis=(1, 2), keepdims=True)
+    places = np.arange(31) - 15
+    across, down = weights.sum(axis=1) @ places, weights.sum(axis=2) @ places
+    degrees = np.degrees(np.arctan2(across, -down))
+    assert -41 < degrees.min() < -37 and 37 < degrees.max() < 41
+    assert abs(degrees.mean()) < 4
+
+
 def test_only_the_chosen_images_are_mirrored():
     mirrored = augmentation.mirror(IMAGES, np.array([False, True]))
     np.testing.assert_array_equal(mirrored[0], IMAGES[0])

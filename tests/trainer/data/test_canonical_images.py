@@ -9,8 +9,14 @@ import pytest
 from photo_files import RED, encoded, noise, orientation, plain, write_folder
 from PIL import Image
 
+from tfx_distill.trainer import progress
 from tfx_distill.trainer.config.data_config import DataConfig
-from tfx_distill.trainer.data import canonical_images, photo_normaliser, shape_choice
+from tfx_distill.trainer.data import (
+    canonical_images,
+    image_source,
+    photo_normaliser,
+    shape_choice,
+)
 from tfx_distill.trainer.data.canonical_images import Form
 from tfx_distill.trainer.data.image_source import ImageFile, ImageSource
 from tfx_distill.trainer.data.raw_images import RawImage
@@ -109,6 +115,22 @@ def test_many_images_keep_their_order_with_and_without_threads(
     assert [fact.name for fact, _ in converted] == [file.name for file in files]
     assert all(made == file.open().encoded
                for file, (_, made) in zip(files, converted, strict=True))  # fmt: skip
+
+
+def test_a_chunk_reports_its_place_among_all_images(tmp_path, monkeypatch):
+    monkeypatch.setattr(image_source, "_MAX_CHUNK_IMAGES", 3)
+    write_folder(tmp_path, {"cat": 4, "dog": 4})
+    seen = []
+    progress.listen(seen.append)
+    try:
+        for chunk in ImageSource(DataConfig(images=str(tmp_path))).chunks((8, 8, 3)):
+            assert (
+                len(list(canonical_images.convert_chunk(chunk, COLOUR))) == chunk.size
+            )
+    finally:
+        progress.listen(None)
+    told = [(one.task, one.done, one.total) for one in seen]
+    assert told == [("reading images", done, 8) for done in (2, 5, 8)]
 
 
 def test_what_a_thread_gets_is_bounded_in_bytes_and_images():

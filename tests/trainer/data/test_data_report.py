@@ -5,7 +5,12 @@ import pytest
 from photo_files import encoded, noise, plain, write_folder, write_splits
 
 from tfx_distill.trainer.config.data_config import DataConfig
-from tfx_distill.trainer.data import canonical_images, data_check, data_findings
+from tfx_distill.trainer.data import (
+    canonical_images,
+    data_check,
+    data_findings,
+    data_report,
+)
 from tfx_distill.trainer.data.canonical_images import Form
 from tfx_distill.trainer.data.data_report import DataReport
 from tfx_distill.trainer.data.image_facts import Facts
@@ -132,6 +137,29 @@ def test_copies_in_one_split_are_told(photos):
     ]
 
 
+def test_copies_are_told_in_the_order_of_the_first_images(photos):
+    # Images 0 and 3 are the same, and so are 1 and 2; the latter digest is smaller.
+    ones = np.ones(4, np.int32)
+    facts = Facts(
+        names=["a", "b", "c", "d"],
+        splits=np.zeros(4, np.int8),
+        labels=ones,
+        heights=ones,
+        widths=ones,
+        digests=np.array([9, 1, 1, 9], np.uint64),
+        converted={},
+        examples={},
+        num_converted=0,
+        bad=[],
+    )
+    data = DataConfig(images=str(photos))
+    report = data_report.make(
+        facts, ImageSource(data), data, (8, 8, 3), shape_chosen=False
+    )
+    (copies,) = report.duplicates.values()
+    assert copies.groups == (("a", "d"), ("b", "c"))
+
+
 def test_copy_in_another_format_is_a_copy(photos):
     (photos / "test" / "cat" / "same.bmp").write_bytes(encoded(noise(0), "BMP"))
     assert "train/cat/0.png" in _refusal(photos)
@@ -157,6 +185,13 @@ def test_unreadable_files_are_all_named_unless_they_are_few(photos):
     (notice,) = data_findings.notices(report, data)
     assert notice.startswith("2 images skipped (test/dog/b.jpg: not an image")
     assert report.num_examples == {"train": 10, "eval": 6, "test": 6}
+
+
+def test_the_share_to_skip_is_rounded_up_only_if_it_must(photos):
+    for number in range(3):
+        (photos / "train" / "cat" / f"bad-{number}.jpg").write_bytes(b"")
+    refusal = _refusal(photos)  # 3 of 25
+    assert "3 of 25 images" in refusal and "data.max_bad_share: 0.12 to" in refusal
 
 
 def test_without_a_readable_image_there_are_no_sizes(tmp_path):

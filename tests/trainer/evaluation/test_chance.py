@@ -57,6 +57,7 @@ def test_the_order_that_fits_best_moves_no_class_in_vain():
         # Kappa: 0.15 and 0.09 of what is beyond chance.
         (0.915, 0.9, 0.915, False, False),
         (0.909, 0.9, 0.909, True, False),
+        (0.199, 0.11, 0.199, False, False),  # kappa is 0.1
         (0.1, 0.1, 0.6, True, True),
         (0.5, 0.5, 0.75, True, False),  # half of the errors, and not less
         (0.1, 0.05, 0.1, False, False),  # kappa 0.05, but twice what chance gives

@@ -1,5 +1,7 @@
 """What a SavedModel is known by is what a server loads of it."""
 
+import json
+
 import pytest
 
 from tfx_distill.trainer.errors import ModelError
@@ -61,4 +63,7 @@ def test_a_card_is_read_as_it_was_written(spec, tmp_path):
     saved_model_files.write_card(card, str(tmp_path / "model"))
     assert saved_model_files.read_card(str(tmp_path / "model")) == card
     assert saved_model_files.read_card(str(tmp_path)) is None
+    # Sorted, so that two cards can be compared line by line.
+    keys = list(json.loads(card.to_json()))
+    assert keys == sorted(keys)
     assert str(origin) == "imported from a.keras, SHA-256 bbbbbbbbbbbb"

@@ -62,6 +62,13 @@ def test_each_setting_of_a_training_can_be_searched(key, value, found):
     assert found(tuned) == ([9, 9, 9] if "widths" in key else value)
 
 
+def test_a_list_that_is_too_short_is_filled_up():
+    student, _ = hyperparameters.apply(
+        {"student.options.widths.2": 9}, StudentConfig(), DistillationConfig()
+    )
+    assert student.options["widths"] == [9, 9, 9]
+
+
 @pytest.mark.parametrize("key", ["student.views.few", "student.augmentation.first"])
 def test_a_path_that_leads_nowhere_is_refused(key):
     student = StudentConfig(views=2, augmentation=["RandomFlip"])
