@@ -1,5 +1,7 @@
 """Margins that the test split can never resolve."""
 
+import types
+
 import pytest
 
 from tfx_distill.components.evaluator import margin_check
@@ -64,3 +66,9 @@ def test_bounds_fitted_to_a_data_set_could_be_kept():
     with pytest.raises(ConfigError, match="gate.class_margin is 0.01"):
         margin_check.fitted(GateConfig(class_margin=0.01, min_class_size=1), {"a": 99})
     assert margin_check.fitted(GateConfig(), {"a": 99, "b": 99}).lines
+
+
+@pytest.mark.parametrize(("counts", "is_told"), [((99, 99), True), ((0, 0), False)])
+def test_what_is_fitted_is_told_of_a_data_set_with_test_images(counts, is_told):
+    report = types.SimpleNamespace(num_images={"test": counts}, class_names=("a", "b"))
+    assert bool(margin_check.of_report(GateConfig(), report)) == is_told

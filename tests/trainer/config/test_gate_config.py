@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from tfx_distill.trainer.config import gate_config
 from tfx_distill.trainer.config.gate_config import GateConfig
 from tfx_distill.trainer.errors import ConfigError
 
@@ -65,3 +66,18 @@ def test_auto_is_a_gate_without_a_number():
     gate = GateConfig.build("auto")
     assert gate == GateConfig() == GateConfig.build(None)
     assert (gate.margin, gate.class_margin, gate.min_class_size) == ("auto",) * 3
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        ("balanced_accuracy", True),
+        ("macro_f1", True),
+        ("top_2_accuracy", True),
+        ("top_1_accuracy", False),  # that is the accuracy
+        ("top_02_accuracy", False),
+        ("accuracy", False),
+    ],
+)
+def test_further_metrics_are_known_by_name(name, is_one):
+    assert gate_config.is_metric(name) == is_one

@@ -12,7 +12,7 @@ from tfx_distill.trainer.data import (
     data_report,
 )
 from tfx_distill.trainer.data.canonical_images import Form
-from tfx_distill.trainer.data.data_report import DataReport
+from tfx_distill.trainer.data.data_report import DataReport, EqualImages
 from tfx_distill.trainer.data.image_facts import Facts
 from tfx_distill.trainer.data.image_source import ImageSource
 from tfx_distill.trainer.errors import DataError
@@ -157,6 +157,8 @@ def test_copies_are_told_in_the_order_of_the_first_images(photos):
         facts, ImageSource(data), data, (8, 8, 3), shape_chosen=False
     )
     (copies,) = report.duplicates.values()
+    assert report.conflicts == EqualImages(number=0, groups=())
+    assert report.conflicts == EqualImages()
     assert copies.groups == (("a", "d"), ("b", "c"))
 
 
@@ -210,6 +212,13 @@ def test_conversions_are_counted_in_one_notice_or_refused(photos):
     ]
     refusal = _refusal(photos, strict=True, image_shape=(8, 8, 3))
     assert "2 of 22 images need conversion (grey to colour 2 (train/cat/" in refusal
+
+
+def test_a_chosen_size_is_told_with_the_sizes_that_there_are(photos):
+    (photos / "train" / "cat" / "0.png").write_bytes(encoded(plain((1, 2, 3), 5, 6)))
+    (photos / "train" / "cat" / "1.png").write_bytes(encoded(plain((3, 2, 1), 7, 12)))
+    notices = data_findings.notices(*_look(photos))
+    assert any(text.startswith("Images of 5 x 6 to 8 x 12 pixels") for text in notices)
 
 
 def test_single_class_is_refused(tmp_path):

@@ -132,6 +132,12 @@ def test_one_pair_says_nothing_of_the_recipe(counts, words):
     assert found.interval_over == "images"
 
 
+def test_images_that_only_one_model_classified_correctly_are_counted():
+    found = comparison.paired(*_answers(70, 20, 6, 4))
+    assert (found.only_first, found.only_second) == (20, 6)
+    assert (found.accuracy, found.reference_accuracy) == (0.9, 0.76)
+
+
 def test_a_comparison_is_read_as_it_was_saved(tmp_path):
     found = comparison.compare([np.arange(9) < 8], [np.arange(9) < 5])
     found.save(str(tmp_path))
